@@ -1,0 +1,187 @@
+"""Make the deployment artefact of a stage: a CloudFormation template and the zip that all its functions share.
+
+Chalice does the work; this module finishes it. It merges `infrastructure/template.yaml`, drops what a Lambda never
+reads, and adds bytecode, because a Lambda's code folder is read-only and would otherwise be compiled at every cold
+start. An artefact is kept under `.build/<stage>/` and made again only if one of its inputs has changed.
+
+    python -m infrastructure.package --stage dev
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from infrastructure import REGION, ROOT
+
+BUILD = ROOT / ".build"
+INPUTS = (
+    "app.py",
+    "chalicelib",
+    "requirements.txt",
+    ".chalice/config.json",
+    ".chalice/policy-*.json",
+    "infrastructure/package.py",
+    "infrastructure/template.yaml",
+)
+
+# The AWS services that the application calls. botocore carries the description of every other one too.
+SERVICES = frozenset({"dynamodb", "ses", "sqs"})
+NEVER_READ_AT_RUN_TIME = re.compile(
+    r"""
+      (?:botocore|boto3)/data/ (?! (?:{services})/ ) [^/]+ /
+    | ^(?:cffi|pycparser)/                              # cryptography needs their compiled part only
+    | /swagger_ui/                                      # of Powertools' own router, which Chalice replaces
+    | (?:^|/) (?:tests|testing|examples|sboms|__pycache__) /
+    | \.pyi$ | (?:^|/)py\.typed$ | \.dist-info/(?:RECORD|WHEEL|INSTALLER|REQUESTED)$
+    | ^[^/]+\.data/                                     # command-line scripts
+    """.format(services="|".join(sorted(SERVICES))),
+    re.VERBOSE,
+)
+LAMBDA_CODE_FOLDER = "/var/task"
+EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What CloudFormation needs for one stage, and the digest of all that it was made from."""
+
+    template: Path
+    zip: Path
+    digest: str
+
+    def template_body(self) -> dict[str, object]:
+        return dict(json.loads(self.template.read_text()))
+
+    def size_mb(self) -> float:
+        """Size of the zip in megabytes (10^6 bytes)."""
+        return self.zip.stat().st_size / 1e6
+
+
+class PackagingFailed(Exception):
+    """Chalice could not package the application; the message says why in one line."""
+
+
+def package(stage: str) -> Artefact:
+    """The artefact of a stage, made from the working copy or reused if nothing it depends on has changed."""
+    folder = BUILD / stage
+    artefact = Artefact(folder / "template.json", folder / "deployment.zip", _digest(stage))
+    mark = folder / "digest"
+    if mark.exists() and mark.read_text() == artefact.digest:
+        return artefact
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.unlink(missing_ok=True)
+    with TemporaryDirectory(dir=BUILD) as work:
+        made = Path(work) / "made"
+        _run_chalice(stage, made)
+        artefact.template.write_text(json.dumps(_template(made / "sam.yaml"), indent=1))
+        _finish_zip(made / "deployment.zip", Path(work) / "code", artefact.zip)
+    mark.write_text(artefact.digest)
+    return artefact
+
+
+def lint(artefact: Artefact) -> str:
+    """What cfn-lint, which expands the SAM transform first, says against the template; empty if nothing."""
+    mark = artefact.template.with_name("linted")
+    if mark.exists() and mark.read_text() == artefact.digest:
+        return ""
+    command = [_tool("cfn-lint"), "--regions", REGION, "--", str(artefact.template)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        mark.write_text(artefact.digest)
+        return ""
+    return (done.stdout + done.stderr).strip()
+
+
+def _digest(stage: str) -> str:
+    """Digest of the artefact's inputs. The Lambda runtime is that of the Python that packages."""
+    digest = hashlib.sha256(f"{stage} {sys.version_info[:2]}".encode())
+    for file in sorted(_input_files()):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _input_files() -> Iterator[Path]:
+    for pattern in INPUTS:
+        for path in ROOT.glob(pattern):
+            files = path.rglob("*") if path.is_dir() else [path]
+            yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+
+
+def _run_chalice(stage: str, folder: Path) -> None:
+    command = [_tool("chalice"), "package", "--stage", stage]
+    command += ["--merge-template", "infrastructure/template.yaml", str(folder)]
+    environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines() or ["no message"]
+        raise PackagingFailed(lines[-1])
+
+
+def _tool(name: str) -> str:
+    """A command of the virtual environment that this Python belongs to."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def _template(file: Path) -> dict[str, object]:
+    """Chalice's template without our anchor blocks. JSON, because CloudFormation reads no YAML aliases."""
+    template = yaml.safe_load(file.read_text())
+    return {name: block for name, block in template.items() if not name.startswith("x-")}
+
+
+def _finish_zip(source: Path, code: Path, target: Path) -> None:
+    with zipfile.ZipFile(source) as archive:
+        wanted = [name for name in archive.namelist() if not NEVER_READ_AT_RUN_TIME.search(name)]
+        archive.extractall(code, wanted)
+    compileall.compile_dir(
+        code,
+        quiet=2,
+        stripdir=str(code),
+        prependdir=LAMBDA_CODE_FOLDER,
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+    )
+    half_written = target.with_suffix(".part")
+    with zipfile.ZipFile(half_written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for file in sorted(path for path in code.rglob("*") if path.is_file()):
+            # A fixed date and order: the same inputs give the same bytes, and so the same digest in S3.
+            entry = zipfile.ZipInfo(str(file.relative_to(code)), EARLIEST_ZIP_DATE)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    shutil.move(half_written, target)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make the deployment artefact of a stage.")
+    parser.add_argument("--stage", choices=["dev", "prod"], default="dev")
+    stage = parser.parse_args().stage
+    try:
+        artefact = package(stage)
+    except PackagingFailed as failure:
+        print(f"Packaging failed: {failure}", file=sys.stderr)
+        return 1
+    findings = lint(artefact)
+    if findings:
+        print(f"cfn-lint on {artefact.template.relative_to(ROOT)}:\n{findings}", file=sys.stderr)
+        return 1
+    print(f"{artefact.template.relative_to(ROOT)}: no finding")
+    print(f"{artefact.zip.relative_to(ROOT)}: {artefact.size_mb():.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
