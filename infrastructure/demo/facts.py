@@ -1,0 +1,293 @@
+"""The facts the demo trust is made from: one struct for each record of the YAML files beside this module."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1, max_length=300)]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,39}$")]
+PostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]+\.[A-Za-z0-9-]+$", description="kind.POST")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Factor = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+Mode = Literal["e-learning", "classroom", "online classroom"]
+Role = Literal[
+    "national administrator",
+    "learning administrator",
+    "class administrator",
+    "instructor",
+    "manager",
+    "employee",
+    "applicant",
+    "external learner",
+]
+
+
+# The largest trust that can be planned.
+MOST_STAFF = 10_000
+
+
+class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every record in the files: unknown fields are mistakes, not extras."""
+
+
+# --- organisation.yaml ------------------------------------------------------------------------------------------------
+
+
+class Employer(Fact, frozen=True):
+    code: Annotated[str, Meta(pattern=r"^[0-9]{3}$")]
+    name: Text
+    email_domain: Text
+
+
+class StaffGroupFact(Fact, frozen=True):
+    """A national staff group; `person_title` is how its members are addressed (Dr), if not by their own title."""
+
+    id: Key
+    name: Text
+    person_title: str | None = None
+
+
+class JobFact(Fact, frozen=True):
+    id: Key
+    title: Text
+    staff_group: str
+
+
+class DivisionFact(Fact, frozen=True):
+    id: Key
+    name: Text
+
+
+class StaffRange(Fact, frozen=True):
+    """Staff of one department: drawn between `least` and `most`, stretched to `limit` for the last few people."""
+
+    least: Positive
+    most: Positive
+    limit: Positive
+
+
+class PostFact(Fact, frozen=True):
+    """A post of a kind of department: `count` places first, then a share of the rest by `weight`."""
+
+    id: Key
+    title: Text
+    job: str
+    count: Count = 0
+    weight: Count = 0
+    directs: str | None = None
+
+
+class DepartmentKind(Fact, frozen=True):
+    """What a department of this kind is called and which posts it has; the first post manages it."""
+
+    id: Key
+    division: str
+    names: Annotated[list[Text], Meta(min_length=1)]
+    posts: Annotated[list[PostFact], Meta(min_length=1)]
+
+
+class SignInFact(Fact, frozen=True):
+    role: Role
+    post: PostName | None = None
+    subjects: list[str] = []
+
+
+class OrganisationFacts(Fact, frozen=True):
+    employer: Employer
+    staff_groups: list[StaffGroupFact]
+    jobs: list[JobFact]
+    divisions: list[DivisionFact]
+    department_staff: StaffRange
+    department_kinds: list[DepartmentKind]
+    headquarters: Annotated[list[str], Meta(min_length=1)]
+    growth: Annotated[list[str], Meta(min_length=1)]
+    sign_ins: list[SignInFact]
+
+    def post_names(self) -> list[str]:
+        return [f"{kind.id}.{post.id}" for kind in self.department_kinds for post in kind.posts]
+
+
+# --- competencies.yaml ------------------------------------------------------------------------------------------------
+
+
+class CompetencyFact(Fact, frozen=True):
+    """The parts of a competency's name; no `renewal_years` means that it is never renewed."""
+
+    key: Key
+    owner: Text
+    framework: Literal["CSTF", "MAND", "LOCAL"]
+    subject: Text
+    level: Positive | None = None
+    detail: str | None = None
+    renewal_years: Positive | None = None
+
+
+class CompetencyFacts(Fact, frozen=True):
+    competencies: list[CompetencyFact]
+
+
+# --- requirements.yaml ------------------------------------------------------------------------------------------------
+
+
+class LearnerGroupFact(Fact, frozen=True):
+    id: Key
+    name: Text
+
+
+class RequirementFact(Fact, frozen=True):
+    """Competencies needed by a target, in force since so many months ago (negative: in so many months)."""
+
+    target: Literal["employer", "division", "department kind", "staff group", "job", "post", "learner group", "person"]
+    competencies: Annotated[list[str], Meta(min_length=1)]
+    since_months: int
+    of: list[str] = []
+    every: Positive | None = None
+
+
+class RequirementFacts(Fact, frozen=True):
+    learner_groups: list[LearnerGroupFact]
+    requirements: list[RequirementFact]
+
+
+# --- catalogue.yaml ---------------------------------------------------------------------------------------------------
+
+
+class CategoryFact(Fact, frozen=True):
+    id: Key
+    title: Text
+    parent: str | None = None
+
+
+class VenueFact(Fact, frozen=True):
+    id: Key
+    name: Text
+    places: Positive
+
+
+class ClassesFact(Fact, frozen=True):
+    """Regular classes of a course: `per_week` for every 500 staff, with fewest and most places."""
+
+    per_week: Factor
+    minimum: Positive
+    maximum: Positive
+    taught_by: Annotated[list[PostName], Meta(min_length=1)]
+    venues: list[str] = []
+
+
+class CourseFact(Fact, frozen=True):
+    id: Key
+    owner: Text
+    title: Text
+    category: str
+    modes: Annotated[list[Mode], Meta(min_length=1)]
+    awards: list[str]
+    minutes: Annotated[int, Meta(ge=5, le=480)]
+    description: Text
+    joining: str = ""
+    search_words: list[str] = []
+    access: Literal["self-enrol", "approval"] = "self-enrol"
+    only_posts: list[PostName] = []
+    classes: ClassesFact | None = None
+
+
+class ShowcaseClassFact(Fact, frozen=True):
+    """A class with a given number of people Confirmed (`taken`) and Waitlisted (`waiting`), about `in_days` ahead."""
+
+    course: str
+    minimum: Positive
+    maximum: Positive
+    taken: Count
+    waiting: Count
+    in_days: Positive
+    status: Literal["Planned", "Normal", "Cancelled"] = "Normal"
+
+
+class CatalogueFacts(Fact, frozen=True):
+    categories: list[CategoryFact]
+    venues: list[VenueFact]
+    courses: list[CourseFact]
+    showcase_classes: list[ShowcaseClassFact]
+
+
+# --- people.yaml ------------------------------------------------------------------------------------------------------
+
+
+class FirstNames(Fact, frozen=True):
+    title: Text
+    names: Annotated[list[Text], Meta(min_length=1)]
+
+
+class PeopleFacts(Fact, frozen=True):
+    """Names put together from parts; together they must make NAME_PAIRS different people."""
+
+    first_names: Annotated[list[FirstNames], Meta(min_length=1)]
+    surname_beginnings: Annotated[list[Text], Meta(min_length=1)]
+    surname_endings: Annotated[list[Text], Meta(min_length=1)]
+
+
+# --- history.yaml -----------------------------------------------------------------------------------------------------
+
+
+class StaffRates(Fact, frozen=True):
+    service_years: Annotated[float, Meta(gt=0)]
+    fixed_term: Share
+    second_assignment: Share
+    applicants: Share
+    external_learners: Share
+
+
+class PersonFactor(Fact, frozen=True):
+    share: Share
+    factor: Factor
+
+
+class TrainingRates(Fact, frozen=True):
+    red: Share
+    department_factors: Annotated[list[Factor], Meta(min_length=1)]
+    person_factors: Annotated[list[PersonFactor], Meta(min_length=1)]
+    classroom_factor: Factor
+    newcomer_factor: Factor
+    newcomer_days: Positive
+    never: Share
+    overdue_days: Positive
+    transferred: Share
+    earlier: Share
+    development: Share
+    development_competencies: list[str]
+
+
+class Filled(Fact, frozen=True):
+    least: Share
+    most: Share
+
+
+class ClassRates(Fact, frozen=True):
+    past_weeks: Positive
+    coming_weeks: Positive
+    past_filled: Filled
+    coming_filled: Filled
+    did_not_attend: Share
+    not_completed: Share
+    requested: Share
+    withdrawn: Share
+
+
+class HistoryFacts(Fact, frozen=True):
+    staff: StaffRates
+    training: TrainingRates
+    classes: ClassRates
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """All files together, checked against each other."""
+
+    organisation: OrganisationFacts
+    competencies: CompetencyFacts
+    requirements: RequirementFacts
+    catalogue: CatalogueFacts
+    people: PeopleFacts
+    history: HistoryFacts
