@@ -1,0 +1,1 @@
+"""ESR Learning: which training each person must hold, where they stand, and how they get it."""

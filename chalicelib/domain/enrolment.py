@@ -1,0 +1,197 @@
+"""Enrolment: its states, who may be placed, who may withdraw (domain.md §2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain import errors
+from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Class, ClassStatus, Grants, Mode, Seats, Session
+
+
+class Status(StrEnum):
+    """The states of an enrolment (domain.md §2). Only the last four hold, or held, a seat."""
+
+    REQUESTED = "requested"
+    WAITLISTED = "waitlisted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+    CONFIRMED = "confirmed"
+    COMPLETED = "completed"
+    ATTENDED_NOT_COMPLETED = "attended - not completed"
+    DID_NOT_ATTEND = "did not attend"
+
+
+OPEN = frozenset({Status.REQUESTED, Status.WAITLISTED, Status.CONFIRMED})
+"""States from which something can still happen."""
+
+SEATED = frozenset({Status.CONFIRMED, Status.COMPLETED, Status.ATTENDED_NOT_COMPLETED, Status.DID_NOT_ATTEND})
+"""States that count against the maximum of a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One change: the state reached, the UTC instant, who made it, and why if they said so."""
+
+    status: Status
+    at: datetime
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One attempt of one person at one class, with what their own pages and messages show of the class.
+
+    `revision` rises with every change; the calendar request carries it as SEQUENCE (domain.md §9).
+    `counted` says whether a seat of the class was counted for it; a class without a maximum counts none.
+    """
+
+    person: str
+    employer: str
+    class_id: str
+    attempt: int
+    course: str
+    title: str
+    mode: Mode
+    grants: tuple[Grants, ...]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    sessions: tuple[Session, ...]
+    venue: str | None
+    status: Status
+    placed_at: datetime
+    history: tuple[HistoryRow, ...]
+    revision: int = 1
+    counted: bool = False
+
+    @property
+    def id(self) -> str:
+        """The enrolment as its owner names it: class and attempt."""
+        return f"{self.class_id}~{self.attempt}"
+
+    @property
+    def open(self) -> bool:
+        """Whether something can still happen to it."""
+        return self.status in OPEN
+
+    @property
+    def seated(self) -> bool:
+        """Whether it holds a seat that the class counts."""
+        return self.counted and self.status in SEATED
+
+    def overlaps(self, class_: Class) -> bool:
+        """Whether this enrolment holds a seat at the time of that class (touching ends do not overlap)."""
+        if self.status is not Status.CONFIRMED:
+            return False
+        mine = self.sessions or _span(self.starts_at, self.ends_at)
+        theirs = class_.sessions or _span(class_.starts_at, class_.ends_at)
+        return any(a.starts_at < b.ends_at and b.starts_at < a.ends_at for a in mine for b in theirs)
+
+    def moved_to(self, status: Status, at: datetime, by: str, reason: str | None = None) -> "Enrolment":
+        """The same enrolment in another state, its history one row longer and its revision one higher."""
+        row = HistoryRow(status, at, by, reason)
+        return replace(self, status=status, history=(*self.history, row), revision=self.revision + 1)
+
+
+def _span(starts_at: datetime | None, ends_at: datetime | None) -> tuple[Session, ...]:
+    return (Session(starts_at, ends_at),) if starts_at and ends_at else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a learner may place themselves on a class now: the status it would give, or the refusal and its facts."""
+
+    status: Status | None
+    refusal: errors.Refusal | None = None
+
+    def or_refuse(self) -> Status:
+        """The status given; raises the refusal if there is one."""
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.status is not None
+        return self.status
+
+
+def judge_self_enrolment(
+    class_: Class, seats: Seats, access: Access, mine: Iterable[Enrolment], now: datetime
+) -> Verdict:
+    """May this learner enrol on this class now? The first rule that says no decides (domain.md §2 and §5).
+
+    The caller has already made sure the learner may see the class at all.
+    """
+    enrolments = tuple(mine)
+    refusal = (
+        _refused_by_class(class_, now)
+        or _refused_by_own_enrolments(class_, enrolments)
+        or _refused_by_access(access)
+        or _refused_by_seats(seats)
+    )
+    return Verdict(None, refusal) if refusal else Verdict(Status.CONFIRMED)
+
+
+def _refused_by_class(class_: Class, now: datetime) -> errors.Refusal | None:
+    if class_.status is ClassStatus.CANCELLED:
+        return errors.ClassCancelled("This class was cancelled.")
+    if class_.starts_at is not None and class_.starts_at <= now:
+        return errors.ClassPast("This class has already started.", starts_at=class_.starts_at.isoformat())
+    if class_.status in (ClassStatus.PLANNED, ClassStatus.CLOSED):
+        return errors.ClassNotOpen(f"This class is {class_.status}.", status=class_.status.value)
+    today = london_day(now)
+    if class_.enrol_from and today < class_.enrol_from:
+        return errors.EnrolmentNotOpen("Enrolment has not begun.", enrol_from=class_.enrol_from.isoformat())
+    if class_.enrol_until and today > class_.enrol_until:
+        return errors.EnrolmentNotOpen("Enrolment has ended.", enrol_until=class_.enrol_until.isoformat())
+    return None
+
+
+def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...]) -> errors.Refusal | None:
+    for enrolment in enrolments:
+        if enrolment.class_id == class_.id and _blocks_another(enrolment):
+            return errors.AlreadyEnrolled(
+                f"You are already on this class: {enrolment.status}.",
+                enrolment=enrolment.id,
+                status=enrolment.status.value,
+            )
+    for enrolment in enrolments:
+        if enrolment.overlaps(class_):
+            return errors.Clash(
+                "You hold a seat on another class at the same time.", enrolment=enrolment.id, title=enrolment.title
+            )
+    return None
+
+
+def _blocks_another(enrolment: Enrolment) -> bool:
+    """A dated class is taken once; e-learning may be repeated, but only one attempt is open at a time."""
+    return enrolment.open or (enrolment.starts_at is not None and enrolment.status in SEATED)
+
+
+def _refused_by_access(access: Access) -> errors.Refusal | None:
+    if access.mode is AccessMode.APPROVAL:
+        return errors.ApprovalNeeded("This course needs your manager's approval.")
+    if access.mode is AccessMode.ADMINISTRATOR:
+        return errors.AdministratorOnly("Only the learning team enrols people on this course.")
+    return None
+
+
+def _refused_by_seats(seats: Seats) -> errors.Refusal | None:
+    if seats.free is None or (seats.free > 0 and seats.waiting == 0):
+        return None
+    return errors.ClassFull("Every seat on this class is taken.", maximum=seats.maximum, waiting=seats.waiting)
+
+
+def next_attempt(class_id: str, mine: Iterable[Enrolment]) -> int:
+    """The number of the learner's next attempt at a class, from 1."""
+    return max((enrolment.attempt for enrolment in mine if enrolment.class_id == class_id), default=0) + 1
+
+
+def withdraw(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
+    """The learner gives the place back; allowed from any open state until the class starts (domain.md §2)."""
+    if not enrolment.open:
+        raise errors.NotOpenToWithdraw(f"This enrolment is already {enrolment.status}.", status=enrolment.status.value)
+    if enrolment.starts_at is not None and enrolment.starts_at <= now:
+        raise errors.TooLateToWithdraw("The class has started.", starts_at=enrolment.starts_at.isoformat())
+    return enrolment.moved_to(Status.WITHDRAWN, now, by)

@@ -1,0 +1,182 @@
+"""What the rules refuse, and how each refusal explains itself.
+
+Every refusal names the rule that decided (its class), says in a sentence what happened, and offers a way out.
+The HTTP status and problem type of each stand in one table in `handlers/problems.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class Refusal(Exception):
+    """The rules do not allow what was asked. Nothing was changed."""
+
+    way_out: str = ""
+
+    def __init__(self, detail: str, *, way_out: str | None = None, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.way_out = type(self).way_out if way_out is None else way_out
+        self.facts = facts
+
+
+# --- who is asking ------------------------------------------------------------------------------------------
+
+
+class Unauthenticated(Refusal):
+    """No token, or one that is forged, expired, or meant for somebody else."""
+
+    way_out = "Sign in again and send the access token as `Authorization: Bearer …`."
+
+
+class SignInRefused(Refusal):
+    """The login and password do not match."""
+
+    way_out = "Check both and try again; after several failures wait a minute."
+
+
+class NotPermitted(Refusal):
+    """None of the caller's roles allows this (domain.md §10)."""
+
+    way_out = "Ask a learning administrator of your employer for the role that allows it."
+
+
+class EmployerNotYours(Refusal):
+    """The employer asked for is not one of the caller's."""
+
+    way_out = "Leave `employer` out, or name one of the employers listed by GET /v1/me."
+
+
+class EmployerNeeded(Refusal):
+    """The caller belongs to several employers and named none."""
+
+    way_out = "Add `?employer=` with one of the employers listed."
+
+
+# --- what was asked for -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field of the request that is wrong: where it is (`body.role`, `query.limit`) and why."""
+
+    field: str
+    reason: str
+
+
+class Invalid(Refusal):
+    """The request is not well formed. Lists every field found wrong."""
+
+    way_out = "Correct the fields listed and send the request again."
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("The request has fields that are missing or wrong.")
+        self.errors = errors
+
+
+class NotFound(Refusal):
+    """There is no such thing, or the caller may not know of it (domain.md §5: others cannot find the item)."""
+
+    way_out = "Check the address. What you may not see is reported as not found."
+
+
+class Conflict(Refusal):
+    """Somebody else changed the same record at the same moment."""
+
+    way_out = "Read it again and repeat the request."
+
+
+class Unavailable(Refusal):
+    """The records cannot be reached just now; whether the change was made is not known."""
+
+    way_out = "Repeat the request with the same Idempotency-Key: it is done at most once."
+
+
+class IdempotencyMismatch(Refusal):
+    """The Idempotency-Key was used before with another request."""
+
+    way_out = "Use a new key for a new request."
+
+
+# --- enrolment (domain.md §2 and §5) ------------------------------------------------------------------------
+
+
+class ClassNotOpen(Refusal):
+    """The class is planned or closed: nobody may be placed on it."""
+
+    way_out = "Choose another date of this course."
+
+
+class ClassCancelled(Refusal):
+    """The class was cancelled, which is final."""
+
+    way_out = "Choose another date of this course."
+
+
+class ClassPast(Refusal):
+    """The class has started or is over."""
+
+    way_out = "Choose a date in the future."
+
+
+class EnrolmentNotOpen(Refusal):
+    """Today lies outside the enrolment dates of the class."""
+
+    way_out = "Enrol between the dates given, or choose another date of this course."
+
+
+class ClassFull(Refusal):
+    """Every seat is taken."""
+
+    way_out = "Choose another date of this course."
+
+
+class AlreadyEnrolled(Refusal):
+    """The learner already has a place, or attended, on this class."""
+
+    way_out = "See GET /v1/me/enrolments."
+
+
+class Clash(Refusal):
+    """The learner holds a seat on another class at the same time (domain.md §2)."""
+
+    way_out = "Withdraw from the other class first, or choose another date."
+
+
+class ApprovalNeeded(Refusal):
+    """This course may be taken only with a manager's approval (domain.md §5)."""
+
+    way_out = "Ask your manager or the learning team to enrol you."
+
+
+class AdministratorOnly(Refusal):
+    """Only the learning team enrols people on this course (domain.md §5)."""
+
+    way_out = "Ask the learning team to enrol you."
+
+
+class NotOpenToWithdraw(Refusal):
+    """The enrolment is closed already: withdrawn, cancelled or completed."""
+
+    way_out = "See its state in GET /v1/me/enrolments."
+
+
+class TooLateToWithdraw(Refusal):
+    """A learner may withdraw until the class starts (domain.md §2)."""
+
+    way_out = "Tell the instructor or the learning team."
+
+
+# --- role grants (architecture: the roles are grants in our table) ------------------------------------------
+
+
+class OwnGrant(Refusal):
+    """Nobody grants or revokes a role of their own."""
+
+    way_out = "Ask another administrator."
+
+
+class RoleNotGrantable(Refusal):
+    """This role follows from an employment, or may be granted only by the national administrator."""
+
+    way_out = "Ask the national administrator."

@@ -1,0 +1,26 @@
+"""What happened: the facts that commit together with a change and from which messages and projections follow."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class EventType(StrEnum):
+    """Kinds of event. Every one that names a person means that this learner's records changed."""
+
+    ENROLMENT_CONFIRMED = "enrolment.confirmed"
+    ENROLMENT_WITHDRAWN = "enrolment.withdrawn"
+    LEARNER_CHANGED = "learner.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. `id` is a ULID, `data` holds what messages need, so that telling somebody reads nothing else."""
+
+    id: str
+    type: EventType
+    employer: str
+    person: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,72 @@
+"""Everything one employer knows of one learner: what a single query brings."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from chalicelib.domain.access import Standpoint
+from chalicelib.domain.competency import Award
+from chalicelib.domain.compliance import Standing, evaluate
+from chalicelib.domain.enrolment import Enrolment
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
+from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
+from chalicelib.domain.requirements import Rulebook, Target, TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """A role held at an employer, with the catalogue subjects it is limited to (class administrators)."""
+
+    person: str
+    employer: str
+    role: Role
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A person and their records at one employer. `booking_revision` guards against two clashing bookings at once."""
+
+    person: Person
+    employer: str
+    employment: Employment | None
+    assignments: tuple[Assignment, ...] = ()
+    groups: tuple[str, ...] = ()
+    awards: tuple[Award, ...] = ()
+    enrolments: tuple[Enrolment, ...] = ()
+    grants: tuple[RoleGrant, ...] = ()
+    booking_revision: int = 0
+
+    def roles_on(self, day: date) -> frozenset[Role]:
+        """Roles from the employment on that day and from grants."""
+        roles = {grant.role for grant in self.grants}
+        if self.employment and self.employment.active_on(day):
+            roles.add(ROLE_OF_EMPLOYMENT[self.employment.kind])
+        return frozenset(roles)
+
+    def assignments_on(self, day: date) -> tuple[Assignment, ...]:
+        """Assignments that count on a day. An applicant's count from the offer on, before their first day."""
+        if self.employment is None or not self.employment.active_on(day):
+            return ()
+        if self.employment.kind is EmploymentKind.APPLICANT:
+            return tuple(each for each in self.assignments if each.ends_on is None or day <= each.ends_on)
+        return tuple(each for each in self.assignments if each.active_on(day))
+
+    def groups_on(self, day: date) -> tuple[str, ...]:
+        """Learner groups, while the employment lasts."""
+        return self.groups if self.employment and self.employment.active_on(day) else ()
+
+    def compliance_on(self, day: date, rulebook: Rulebook) -> tuple[Standing, ...]:
+        """Every row of Compliance and Competency on a day, under the rules given, red first."""
+        required = rulebook.required_of(self.person.id, self.assignments_on(day), self.groups_on(day), day)
+        return evaluate(required, self.awards, day, rulebook.amber_months)
+
+    def standpoints_on(self, day: date, rulebook: Rulebook) -> tuple[Standpoint, ...]:
+        """The ways in which this learner meets access rules: one for each assignment, one if there is none."""
+        own = {Target(TargetKind.LEARNER_GROUP, group) for group in self.groups_on(day)}
+        own |= {Target(TargetKind.PERSON, self.person.id), Target(TargetKind.EMPLOYER, self.employer)}
+        assignments = self.assignments_on(day)
+        if not assignments:
+            return (Standpoint(None, None, frozenset(own)),)
+        return tuple(
+            Standpoint(each.number, each.unit, frozenset(own | set(rulebook.targets_of(each)))) for each in assignments
+        )

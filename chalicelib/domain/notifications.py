@@ -1,0 +1,69 @@
+"""Which message follows from which event, and the life of its e-mail (domain.md §9)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain.events import Event, EventType
+
+
+class Delivery(StrEnum):
+    """The life of a notification's e-mail."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+TEMPLATES = {
+    EventType.ENROLMENT_CONFIRMED: "enrolment_confirmed",
+    EventType.ENROLMENT_WITHDRAWN: "enrolment_withdrawn",
+}
+"""N4 and N7 of domain.md §9. An event without an entry tells nobody."""
+
+LEASE = timedelta(seconds=90)
+"""A claim older than this was abandoned: longer than the mailer may run."""
+
+MAX_ATTEMPTS = 5
+"""As often as the queue delivers before it gives a message to its dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one person: in their inbox always, by e-mail if they can be reached.
+
+    `natural_key` is the same however often the event arrives: the event's id and the template.
+    `at` is the UTC instant it became due. `data` is what the templates need.
+    """
+
+    person: str
+    employer: str
+    template: str
+    natural_key: str
+    at: datetime
+    subject: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    delivery: Delivery = Delivery.PENDING
+    attempts: int = 0
+    claimed_at: datetime | None = None
+    possibly_repeated: bool = False
+    read_at: datetime | None = None
+
+    def may_be_claimed(self, now: datetime) -> bool:
+        """Waiting, or claimed by somebody who has not come back within the lease."""
+        if self.delivery is Delivery.SENDING:
+            return self.claimed_at is None or now - self.claimed_at > LEASE
+        return self.delivery is Delivery.PENDING
+
+    @property
+    def given_up(self) -> bool:
+        """Whether every attempt was used."""
+        return self.attempts >= MAX_ATTEMPTS
+
+
+def natural_key(event: Event, template: str) -> str:
+    """What makes the message to the event's learner one of a kind, however often the event is delivered."""
+    return f"{event.id}.{template}"

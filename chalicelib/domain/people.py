@@ -1,0 +1,77 @@
+"""People, their employments and assignments (domain.md §1)."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+NATIONAL = "NHS"
+"""The owner of what every employer shares: the national framework, national courses, the national administrator."""
+
+
+class EmploymentKind(StrEnum):
+    """How somebody belongs to an employer."""
+
+    EMPLOYEE = "employee"
+    APPLICANT = "applicant"
+    EXTERNAL = "external learner"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody, once, whatever number of employers they have."""
+
+    id: str
+    first_name: str
+    last_name: str
+    title: str | None = None
+    email: str | None = None
+    login: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        """Title, first and last name as written on lists."""
+        return " ".join(part for part in (self.title, self.first_name, self.last_name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Employment:
+    """A person at one employer: as what, under which employee number, and on which days."""
+
+    employer: str
+    kind: EmploymentKind
+    number: str
+    starts_on: date
+    ends_on: date | None = None
+
+    def active_on(self, day: date) -> bool:
+        """Applicants count from the offer, before their first day (domain.md §1: they see My Compliance)."""
+        started = self.kind is EmploymentKind.APPLICANT or self.starts_on <= day
+        return started and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One job held. BI counts assignments, not people (domain.md §1)."""
+
+    number: str
+    unit: str
+    position: str
+    job: str
+    staff_group: str
+    supervisor: str | None
+    primary: bool
+    starts_on: date
+    ends_on: date | None = None
+
+    def active_on(self, day: date) -> bool:
+        """Whether the job is held on that day, first and last day included."""
+        return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organisation: the employer itself, a division or a department, with the unit above it."""
+
+    id: str
+    name: str
+    parent: str | None

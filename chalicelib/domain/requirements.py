@@ -1,0 +1,129 @@
+"""What is required of whom, and why (domain.md §1, "Overlaps")."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from chalicelib.domain.competency import Competency
+from chalicelib.domain.people import Assignment, Unit
+
+
+class TargetKind(StrEnum):
+    """The levels at which a requirement may be set (domain.md §1)."""
+
+    EMPLOYER = "ORG"
+    UNIT = "UNIT"
+    STAFF_GROUP = "GRP"
+    JOB = "JOB"
+    POSITION = "POS"
+    LEARNER_GROUP = "LGR"
+    PERSON = "PERSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a rule is aimed at: the kind and the id of an employer, unit, staff group, job, position, group or person."""
+
+    kind: TargetKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One rule: whoever is under `target` must hold `competency` at `minimum_level` between these London days."""
+
+    target: Target
+    competency: str
+    minimum_level: int
+    starts_on: date
+    ends_on: date | None = None
+
+    def in_force_on(self, day: date) -> bool:
+        """First and last day included."""
+        return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why something is required: the rule, and the assignment through which it reaches the person (None: a group or the person)."""
+
+    requirement: Requirement
+    assignment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A competency required of somebody: the highest level asked for, and every reason."""
+
+    competency: str
+    level: int
+    because: tuple[Because, ...]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """All rules of one employer that compliance needs, as of one rules version: small enough to keep in memory."""
+
+    employer: str
+    version: tuple[int, int]
+    requirements: Mapping[Target, tuple[Requirement, ...]]
+    units: Mapping[str, Unit]
+    competencies: Mapping[str, Competency]
+    amber_months: int = 3
+    names: Mapping[Target, str] = field(default_factory=dict)
+
+    def unit_and_above(self, unit: str) -> Iterator[str]:
+        """The unit, then its ancestors upwards. Stops at an unknown or repeated unit instead of failing."""
+        seen: set[str] = set()
+        current: str | None = unit
+        while current is not None and current not in seen:
+            seen.add(current)
+            yield current
+            known = self.units.get(current)
+            current = known.parent if known else None
+
+    def targets_of(self, assignment: Assignment) -> Iterator[Target]:
+        """Every target an assignment falls under, widest first."""
+        yield Target(TargetKind.EMPLOYER, self.employer)
+        for unit in reversed(tuple(self.unit_and_above(assignment.unit))):
+            yield Target(TargetKind.UNIT, unit)
+        yield Target(TargetKind.STAFF_GROUP, assignment.staff_group)
+        yield Target(TargetKind.JOB, assignment.job)
+        yield Target(TargetKind.POSITION, assignment.position)
+
+    def required_by(self, targets: Iterable[Target], assignment: str | None, day: date) -> list[Because]:
+        """The rules in force on that day at these targets."""
+        return [
+            Because(requirement, assignment)
+            for target in targets
+            for requirement in self.requirements.get(target, ())
+            if requirement.in_force_on(day)
+        ]
+
+    def required_of(
+        self, person: str, assignments: Iterable[Assignment], groups: Iterable[str], day: date
+    ) -> dict[str, Required]:
+        """The person's requirements: the union over assignments, learner groups and the person's own rules."""
+        reasons = [
+            because
+            for assignment in assignments
+            for because in self.required_by(self.targets_of(assignment), assignment.number, day)
+        ]
+        own = [Target(TargetKind.LEARNER_GROUP, group) for group in groups]
+        own.append(Target(TargetKind.PERSON, person))
+        reasons += self.required_by(own, None, day)
+        return merge(reasons)
+
+
+def merge(reasons: Iterable[Because]) -> dict[str, Required]:
+    """Same competency twice: the highest level, all origins listed (domain.md §1)."""
+    by_competency: dict[str, list[Because]] = {}
+    for because in reasons:
+        by_competency.setdefault(because.requirement.competency, []).append(because)
+    return {
+        competency: Required(
+            competency, max(because.requirement.minimum_level for because in because_of), tuple(because_of)
+        )
+        for competency, because_of in by_competency.items()
+    }
