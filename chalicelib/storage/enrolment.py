@@ -1,0 +1,158 @@
+"""Enrolments and the seats they take."""
+
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from chalicelib.domain.catalogue import Class, ClassStatus, Grants, Mode, Session
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
+from chalicelib.domain.learner import Learner
+from chalicelib.storage import keys
+from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.catalogue import SeatsRow
+from chalicelib.storage.people import BookingRow
+from chalicelib.storage.transaction import Transaction
+
+_RANK = {Status.WAITLISTED: 1, Status.CONFIRMED: 2, Status.REQUESTED: 3}
+_RANK_OF_OTHERS = 4
+
+
+class EnrolmentRow(Record, discriminator="enrolment"):
+    """`P#p` / `E#504#ENR#class#attempt`; gsi2 is the roster of the class, waiting list first."""
+
+    course = UnicodeAttribute()
+    title = UnicodeAttribute()
+    mode = UnicodeAttribute()
+    grants = JSONAttribute()
+    starts_at = InstantAttribute(null=True)
+    ends_at = InstantAttribute(null=True)
+    sessions = JSONAttribute(null=True)
+    venue = UnicodeAttribute(null=True)
+    status = UnicodeAttribute()
+    placed_at = InstantAttribute()
+    history = JSONAttribute()
+    revision = NumberAttribute()
+    counted = BooleanAttribute(default=False)
+
+    @classmethod
+    def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
+        """The row of an enrolment."""
+        rank = _RANK.get(enrolment.status, _RANK_OF_OTHERS)
+        return cls(
+            keys.person(enrolment.person),
+            keys.enrolment(enrolment.employer, enrolment.class_id, enrolment.attempt),
+            gsi2pk=keys.roster(enrolment.employer, enrolment.class_id),
+            gsi2sk=keys.roster_sort(rank, enrolment.placed_at, enrolment.person),
+            course=enrolment.course,
+            title=enrolment.title,
+            mode=enrolment.mode.value,
+            grants=[[grant.competency, grant.level] for grant in enrolment.grants],
+            starts_at=enrolment.starts_at,
+            ends_at=enrolment.ends_at,
+            sessions=[[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions] or None,
+            venue=enrolment.venue,
+            status=enrolment.status.value,
+            placed_at=enrolment.placed_at,
+            history=[[row.status.value, row.at.isoformat(), row.by, row.reason] for row in enrolment.history],
+            revision=enrolment.revision,
+            counted=enrolment.counted,
+        )
+
+    def enrolment(self) -> Enrolment:
+        """The enrolment of this row."""
+        _, employer, _, class_id, attempt = self.sk.split(keys.SEPARATOR)
+        return Enrolment(
+            person=self.pk.split(keys.SEPARATOR)[1],
+            employer=employer,
+            class_id=class_id,
+            attempt=int(attempt),
+            course=self.course,
+            title=self.title,
+            mode=Mode(self.mode),
+            grants=tuple(Grants(competency, level) for competency, level in self.grants),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            sessions=sessions_from(self.sessions),
+            venue=self.venue,
+            status=Status(self.status),
+            placed_at=self.placed_at,
+            history=tuple(
+                HistoryRow(Status(status), datetime.fromisoformat(at), by, reason)
+                for status, at, by, reason in self.history
+            ),
+            revision=int(self.revision),
+            counted=bool(self.counted),
+        )
+
+
+def sessions_from(pairs: Any) -> tuple[Session, ...]:
+    """Sessions from their stored pairs of ISO instants."""
+    return tuple(Session(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in pairs or ())
+
+
+def count_seats(employer: str, class_id: str) -> tuple[int, int]:
+    """Seats taken and people waiting, counted from the roster one by one: what the class's counters must equal."""
+    taken = waiting = 0
+    for row in Record.gsi2.query(keys.roster(employer, class_id)):
+        if isinstance(row, EnrolmentRow):
+            enrolment = row.enrolment()
+            taken += enrolment.seated
+            waiting += enrolment.status is Status.WAITLISTED
+    return taken, waiting
+
+
+def exists(enrolment: Enrolment) -> bool:
+    """Whether this attempt is written already, read strongly consistent."""
+    key = EnrolmentRow.of(enrolment)
+    return bool(EnrolmentRow.count(key.pk, EnrolmentRow.sk == key.sk, consistent_read=True))
+
+
+def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
+    """Add to a transaction: an enrolment made elsewhere, and its seat or place on the list, whatever the maximum."""
+    transaction.create(EnrolmentRow.of(enrolment))
+    seats = SeatsRow.key_of(enrolment.class_id)
+    if enrolment.seated:
+        transaction.update(seats, [SeatsRow.taken.add(1)], SeatsRow.pk.exists())
+    elif enrolment.status is Status.WAITLISTED:
+        transaction.update(seats, [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
+
+
+def book(transaction: Transaction, learner: Learner, class_: Class, enrolment: Enrolment) -> None:
+    """Add to a transaction: take a seat if one is free, write the enrolment, move the learner's booking revision.
+
+    The three conditions are the guards of architecture §3 (seats): never one seat too many, and never two clashing
+    bookings of one person.
+    """
+    take_seat(transaction, class_)
+    transaction.create(EnrolmentRow.of(enrolment))
+    move_booking_revision(transaction, learner)
+
+
+def take_seat(transaction: Transaction, class_: Class) -> None:
+    """Take a seat while the class is open and has one; a class without a maximum only has to be open."""
+    seats = SeatsRow.key_of(class_.id)
+    if class_.maximum is None:
+        transaction.check(SeatsRow, seats.pk, seats.sk, SeatsRow.status == ClassStatus.NORMAL.value)
+        return
+    free = (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.taken < SeatsRow.maximum) & (SeatsRow.waiting == 0)
+    transaction.update(seats, [SeatsRow.taken.add(1)], free)
+
+
+def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, after: Enrolment) -> None:
+    """Add to a transaction: the enrolment withdrawn if nobody changed it since, its seat given back, the revision moved."""
+    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+    if before.seated:
+        transaction.update(SeatsRow.key_of(before.class_id), [SeatsRow.taken.add(-1)], SeatsRow.taken > 0)
+    move_booking_revision(transaction, learner)
+
+
+def move_booking_revision(transaction: Transaction, learner: Learner) -> None:
+    """Move the learner's booking revision, on condition that it is still the one that was read."""
+    row = BookingRow(
+        keys.person(learner.person.id), keys.booking(learner.employer), revision=learner.booking_revision + 1
+    )
+    if learner.booking_revision == 0:
+        transaction.create(row)
+    else:
+        transaction.replace(row, BookingRow.revision == learner.booking_revision)

@@ -1,0 +1,392 @@
+"""One builder per key. The tenant is inside every key, so forgetting it finds nothing (decision 0001).
+
+`P#` is a person, `E#` an owner: an employer's code or `NHS`. Parts are joined with `#`; competency names contain pipes,
+never `#`. Days are ISO (`2026-11-23`), instants UTC ISO with `Z`, so that both sort as text.
+"""
+
+from datetime import UTC, date, datetime
+
+SEPARATOR = "#"
+
+
+class BadKeyPart(ValueError):
+    """A value that would break out of its place in a key."""
+
+
+def _join(*parts: str) -> str:
+    for part in parts:
+        if SEPARATOR in part or not part:
+            raise BadKeyPart(f"{part!r} cannot be part of a key")
+    return SEPARATOR.join(parts)
+
+
+def instant(at: datetime) -> str:
+    """`2026-11-23T09:00:00Z`: whole seconds, UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def person(person_id: str) -> str:
+    """`P#01J9…`: the partition of everything about one person."""
+    return _join("P", person_id)
+
+
+PROFILE = "PROFILE"
+
+
+def login(name: str) -> str:
+    """gsi1 `ID#504-20059417`: from a login to its person."""
+    return _join("ID", name)
+
+
+def at_employer(employer: str) -> str:
+    """`E#504#`: the beginning of every sort key of one person at one employer."""
+    return _join("E", employer) + SEPARATOR
+
+
+def employment(employer: str) -> str:
+    """`E#504#WHO`."""
+    return _join("E", employer, "WHO")
+
+
+def people_by_name(employer: str, last_name: str) -> str:
+    """gsi1 `E#504#N#la`: people of an employer whose last name begins with these two letters."""
+    return _join("E", employer, "N", last_name.casefold()[:2].replace(SEPARATOR, "") or "-")
+
+
+def name_sort(last_name: str, first_name: str, person_id: str) -> str:
+    """gsi1 sort `lane#sarah#01J9…`."""
+    return SEPARATOR.join((last_name.casefold(), first_name.casefold(), person_id))
+
+
+def employee_number(employer: str, number: str) -> str:
+    """gsi2 `E#504#NO#20059417`."""
+    return _join("E", employer, "NO", number)
+
+
+def booking(employer: str) -> str:
+    """`E#504#BOOK`: the revision that every booking of one learner moves."""
+    return _join("E", employer, "BOOK")
+
+
+def grant(employer: str, role: str) -> str:
+    """`E#504#GRANT#instructor`: sort key, and gsi1 partition to list who holds a role."""
+    return _join("E", employer, "GRANT", role)
+
+
+def assignment(employer: str, number: str, starts_on: date) -> str:
+    """`E#504#ASG#20059417-2#2026-04-01`: one row per validity."""
+    return _join("E", employer, "ASG", number, starts_on.isoformat())
+
+
+def unit_view(employer: str, unit: str) -> str:
+    """gsi1 `E#504#UNIT#ward-9`: current assignments and snapshots of a unit."""
+    return _join("E", employer, "UNIT", unit)
+
+
+def assignment_sort(person_id: str, number: str) -> str:
+    """gsi1 sort `ASG#01J9…#20059417-2`."""
+    return _join("ASG", person_id, number)
+
+
+def reports_to(employer: str, supervisor: str) -> str:
+    """gsi2 `E#504#MGR#01J9…`: the current assignments somebody supervises."""
+    return _join("E", employer, "MGR", supervisor)
+
+
+def membership(employer: str, group: str) -> str:
+    """`E#504#LGR#agency-nurses`: sort key in the person's partition; gsi1 partition to list the members."""
+    return _join("E", employer, "LGR", group)
+
+
+def award(employer: str, competency: str, awarded_on: date, source: str) -> str:
+    """`E#504#AWD#NHS|CSTF|Fire Safety - 1 Year|#2026-03-01#504-c17~1`."""
+    return _join("E", employer, "AWD", competency, awarded_on.isoformat(), source)
+
+
+def exemption(employer: str, competency: str, starts_on: date) -> str:
+    """`E#504#EXM#NHS|CSTF|Fire Safety - 1 Year|#2026-03-01`."""
+    return _join("E", employer, "EXM", competency, starts_on.isoformat())
+
+
+def enrolment(employer: str, class_id: str, attempt: int) -> str:
+    """`E#504#ENR#504-c17#001`: a row per attempt."""
+    return _join("E", employer, "ENR", class_id, f"{attempt:03d}")
+
+
+def approvals(employer: str, approver: str) -> str:
+    """gsi1 `E#504#APR#01J9…`: what waits for an approver."""
+    return _join("E", employer, "APR", approver)
+
+
+def roster(employer: str, class_id: str) -> str:
+    """gsi2 `E#504#CLS#504-c17`: the enrolments of a class; national e-learning has a roster per employer."""
+    return _join("E", employer, "CLS", class_id)
+
+
+def roster_sort(rank: int, placed_at: datetime, person_id: str) -> str:
+    """gsi2 sort `2#2026-11-23T09:00:00Z#01J9…`: by state or priority, then time, then person."""
+    return _join(str(rank), instant(placed_at), person_id)
+
+
+def subscription(employer: str, certification: str) -> str:
+    """`E#504#SUB#504-resus`."""
+    return _join("E", employer, "SUB", certification)
+
+
+def external_training(employer: str, ulid: str) -> str:
+    """`E#504#XTR#01J9…`."""
+    return _join("E", employer, "XTR", ulid)
+
+
+def snapshot(employer: str, number: str) -> str:
+    """`E#504#CMP#20059417-2`: the compliance snapshot of one assignment."""
+    return _join("E", employer, "CMP", number)
+
+
+def due(employer: str) -> str:
+    """gsi2 `E#504#DUE`: snapshots by the next day on which time alone changes something."""
+    return _join("E", employer, "DUE")
+
+
+def due_sort(day: date, person_id: str, number: str) -> str:
+    """gsi2 sort `2026-12-01#01J9…#20059417-2`."""
+    return _join(day.isoformat(), person_id, number)
+
+
+def decision(employer: str, competency: str) -> str:
+    """`E#504#DEC#NHS|CSTF|Fire Safety - 1 Year|`: the last decision of the daily run."""
+    return _join("E", employer, "DEC", competency)
+
+
+def transfer(ulid: str) -> str:
+    """`IAT#01J9…` in the person's partition."""
+    return _join("IAT", ulid)
+
+
+def transfers(employer: str, status: str) -> str:
+    """gsi1 `E#504#IAT#received`."""
+    return _join("E", employer, "IAT", status)
+
+
+# --- an employer's structure and rules ----------------------------------------------------------------------
+
+
+def owner(owner_id: str) -> str:
+    """`E#504` or `E#NHS`: the partition of an owner's structure and versions."""
+    return _join("E", owner_id)
+
+
+SETTINGS = "SETTINGS"
+RULES = "RULES"
+CATALOGUE = "CATALOGUE"
+FIRST_ADMINISTRATOR = "FIRST_ADMINISTRATOR"
+
+
+def unit(unit_id: str) -> str:
+    """`UNIT#ward-9`."""
+    return _join("UNIT", unit_id)
+
+
+def job(job_id: str) -> str:
+    """`JOB#staff-nurse`."""
+    return _join("JOB", job_id)
+
+
+def position(position_id: str) -> str:
+    """`POS#staff-nurse-ward-9`."""
+    return _join("POS", position_id)
+
+
+def staff_group(group_id: str) -> str:
+    """`GRP#nursing-registered`."""
+    return _join("GRP", group_id)
+
+
+def learner_group(group_id: str) -> str:
+    """`LGR#agency-nurses`."""
+    return _join("LGR", group_id)
+
+
+def category(category_id: str) -> str:
+    """`CAT#fire-safety`: a subject of the catalogue."""
+    return _join("CAT", category_id)
+
+
+def framework(owner_id: str) -> str:
+    """`E#NHS#FRW`: the competencies of an owner; the sort key is the full name."""
+    return _join("E", owner_id, "FRW")
+
+
+def requirements(employer: str) -> str:
+    """`E#504#REQ`: all requirements of an employer, one partition, cached by rules version."""
+    return _join("E", employer, "REQ")
+
+
+def requirement(kind: str, target: str, competency: str, starts_on: date) -> str:
+    """`UNIT#ward-9#NHS|CSTF|Fire Safety - 1 Year|#2026-04-01`."""
+    return _join(kind, target, competency, starts_on.isoformat())
+
+
+def requirement_of(competency: str) -> str:
+    """gsi1 `COMP#NHS|CSTF|Fire Safety - 1 Year|`: where a competency is required."""
+    return _join("COMP", competency)
+
+
+def requirement_of_sort(employer: str, kind: str, target: str, starts_on: date) -> str:
+    """gsi1 sort `E#504#UNIT#ward-9#2026-04-01`."""
+    return _join("E", employer, kind, target, starts_on.isoformat())
+
+
+def counters(employer: str) -> str:
+    """`E#504#AGG`: the counters of leaf units, sort key `UNIT#…`."""
+    return _join("E", employer, "AGG")
+
+
+def frozen_month(employer: str, month: str) -> str:
+    """`E#504#AGG#2026-12`: unit counters as they stood at a month's end."""
+    return _join("E", employer, "AGG", month)
+
+
+def dna_month(employer: str, month: str) -> str:
+    """`E#504#DNA#2026-12`: who did not attend in a month, by `date#person#class`."""
+    return _join("E", employer, "DNA", month)
+
+
+def timers(employer: str, day: date) -> str:
+    """`E#504#TMR#2026-12-01`: what belongs to a class or a request and falls due that day."""
+    return _join("E", employer, "TMR", day.isoformat())
+
+
+def run(day: date) -> str:
+    """`RUN#2026-12-01`: the daily runs of that day, sort key `E#504`."""
+    return _join("RUN", day.isoformat())
+
+
+def work(employer: str, ulid: str) -> str:
+    """`E#504#JOB#01J9…`: a long job and its progress (jobs people hold are `JOB#` under `E#504`)."""
+    return _join("E", employer, "JOB", ulid)
+
+
+def idempotency(person_id: str, key: str) -> str:
+    """`IDEM#01J9…#book-once`: what a POST with this Idempotency-Key answered. Keys hold no `#` (checked at the edge)."""
+    return _join("IDEM", person_id, key)
+
+
+# --- catalogue ----------------------------------------------------------------------------------------------
+
+META = "META"
+SEATS = "SEATS"
+
+
+def courses(owner_id: str) -> str:
+    """`E#504#CRS`: the whole catalogue of an owner, one partition, cached by catalogue version (decision 0003)."""
+    return _join("E", owner_id, "CRS")
+
+
+def course(course_id: str) -> str:
+    """`504-fire#META`: a course; its other rows sort right after it."""
+    return _join(course_id, META)
+
+
+def offering(course_id: str, offering_id: str) -> str:
+    """`504-fire#OFF#classroom`."""
+    return _join(course_id, "OFF", offering_id)
+
+
+def access_rule(course_id: str, rule_id: str) -> str:
+    """`504-fire#ACC#01`."""
+    return _join(course_id, "ACC", rule_id)
+
+
+def prerequisite(course_id: str, number: str) -> str:
+    """`504-fire#PRE#01`."""
+    return _join(course_id, "PRE", number)
+
+
+def class_(owner_id: str, class_id: str) -> str:
+    """`E#504#CLS#504-c17`: a class: META, SEATS and sessions."""
+    return _join("E", owner_id, "CLS", class_id)
+
+
+def session(number: int) -> str:
+    """`SES#01`."""
+    return _join("SES", f"{number:02d}")
+
+
+def classes_of_month(owner_id: str, starts_at: datetime) -> str:
+    """gsi1 of SEATS `E#504#CLS#2026-12`: the classes that start in a UTC month."""
+    return _join("E", owner_id, "CLS", starts_at.astimezone(UTC).strftime("%Y-%m"))
+
+
+UNDATED = "9999-12-31T00:00:00Z"
+"""Where a start is part of a sort key and a class has none (e-learning): after every date."""
+
+
+def class_sort(starts_at: datetime | None, class_id: str) -> str:
+    """`2026-12-01T09:00:00Z#504-c17`."""
+    return _join(instant(starts_at) if starts_at else UNDATED, class_id)
+
+
+def classes_of_course(owner_id: str, course_id: str) -> str:
+    """gsi2 of SEATS `E#504#OFF#504-fire`: the classes of a course with their places, by start."""
+    return _join("E", owner_id, "OFF", course_id)
+
+
+def venue(owner_id: str, venue_id: str) -> str:
+    """gsi1 of a session `E#504#VEN#seminar-1`."""
+    return _join("E", owner_id, "VEN", venue_id)
+
+
+def instructor(owner_id: str, person_id: str) -> str:
+    """gsi2 of a session `E#504#INS#01J9…`."""
+    return _join("E", owner_id, "INS", person_id)
+
+
+def certification(owner_id: str, certification_id: str) -> str:
+    """`E#504#CRT#504-resus`."""
+    return _join("E", owner_id, "CRT", certification_id)
+
+
+def component(number: str) -> str:
+    """`CMP#01`: a component of a certification."""
+    return _join("CMP", number)
+
+
+# --- messages and audit -------------------------------------------------------------------------------------
+
+EVENT_SHARDS = 8
+PENDING_SHARDS = 16
+AUDIT_SHARDS = 4
+
+
+def shard(text: str, shards: int) -> str:
+    """A stable shard number of a text, so that one writer's rows spread over partitions."""
+    return str(sum(text.encode()) % shards)
+
+
+def event(at: datetime, event_id: str) -> str:
+    """`EVT#2026-11-23T09:00#3`: events of a minute, in eight shards."""
+    return _join("EVT", at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M"), shard(event_id, EVENT_SHARDS))
+
+
+def notification(at: datetime, natural_key: str) -> str:
+    """`N#2026-11-23T09:00:00Z#01J9….enrolment_confirmed`: sorts by when it became due, and is the same on every replay."""
+    return _join("N", instant(at), natural_key)
+
+
+def pending(shard_number: int) -> str:
+    """`PENDING#7`: notifications whose e-mail is not sent yet."""
+    return _join("PENDING", str(shard_number))
+
+
+def unread(person_id: str) -> str:
+    """`P#01J9…#UNREAD`."""
+    return _join("P", person_id, "UNREAD")
+
+
+def audit(employer: str, day: date, entry_id: str) -> str:
+    """`E#504#2026-11-23#2`: the audit of an employer's day, in four shards."""
+    return _join("E", employer, day.isoformat(), shard(entry_id, AUDIT_SHARDS))

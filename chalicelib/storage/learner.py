@@ -1,0 +1,53 @@
+"""One learner at one employer: one query."""
+
+from chalicelib.domain.learner import Learner
+from chalicelib.storage import keys
+from chalicelib.storage.awards import AwardRow
+from chalicelib.storage.base import Record
+from chalicelib.storage.enrolment import EnrolmentRow
+from chalicelib.storage.people import (
+    AssignmentRow,
+    BookingRow,
+    EmploymentRow,
+    GrantRow,
+    MembershipRow,
+    PersonRow,
+)
+
+
+def _rows(person_id: str, consistent: bool) -> list[Record]:
+    return list(Record.query(keys.person(person_id), consistent_read=consistent))
+
+
+def learners(person_id: str, consistent: bool = False) -> dict[str, Learner]:
+    """The person at each of their employers, from the whole partition; empty if there is no such person."""
+    rows = _rows(person_id, consistent)
+    profile = next((row for row in rows if isinstance(row, PersonRow)), None)
+    if profile is None:
+        return {}
+    by_employer: dict[str, list[Record]] = {}
+    for row in rows:
+        if row.sk.startswith("E" + keys.SEPARATOR):
+            by_employer.setdefault(row.sk.split(keys.SEPARATOR, 2)[1], []).append(row)
+    return {employer: _learner(profile, employer, own) for employer, own in by_employer.items()}
+
+
+def learner(person_id: str, employer: str, consistent: bool = False) -> Learner | None:
+    """The person at one employer, or None."""
+    return learners(person_id, consistent).get(employer)
+
+
+def _learner(profile: PersonRow, employer: str, rows: list[Record]) -> Learner:
+    employment = next((row.employment() for row in rows if isinstance(row, EmploymentRow)), None)
+    booking = next((int(row.revision) for row in rows if isinstance(row, BookingRow)), 0)
+    return Learner(
+        person=profile.person(),
+        employer=employer,
+        employment=employment,
+        assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow)),
+        groups=tuple(row.group for row in rows if isinstance(row, MembershipRow)),
+        awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
+        enrolments=tuple(row.enrolment() for row in rows if isinstance(row, EnrolmentRow)),
+        grants=tuple(row.grant() for row in rows if isinstance(row, GrantRow)),
+        booking_revision=booking,
+    )

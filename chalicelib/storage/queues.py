@@ -1,0 +1,36 @@
+"""The queues: e-mails to send, and events that could not be relayed."""
+
+import functools
+import json
+from typing import Any
+
+from chalicelib.config import setting
+from chalicelib.storage.outbox import NotificationKey
+
+
+@functools.cache
+def _sqs() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3}))
+
+
+def queue_mail(key: NotificationKey) -> None:
+    """Ask the mailer to deal with a notification."""
+    body = json.dumps({"pk": key.pk, "sk": key.sk})
+    _sqs().send_message(QueueUrl=setting("MAIL_QUEUE_URL"), MessageBody=body)
+
+
+def notification_key(body: str) -> NotificationKey:
+    """The notification a queue message names; raises ValueError for anything else."""
+    fields = json.loads(body)
+    if not isinstance(fields, dict) or not {"pk", "sk"} <= fields.keys():
+        raise ValueError("A mail message names the pk and sk of a notification.")
+    return NotificationKey(str(fields["pk"]), str(fields["sk"]))
+
+
+def park_event(pk: str, sk: str, why: str) -> None:
+    """Set aside an event that cannot be relayed, by its key, so that those behind it go on."""
+    body = json.dumps({"pk": pk, "sk": sk, "why": why})
+    _sqs().send_message(QueueUrl=setting("RELAY_DEAD_QUEUE_URL"), MessageBody=body)

@@ -1,0 +1,228 @@
+"""An employer's structure and rules, kept in memory by version (architecture §3).
+
+Two version rows decide whether what is in memory still holds: the employer's and the nation's. Reading both is one round trip
+of one read unit; only when one has moved is anything else read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.domain.catalogue import Course
+from chalicelib.domain.competency import Competency
+from chalicelib.domain.people import NATIONAL, Unit
+from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
+from chalicelib.storage import catalogue, keys
+from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.transaction import Transaction
+
+DEFAULT_AMBER_MONTHS = 3
+
+
+class SettingsRow(Record, discriminator="settings"):
+    """`E#504` / `SETTINGS`: what an employer may set."""
+
+    name = UnicodeAttribute()
+    amber_months = NumberAttribute(default=DEFAULT_AMBER_MONTHS)
+
+
+class VersionRow(Record, discriminator="version"):
+    """`E#504` / `RULES` or `CATALOGUE`: a number that every change under it moves."""
+
+    number = NumberAttribute(default=0)
+
+
+class UnitRow(Record, discriminator="unit"):
+    """`E#504` / `UNIT#u`."""
+
+    name = UnicodeAttribute()
+    parent = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of(cls, employer: str, unit: Unit) -> "UnitRow":
+        """The row of a unit."""
+        return cls(keys.owner(employer), keys.unit(unit.id), name=unit.name, parent=unit.parent)
+
+
+class NamedRow(Record, discriminator="named"):
+    """`E#504` / `JOB#j`, `POS#p`, `GRP#g` or `LGR#g`: something with an id and a name."""
+
+    name = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, employer: str, target: Target, name: str) -> "NamedRow":
+        """The row that names a job, position, staff group or learner group."""
+        return cls(keys.owner(employer), _NAMED[target.kind](target.id), name=name)
+
+
+_NAMED = {
+    TargetKind.JOB: keys.job,
+    TargetKind.POSITION: keys.position,
+    TargetKind.STAFF_GROUP: keys.staff_group,
+    TargetKind.LEARNER_GROUP: keys.learner_group,
+}
+
+
+def settings_row(employer: str, name: str, amber_months: int = DEFAULT_AMBER_MONTHS) -> SettingsRow:
+    """The settings of an employer: its name, and how many calendar months before expiry amber begins."""
+    return SettingsRow(keys.owner(employer), keys.SETTINGS, name=name, amber_months=amber_months)
+
+
+class CompetencyRow(Record, discriminator="competency"):
+    """`E#NHS#FRW` / full name: a competency of a framework."""
+
+    title = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    renewal_months = NumberAttribute(null=True)
+
+    @classmethod
+    def of(cls, owner: str, competency: Competency) -> "CompetencyRow":
+        """The row of a competency."""
+        return cls(
+            keys.framework(owner),
+            competency.name,
+            title=competency.title,
+            subject=competency.subject,
+            renewal_months=competency.renewal_months,
+        )
+
+    def competency(self) -> Competency:
+        """The competency of this row."""
+        months = None if self.renewal_months is None else int(self.renewal_months)
+        return Competency(self.sk, self.title, self.subject, months)
+
+
+class RequirementRow(Record, discriminator="requirement"):
+    """`E#504#REQ` / `UNIT#u#competency#from`; gsi1 finds where a competency is required."""
+
+    minimum_level = NumberAttribute()
+    ends_on = DayAttribute(null=True)
+
+    @classmethod
+    def of(cls, employer: str, requirement: Requirement) -> "RequirementRow":
+        """The row of a requirement."""
+        kind, target = requirement.target.kind.value, requirement.target.id
+        return cls(
+            keys.requirements(employer),
+            keys.requirement(kind, target, requirement.competency, requirement.starts_on),
+            gsi1pk=keys.requirement_of(requirement.competency),
+            gsi1sk=keys.requirement_of_sort(employer, kind, target, requirement.starts_on),
+            minimum_level=requirement.minimum_level,
+            ends_on=requirement.ends_on,
+        )
+
+    def requirement(self) -> Requirement:
+        """The requirement of this row."""
+        kind, target, competency, starts_on = self.sk.split(keys.SEPARATOR)
+        return Requirement(
+            Target(TargetKind(kind), target),
+            competency,
+            int(self.minimum_level),
+            date.fromisoformat(starts_on),
+            self.ends_on,
+        )
+
+
+class Versions(NamedTuple):
+    """The versions of rules or catalogue: the employer's and the nation's."""
+
+    own: int
+    national: int
+
+
+_rulebooks: dict[str, Rulebook] = {}
+_catalogues: dict[str, tuple[Versions, dict[str, Course]]] = {}
+
+
+def forget() -> None:
+    """Empty the caches (tests, and a function that switches tables)."""
+    _rulebooks.clear()
+    _catalogues.clear()
+
+
+def _versions(employer: str, *kinds: str) -> dict[str, Versions]:
+    """The current versions of each kind, by one batch read of the employer's and the nation's rows."""
+    wanted = {(keys.owner(owner), kind) for kind in kinds for owner in (employer, NATIONAL)}
+    found = {(row.pk, row.sk): int(row.number) for row in VersionRow.batch_get(wanted)}
+    return {
+        kind: Versions(
+            found.get((keys.owner(employer), kind), 0),
+            found.get((keys.owner(NATIONAL), kind), 0),
+        )
+        for kind in kinds
+    }
+
+
+def rulebook(employer: str) -> Rulebook:
+    """The employer's rulebook: one round trip while the version stands, a few more once after it has moved."""
+    return _rulebook_at(employer, rulebook_version(employer))
+
+
+def rulebook_version(employer: str) -> Versions:
+    """The versions of an employer's rules: one round trip of one read unit."""
+    return _versions(employer, keys.RULES)[keys.RULES]
+
+
+def rulebook_and_courses(employer: str) -> tuple[Rulebook, dict[str, Course]]:
+    """The rulebook and every course people of the employer may have to do with, still one round trip when cached."""
+    versions = _versions(employer, keys.RULES, keys.CATALOGUE)
+    return _rulebook_at(employer, versions[keys.RULES]), _courses_at(employer, versions[keys.CATALOGUE])
+
+
+def _rulebook_at(employer: str, versions: Versions) -> Rulebook:
+    cached = _rulebooks.get(employer)
+    if cached is None or cached.version != versions:
+        cached = _rulebooks[employer] = _read_rulebook(employer, versions)
+    return cached
+
+
+def _courses_at(employer: str, versions: Versions) -> dict[str, Course]:
+    cached = _catalogues.get(employer)
+    if cached is None or cached[0] != versions:
+        read = {course.id: course for owner in (NATIONAL, employer) for course in catalogue.courses(owner)}
+        cached = _catalogues[employer] = (versions, read)
+    return cached[1]
+
+
+def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
+    """Read all rules. The version was read before them, so rules newer than their label are only ever read again."""
+    units: dict[str, Unit] = {}
+    names: dict[Target, str] = {}
+    amber_months = DEFAULT_AMBER_MONTHS
+    for row in Record.query(keys.owner(employer), consistent_read=True):
+        if isinstance(row, UnitRow):
+            unit_id = row.sk.partition(keys.SEPARATOR)[2]
+            units[unit_id] = Unit(unit_id, row.name, row.parent)
+            names[Target(TargetKind.UNIT, unit_id)] = row.name
+        elif isinstance(row, NamedRow):
+            kind, _, named = row.sk.partition(keys.SEPARATOR)
+            names[Target(TargetKind(kind), named)] = row.name
+        elif isinstance(row, SettingsRow):
+            amber_months = int(row.amber_months)
+            names[Target(TargetKind.EMPLOYER, employer)] = row.name
+    requirements: dict[Target, list[Requirement]] = defaultdict(list)
+    for row in RequirementRow.query(keys.requirements(employer), consistent_read=True):
+        requirement = row.requirement()
+        requirements[requirement.target].append(requirement)
+    return Rulebook(
+        employer=employer,
+        version=versions,
+        requirements={target: tuple(rules) for target, rules in requirements.items()},
+        units=units,
+        competencies={each.name: each for owner in (NATIONAL, employer) for each in competencies(owner)},
+        amber_months=amber_months,
+        names=names,
+    )
+
+
+def competencies(owner: str) -> Iterable[Competency]:
+    """The competencies of an owner's framework."""
+    return [row.competency() for row in CompetencyRow.query(keys.framework(owner), consistent_read=True)]
+
+
+def move_version(transaction: Transaction, owner: str, kind: str) -> None:
+    """Add to a transaction: move the version of an owner's rules or catalogue, so that every cache reads them again."""
+    transaction.update(VersionRow(keys.owner(owner), kind), [VersionRow.number.add(1)])
