@@ -1,0 +1,50 @@
+"""The Chalice app: registers the blueprints and declares every event handler; nothing else.
+
+Chalice names each Lambda function after the function here. The ARNs below are placeholders that `infrastructure/template.yaml`
+replaces with the resources of the stack.
+"""
+
+from typing import Any
+
+from chalice import Chalice, ConvertToMiddleware, Response
+from chalice.app import DynamoDBEvent, SQSEvent
+
+from chalicelib.handlers import catalogue, enrolment, events, me, problems, public, roles
+from chalicelib.observability import metrics
+
+app = Chalice(app_name="esr-learning", configure_logs=False)
+for module in (public, me, catalogue, enrolment, roles):
+    app.register_blueprint(module.blueprint)
+for event_type in ("dynamodb", "sqs", "scheduled"):
+    app.register_middleware(ConvertToMiddleware(metrics.log_metrics), event_type)
+
+
+@app.middleware("http")
+def one_shape_for_errors(event: Any, get_response: Any) -> Response:
+    """Chalice answers a method it does not know by itself; give that the shape of every other error."""
+    response: Response = get_response(event)
+    if response.status_code == 405:
+        allowed = response.headers.get("Allow", "")
+        response = problems.respond(problems.MethodNotAllowed("This route takes other methods.", allowed=allowed))
+        response.headers["Allow"] = allowed
+    return response
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:eu-west-2:000000000000:table/messages/stream/placeholder", batch_size=100
+)
+def relay(event: DynamoDBEvent) -> events.BatchFailures:
+    """Events of the outbox become notifications."""
+    return events.relay_events(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=10)
+def mailer(event: SQSEvent) -> events.BatchFailures:
+    """Notifications become e-mails."""
+    return events.send_mail(event.to_dict())
+
+
+@app.schedule("rate(5 minutes)")
+def sweeper(_event: Any) -> int:
+    """What was left behind is tried again."""
+    return events.sweep_outbox()

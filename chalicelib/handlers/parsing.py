@@ -1,0 +1,86 @@
+"""Requests into structs, naming every field that is wrong, not only the first."""
+
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from chalicelib.domain.errors import FieldError, Invalid
+
+MAX_BODY_BYTES = 64 * 1024
+T = TypeVar("T", bound=msgspec.Struct)
+
+_MANY = (list, tuple, set, frozenset)
+
+
+def body(raw: bytes, shape: type[T]) -> T:
+    """A JSON body of this shape. Raises Invalid naming every missing, wrong and unknown field as `body.…`."""
+    if len(raw) > MAX_BODY_BYTES:
+        raise Invalid(FieldError("body", f"is larger than {MAX_BODY_BYTES} bytes"))
+    try:
+        values = json.loads(raw or b"null", parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Invalid(FieldError("body", "is not JSON")) from None
+    if not isinstance(values, dict):
+        raise Invalid(FieldError("body", "must be a JSON object"))
+    return _struct(values, shape, "body", strict=True)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def query(values: Mapping[str, list[str]], shape: type[T]) -> T:
+    """Query parameters of this shape; a parameter that takes several values may be repeated or separated by commas."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    simple: dict[str, Any] = {}
+    wrong = []
+    for name, given in values.items():
+        if name in fields and _takes_many(fields[name].type):
+            simple[name] = [part for value in given for part in value.split(",")]
+        elif len(given) > 1:
+            wrong.append(FieldError(f"query.{name}", "may be given only once"))
+        else:
+            simple[name] = given[0]
+    if wrong:
+        raise Invalid(*wrong)
+    return _struct(simple, shape, "query", strict=False)
+
+
+def _takes_many(type_: Any) -> bool:
+    while typing.get_origin(type_) is typing.Annotated:
+        type_ = typing.get_args(type_)[0]
+    return typing.get_origin(type_) in _MANY
+
+
+def _struct(values: Mapping[str, Any], shape: type[T], where: str, strict: bool) -> T:
+    errors = []
+    parsed = {}
+    fields = msgspec.structs.fields(shape)
+    for field in fields:
+        place = f"{where}.{field.encode_name}"
+        if field.encode_name not in values:
+            if field.required:
+                errors.append(FieldError(place, "is missing"))
+            continue
+        try:
+            parsed[field.name] = msgspec.convert(values[field.encode_name], field.type, strict=strict)
+        except msgspec.ValidationError as wrong:
+            errors.append(FieldError(place, _plain(str(wrong))))
+    known = {field.encode_name for field in fields}
+    errors += [FieldError(f"{where}.{_shown(name)}", "is not known here") for name in values if name not in known]
+    if errors:
+        raise Invalid(*errors)
+    return shape(**parsed)
+
+
+def _plain(message: str) -> str:
+    """Msgspec's sentence as a reason. It speaks of types, bounds and places, and of short enum values, never of long input."""
+    reason = message.replace("`", "").replace(" - at $", " at ").replace("Expected", "expected")
+    return reason[:1].lower() + reason[1:200]
+
+
+def _shown(name: str) -> str:
+    return name if name.isidentifier() and len(name) <= 40 else "(unknown)"

@@ -1,0 +1,117 @@
+"""Errors as the API tells them: one table from refusal to status and problem type (RFC 9457)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from chalice import Response
+
+from chalicelib.domain import errors
+
+TYPE_PREFIX = "urn:esr-learning:problem:"
+CONTENT_TYPE = "application/problem+json"
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One wrong field: where it stands and why it is wrong."""
+
+    field: str
+    reason: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error. `type` names the rule that decided, `detail` says what happened, `way_out` what to do.
+
+    `errors` lists wrong fields; `facts` holds what the rule looked at.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    way_out: str = ""
+    errors: list[FieldProblem] = []
+    facts: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """The status, short name and title of a kind of refusal."""
+
+    status: int
+    slug: str
+    title: str
+
+
+class MethodNotAllowed(errors.Refusal):
+    """The route exists, but not with this method."""
+
+
+class UnsupportedMediaType(errors.Refusal):
+    """The body is not JSON."""
+
+    way_out = "Send the body as application/json."
+
+
+class Fault(errors.Refusal):
+    """Something is broken on our side."""
+
+    way_out = "Try again in a moment; if it stays, report the request id in the x-amzn-requestid header."
+
+
+TABLE: dict[type[errors.Refusal], ProblemType] = {
+    errors.Invalid: ProblemType(400, "invalid-request", "The request is not valid"),
+    errors.Unauthenticated: ProblemType(401, "not-signed-in", "You are not signed in"),
+    errors.SignInRefused: ProblemType(401, "sign-in-refused", "The sign-in was refused"),
+    errors.NotPermitted: ProblemType(403, "not-permitted", "Your roles do not allow this"),
+    errors.EmployerNotYours: ProblemType(403, "employer-not-yours", "This is not one of your employers"),
+    errors.EmployerNeeded: ProblemType(400, "employer-needed", "Say for which employer"),
+    errors.NotFound: ProblemType(404, "not-found", "There is no such thing"),
+    MethodNotAllowed: ProblemType(405, "method-not-allowed", "This method is not offered here"),
+    errors.Conflict: ProblemType(409, "conflict", "Somebody else changed this at the same time"),
+    UnsupportedMediaType: ProblemType(415, "unsupported-media-type", "The body must be JSON"),
+    errors.IdempotencyMismatch: ProblemType(422, "idempotency-key-reused", "This key belongs to another request"),
+    errors.ClassNotOpen: ProblemType(409, "class-not-open", "The class is not open"),
+    errors.ClassCancelled: ProblemType(409, "class-cancelled", "The class was cancelled"),
+    errors.ClassPast: ProblemType(409, "class-past", "The class has started"),
+    errors.EnrolmentNotOpen: ProblemType(409, "enrolment-not-open", "Enrolment is not open today"),
+    errors.ClassFull: ProblemType(409, "class-full", "The class is full"),
+    errors.AlreadyEnrolled: ProblemType(409, "already-enrolled", "You are on this class already"),
+    errors.Clash: ProblemType(409, "clash", "You are on another class at that time"),
+    errors.ApprovalNeeded: ProblemType(403, "approval-needed", "This course needs approval"),
+    errors.AdministratorOnly: ProblemType(403, "administrator-only", "Only the learning team enrols on this course"),
+    errors.NotOpenToWithdraw: ProblemType(409, "not-open-to-withdraw", "There is nothing to withdraw from"),
+    errors.TooLateToWithdraw: ProblemType(409, "too-late-to-withdraw", "The class has started"),
+    errors.OwnGrant: ProblemType(403, "own-grant", "Nobody changes their own roles"),
+    errors.RoleNotGrantable: ProblemType(403, "role-not-grantable", "This role cannot be granted this way"),
+    errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
+    Fault: ProblemType(500, "fault", "Something went wrong on our side"),
+}
+
+RETRY_AFTER_SECONDS = 2
+
+
+def problem_of(refusal: errors.Refusal) -> Problem:
+    """The problem document of a refusal."""
+    kind = TABLE[type(refusal)]
+    wrong = refusal.errors if isinstance(refusal, errors.Invalid) else ()
+    return Problem(
+        type=TYPE_PREFIX + kind.slug,
+        title=kind.title,
+        status=kind.status,
+        detail=refusal.detail,
+        way_out=refusal.way_out,
+        errors=[FieldProblem(each.field, each.reason) for each in wrong],
+        facts=refusal.facts if not wrong else {},
+    )
+
+
+def respond(refusal: errors.Refusal) -> Response:
+    """The response that tells a refusal."""
+    problem = problem_of(refusal)
+    headers: dict[str, Any] = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="esr-learning"'
+    if problem.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(msgspec.json.encode(problem).decode(), headers, problem.status)

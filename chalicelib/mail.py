@@ -1,0 +1,100 @@
+"""E-mail: composed as MIME, handed to SES. The only module that talks to SES."""
+
+import functools
+import os
+import re
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+from chalicelib.config import setting
+from chalicelib.domain.notifications import Notification
+from chalicelib.domain.people import Person
+from chalicelib.invitations import invitation
+from chalicelib.rendering import render
+
+SENDER_NAME = "ESR Learning"
+
+
+class BadAddress(ValueError):
+    """The address held is none."""
+
+
+class Refused(Exception):
+    """SES answered that it will not take this e-mail now. `code` is SES's own."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Unanswered(Exception):
+    """SES did not answer: whether it took the e-mail is not known."""
+
+
+def compose(notification: Notification, person: Person, possibly_repeated: bool = False) -> EmailMessage:
+    """The e-mail of a notification: text, HTML, and the meeting request both inline and as a file.
+
+    Calendar clients act on the inline part; people whose client does not can open the file. Raises BadAddress.
+    """
+    rendered = render(notification.template, notification.data, person.first_name)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(SENDER_NAME, addr_spec=setting("MAIL_SENDER"))
+    message["To"] = _address(person)
+    message["Subject"] = rendered.subject
+    message["Date"] = notification.at
+    message["Message-ID"] = f"<{notification.natural_key}@esr-learning>"
+    if possibly_repeated:
+        message["X-Possibly-Repeated"] = "yes"
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    if request := invitation(notification, person):
+        document = request.document.decode()
+        message.add_alternative(document, subtype="calendar", params={"method": request.method})
+        message.add_attachment(request.document, maintype="application", subtype="ics", filename="invite.ics")
+    return message
+
+
+def _address(person: Person) -> Address:
+    name = " ".join(person.full_name.split())
+    try:
+        address = Address(name, addr_spec=person.email or "")
+    except (MessageError, ValueError, IndexError) as wrong:
+        raise BadAddress("The address held is not an e-mail address.") from wrong
+    if not address.username or not address.domain:
+        raise BadAddress("The address held is not an e-mail address.")
+    return address
+
+
+@functools.cache
+def _ses() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # One attempt: a repeated attempt after a time-out could send twice without our knowing.
+    return boto3.client("sesv2", config=Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}))
+
+
+def send(message: EmailMessage, natural_key: str) -> str:
+    """Hand an e-mail to SES with the notification's key as its tag; the id SES gave it. Raises Refused or Unanswered."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    options = {}
+    if configuration_set := os.environ.get("MAIL_CONFIGURATION_SET"):
+        options["ConfigurationSetName"] = configuration_set
+    tag = re.sub(r"[^A-Za-z0-9_-]", "-", natural_key)
+    try:
+        answer = _ses().send_email(
+            FromEmailAddress=setting("MAIL_SENDER"),
+            Destination={"ToAddresses": [address.addr_spec for address in message["To"].addresses]},
+            Content={"Raw": {"Data": message.as_bytes()}},
+            EmailTags=[{"Name": "notification", "Value": tag}],
+            **options,
+        )
+    except ClientError as refused:
+        raise Refused(refused.response.get("Error", {}).get("Code", "Unknown")) from refused
+    except BotoCoreError as unanswered:
+        raise Unanswered(type(unanswered).__name__) from unanswered
+    return str(answer["MessageId"])

@@ -1,0 +1,164 @@
+"""The catalogue: finding courses and classes one may see, and keeping them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain import access
+from chalicelib.domain.access import Access
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import (
+    Class,
+    Course,
+    CourseStatus,
+    Seats,
+    may_belong,
+    owner_of,
+    search,
+)
+from chalicelib.domain.enrolment import Verdict, judge_self_enrolment
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.storage import audit, catalogue, keys, rules
+from chalicelib.storage.transaction import Transaction
+
+SEES_EVERYTHING = frozenset({Role.LEARNING_ADMINISTRATOR, Role.CLASS_ADMINISTRATOR, Role.NATIONAL_ADMINISTRATOR})
+"""Learning and class administrators always see an item (domain.md §5)."""
+
+CLASSES_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """A course as its finder sees it: through which access, and its next classes with their places."""
+
+    course: Course
+    access: Access
+    classes: tuple[tuple[Class, Seats], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassView:
+    """A class with its places, and whether the learner may enrol now (None for somebody who is no learner here)."""
+
+    class_: Class
+    seats: Seats
+    course: Course
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of search results and how many there are in all."""
+
+    views: tuple[CourseView, ...]
+    total: int
+    next_offset: int | None
+
+
+def access_of(actor: Actor, course: Course, rulebook: Rulebook, now: datetime) -> Access:
+    """The actor's access to a course as a learner; without a learner's record here, none."""
+    if actor.learner is None:
+        return Access(None)
+    return learner_access(actor.learner, course, rulebook, now)
+
+
+def learner_access(learner: Learner, course: Course, rulebook: Rulebook, now: datetime) -> Access:
+    """The learner's access to a course today."""
+    day = london_day(now)
+    return access.decide(course.access_rules, learner.standpoints_on(day, rulebook), day)
+
+
+def _visible(actor: Actor, course: Course, found: Access) -> bool:
+    administers = bool(actor.roles & SEES_EVERYTHING)
+    return administers or (found.visible and course.status is CourseStatus.LIVE)
+
+
+def find(
+    actor: Actor, words: str, subject: str | None, competency: str | None, limit: int, offset: int, now: datetime
+) -> Found:
+    """A page of the courses that match and that the actor may see; what one may not see is counted nowhere."""
+    rulebook, courses = rules.rulebook_and_courses(actor.employer)
+    views = [
+        CourseView(course, found)
+        for course in search(courses.values(), words, subject, competency)
+        if _visible(actor, course, found := access_of(actor, course, rulebook, now))
+    ]
+    end = offset + limit
+    return Found(tuple(views[offset:end]), len(views), end if end < len(views) else None)
+
+
+def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
+    """A course with its next classes and their places. Raises NotFound also for what the actor may not see."""
+    course, found = _course(actor, course_id, now)
+    return CourseView(course, found, tuple(catalogue.classes_of_course(course.id, now, CLASSES_SHOWN)))
+
+
+def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
+    """A class, its places, and the verdict on enrolling oneself. Raises NotFound also for what the actor may not see."""
+    class_, seats, course, found = class_for(actor, class_id, now)
+    verdict = None
+    if actor.learner is not None:
+        verdict = judge_self_enrolment(class_, seats, found, actor.learner.enrolments, now)
+    return ClassView(class_, seats, course, verdict)
+
+
+def class_for(
+    actor: Actor, class_id: str, now: datetime, consistent: bool = False
+) -> tuple[Class, Seats, Course, Access]:
+    """A class with its places, course and the actor's access. Raises NotFound also for what the actor may not see."""
+    loaded = catalogue.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
+    if loaded is None:
+        raise NotFound("There is no such class.", class_id=class_id)
+    class_, seats = loaded
+    try:
+        course, found = _course(actor, class_.course, now)
+    except NotFound as hidden:
+        raise NotFound("There is no such class.", class_id=class_id) from hidden
+    return class_, seats, course, found
+
+
+def _course(actor: Actor, course_id: str, now: datetime) -> tuple[Course, Access]:
+    if may_belong(course_id, actor.employer):
+        rulebook, courses = rules.rulebook_and_courses(actor.employer)
+        if course := courses.get(course_id):
+            found = access_of(actor, course, rulebook, now)
+            if _visible(actor, course, found):
+                return course, found
+    raise NotFound("There is no such course.", course_id=course_id)
+
+
+def add_subjects(actor: str, owner: str, subjects: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Add subjects (id, name) to an owner's catalogue, up to 90 in one transaction."""
+    transaction = Transaction()
+    added = list(subjects)
+    for subject, name in added:
+        transaction.create(catalogue.CategoryRow.of(owner, subject, name))
+    _audit(transaction, actor, owner, "subjects.added", now, [subject for subject, _ in added])
+    transaction.commit()
+
+
+def add_course(actor: str, course: Course, now: datetime) -> None:
+    """Add a course with its offerings and access rules; every cache of the catalogue reads it again."""
+    transaction = Transaction()
+    for row in catalogue.rows_of_course(course):
+        transaction.create(row)
+    rules.move_version(transaction, owner_of(course.id), keys.CATALOGUE)
+    _audit(transaction, actor, owner_of(course.id), "course.added", now, [course.id])
+    transaction.commit()
+
+
+def add_class(actor: str, class_: Class, now: datetime) -> None:
+    """Add a class with its sessions; places are free from the start."""
+    transaction = Transaction()
+    for row in catalogue.rows_of_class(class_):
+        transaction.create(row)
+    _audit(transaction, actor, owner_of(class_.id), "class.added", now, [class_.id])
+    transaction.commit()
+
+
+def _audit(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, ids: list[str]) -> None:
+    audit.record(transaction, audit.Entry(owner, actor, action, now, facts={"ids": ids}))

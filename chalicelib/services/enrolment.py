@@ -1,0 +1,164 @@
+"""Enrolling oneself and withdrawing: one transaction of seat, enrolment, event and audit (architecture §3)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.domain import enrolment as rules_of
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.catalogue import Class, Course
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.learner import Learner
+from chalicelib.services import catalogue
+from chalicelib.storage import audit, outbox
+from chalicelib.storage import enrolment as enrolments
+from chalicelib.storage import learner as learners
+from chalicelib.storage.base import new_id
+from chalicelib.storage.idempotency import Idempotency
+from chalicelib.storage.transaction import Stale, Transaction, retried
+
+
+def enrol_myself(actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None) -> Enrolment:
+    """Place the actor on a class. Raises the refusal of the first rule that says no; then nothing has changed.
+
+    The first attempt trusts what the request has read already; if that was stale, everything is read again, strongly consistent.
+    """
+    try:
+        return _enrol(actor, _learner_of(actor), class_id, now, once, consistent=False)
+    except Stale:
+        return _enrol_afresh(actor, class_id, now, once)
+
+
+@retried
+def _enrol_afresh(actor: Actor, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
+    return _enrol(actor, _read_again(actor), class_id, now, once, consistent=True)
+
+
+def _enrol(
+    actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None, consistent: bool
+) -> Enrolment:
+    class_, seats, course, access = catalogue.class_for(actor, class_id, now, consistent)
+    status = rules_of.judge_self_enrolment(class_, seats, access, learner.enrolments, now).or_refuse()
+    enrolment = _placed(learner, class_, course, status, now)
+    transaction = Transaction()
+    enrolments.book(transaction, learner, class_, enrolment)
+    _tell(transaction, EventType.ENROLMENT_CONFIRMED, actor, enrolment, course.joining_instructions, now)
+    if once:
+        once.remember(transaction, enrolment, now)
+    transaction.commit()
+    return enrolment
+
+
+def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
+    """Give the actor's place back. Raises NotFound, NotOpenToWithdraw or TooLateToWithdraw; then nothing has changed."""
+    try:
+        return _withdraw(actor, _learner_of(actor), enrolment_id, now)
+    except Stale:
+        return _withdraw_afresh(actor, enrolment_id, now)
+
+
+@retried
+def _withdraw_afresh(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
+    return _withdraw(actor, _read_again(actor), enrolment_id, now)
+
+
+def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:
+    before = _one_of(learner, enrolment_id)
+    after = rules_of.withdraw(before, now, actor.person)
+    transaction = Transaction()
+    enrolments.withdraw(transaction, learner, before, after)
+    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor, after, "", now)
+    transaction.commit()
+    return after
+
+
+def _learner_of(actor: Actor) -> Learner:
+    if actor.learner is None:
+        raise NotFound("You are no learner at this employer.")
+    return actor.learner
+
+
+def _read_again(actor: Actor) -> Learner:
+    learner = learners.learner(actor.person, actor.employer, consistent=True)
+    if learner is None:
+        raise NotFound("You are no learner at this employer.")
+    return learner
+
+
+def _placed(learner: Learner, class_: Class, course: Course, status: Status, now: datetime) -> Enrolment:
+    return Enrolment(
+        person=learner.person.id,
+        employer=learner.employer,
+        class_id=class_.id,
+        attempt=rules_of.next_attempt(class_.id, learner.enrolments),
+        course=course.id,
+        title=course.title,
+        mode=class_.mode,
+        grants=course.grants,
+        starts_at=class_.starts_at,
+        ends_at=class_.ends_at,
+        sessions=class_.sessions,
+        venue=class_.venue,
+        status=status,
+        placed_at=now,
+        history=(HistoryRow(status, now, learner.person.id),),
+        counted=class_.maximum is not None,
+    )
+
+
+def _tell(
+    transaction: Transaction, type_: EventType, actor: Actor, enrolment: Enrolment, instructions: str, now: datetime
+) -> None:
+    """Add the event with all its messages need, and the audit entry."""
+    data = {
+        "enrolment": enrolment.id,
+        "class": enrolment.class_id,
+        "attempt": enrolment.attempt,
+        "revision": enrolment.revision,
+        "course": enrolment.course,
+        "title": enrolment.title,
+        "mode": enrolment.mode.value,
+        "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions],
+        "venue": enrolment.venue,
+        "joining_instructions": instructions,
+    }
+    outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
+    facts = {"enrolment": enrolment.id, "status": enrolment.status.value}
+    audit.record(transaction, audit.Entry(enrolment.employer, actor.person, type_.value, now, enrolment.person, facts))
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentList:
+    """A page of enrolments, how many there are in all, and where to go on."""
+
+    enrolments: tuple[Enrolment, ...]
+    total: int
+    next_offset: int | None
+
+
+def mine(actor: Actor, open_: bool | None, limit: int, offset: int) -> EnrolmentList:
+    """A page of the actor's enrolments: open ones by start (e-learning last), then closed ones, latest first."""
+    learner = _learner_of(actor)
+    last = datetime.max.replace(tzinfo=UTC)
+    opened = sorted((each for each in learner.enrolments if each.open), key=lambda each: each.starts_at or last)
+    closed = sorted((each for each in learner.enrolments if not each.open), key=_latest, reverse=True)
+    chosen = opened + closed if open_ is None else opened if open_ else closed
+    end = offset + limit
+    return EnrolmentList(tuple(chosen[offset:end]), len(chosen), end if end < len(chosen) else None)
+
+
+def _latest(enrolment: Enrolment) -> datetime:
+    return enrolment.starts_at or enrolment.placed_at
+
+
+def one_of_mine(actor: Actor, enrolment_id: str) -> Enrolment:
+    """One enrolment of the actor; raises NotFound."""
+    return _one_of(_learner_of(actor), enrolment_id)
+
+
+def _one_of(learner: Learner, enrolment_id: str) -> Enrolment:
+    for enrolment in learner.enrolments:
+        if enrolment.id == enrolment_id:
+            return enrolment
+    raise NotFound("You have no such enrolment.", enrolment=enrolment_id)

@@ -1,0 +1,56 @@
+"""An employer's structure, and the people who join it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.people import Assignment, Employment, Person, Unit
+from chalicelib.domain.requirements import Target
+from chalicelib.services import definitions
+from chalicelib.storage import audit, outbox, people, rules
+from chalicelib.storage.base import Record, new_id
+from chalicelib.storage.transaction import Stale, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """An employer's name, its organisation tree, and the names of its jobs, positions, staff groups and learner groups."""
+
+    name: str
+    units: Sequence[Unit]
+    names: Sequence[tuple[Target, str]]
+
+
+def define_structure(actor: str, employer: str, structure: Structure, now: datetime) -> None:
+    """Set up or update an employer's structure. Repeating it changes nothing."""
+    rows: list[Record] = [rules.settings_row(employer, structure.name)]
+    rows += [rules.UnitRow.of(employer, unit) for unit in structure.units]
+    rows += [rules.NamedRow.of(employer, target, name) for target, name in structure.names]
+    definitions.define(actor, employer, "structure.defined", rows, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Joiner:
+    """Somebody who joins an employer, with their assignments and learner groups."""
+
+    person: Person
+    employment: Employment
+    assignments: Sequence[Assignment] = ()
+    groups: Sequence[str] = ()
+
+
+def join(actor: str, joiner: Joiner, now: datetime) -> None:
+    """Register somebody new: person, employment, assignments and groups in one transaction. Raises Conflict if they exist."""
+    transaction = Transaction()
+    employer, person = joiner.employment.employer, joiner.person
+    for row in people.rows_of_joiner(person, joiner.employment, joiner.assignments, joiner.groups):
+        transaction.create(row)
+    facts = {"kind": joiner.employment.kind.value, "assignments": [each.number for each in joiner.assignments]}
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person.id, now))
+    audit.record(transaction, audit.Entry(employer, actor, "person.joined", now, person.id, facts))
+    try:
+        transaction.commit()
+    except Stale as known:
+        raise Conflict("This person is registered already.") from known
