@@ -4,3 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 REGION = "eu-west-2"
+
+
+class Failure(Exception):
+    """Something went wrong that one line explains: it is shown to the person as it is, without a traceback."""

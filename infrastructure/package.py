@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from infrastructure import REGION, ROOT
+from infrastructure import REGION, ROOT, Failure
 
 BUILD = ROOT / ".build"
 INPUTS = (
@@ -73,8 +73,8 @@ class Artefact:
         return self.zip.stat().st_size / 1e6
 
 
-class PackagingFailed(Exception):
-    """Chalice could not package the application; the message says why in one line."""
+class PackagingFailed(Failure):
+    """Chalice could not package the application."""
 
 
 def package(stage: str) -> Artefact:
@@ -130,7 +130,7 @@ def _run_chalice(stage: str, folder: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines() or ["no message"]
-        raise PackagingFailed(lines[-1])
+        raise PackagingFailed(f"Packaging failed: {lines[-1]}")
 
 
 def _tool(name: str) -> str:
@@ -172,7 +172,7 @@ def main() -> int:
     try:
         artefact = package(stage)
     except PackagingFailed as failure:
-        print(f"Packaging failed: {failure}", file=sys.stderr)
+        print(failure, file=sys.stderr)
         return 1
     findings = lint(artefact)
     if findings:

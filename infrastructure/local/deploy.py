@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infrastructure import REGION
+from infrastructure import REGION, Failure
 from infrastructure.local.emulator import Emulator
 from infrastructure.package import Artefact
 
@@ -17,8 +17,8 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 DIGEST_TAG = "artefact"
 
 
-class DeploymentFailed(Exception):
-    """CloudFormation refused or rolled back; the message names the first resource that failed."""
+class DeploymentFailed(Failure):
+    """CloudFormation refused the stack or rolled it back."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Deployment:
     stack: str
     outputs: dict[str, str]
     functions: dict[str, Function]
+    created: bool
     changed: bool
     endpoint: str
 
@@ -70,6 +71,7 @@ def deploy(emulator: Emulator, artefact: Artefact, stack: str, parameters: Mappi
         stack=stack,
         outputs={output["OutputKey"]: output["OutputValue"] for output in outputs},
         functions=_functions(emulator, stack),
+        created=present is None,
         changed=changed,
         endpoint=emulator.endpoint,
     )
@@ -116,7 +118,7 @@ def _wait(cloudformation: Any, stack: str, patience: float = 120) -> None:
             break
         time.sleep(0.2)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise DeploymentFailed(_first_failure(cloudformation, stack) or status)
+        raise DeploymentFailed(f"The deployment failed: {_first_failure(cloudformation, stack) or status}")
 
 
 def _first_failure(cloudformation: Any, stack: str) -> str | None:

@@ -6,6 +6,7 @@ It writes that state only when it is stopped cleanly, so it is always stopped wi
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import time
@@ -17,15 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from infrastructure import REGION, ROOT
+from infrastructure import REGION, ROOT, Failure
 from infrastructure.local import processes
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 ACCOUNT = "000000000000"
+PATIENCE = 60  # seconds until it must answer; it takes longer the more data it kept
 
 
-class EmulatorFailed(Exception):
-    """The emulator did not start; the message says why in one line."""
+class EmulatorFailed(Failure):
+    """The emulator did not start."""
 
 
 @dataclass
@@ -69,18 +71,24 @@ def environment(endpoint: str) -> dict[str, str]:
     }
 
 
-def start(port: int, folder: Path, *, smtp_port: int | None = None, proxies: Mapping[str, str] | None = None,
-          enforce_iam: bool = False, patience: float = 60) -> Emulator:
+def start(
+    port: int,
+    folder: Path,
+    *,
+    log: Path | None = None,
+    smtp_port: int | None = None,
+    proxies: Mapping[str, str] | None = None,
+    enforce_iam: bool = False,
+) -> Emulator:
     """Start the emulator and wait until it answers.
 
-    `folder` holds its state and log. Mail is relayed to `smtp_port`. `proxies` maps the name of a Lambda function to
-    the address that answers its invocations in place of the deployed code.
+    `folder` holds its state and, unless `log` says otherwise, its log. Mail is relayed to `smtp_port`. `proxies` maps
+    the name of a Lambda function to the address that answers its invocations in place of the deployed code.
     """
-    if not processes.is_free(port):
-        raise EmulatorFailed(f"port {port} is in use; another copy may be running")
     state, temporary = folder / "state", folder / "tmp"
     for path in (state, temporary):
         path.mkdir(parents=True, exist_ok=True)
+    _forget_stream_positions(state)
     settings = {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -100,10 +108,10 @@ def start(port: int, folder: Path, *, smtp_port: int | None = None, proxies: Map
         settings["SMTP_HOST"] = f"127.0.0.1:{smtp_port}"
     for function, address in (proxies or {}).items():
         settings[f"MINISTACK_LAMBDA_PROXY_{function}"] = address
-    log = folder / "emulator.log"
+    log = log or folder / "emulator.log"
     process = processes.start([str(PYTHON), "-m", "ministack"], environment("") | settings, log, folder)
     emulator = Emulator(port, folder, process)
-    _wait_until_ready(emulator, log, patience)
+    _wait_until_ready(emulator, log)
     return emulator
 
 
@@ -118,8 +126,18 @@ def private(**options: Any) -> Iterator[Emulator]:
             emulator.stop()
 
 
-def _wait_until_ready(emulator: Emulator, log: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _forget_stream_positions(state: Path) -> None:
+    """The emulator keeps how far each stream was read, but not the stream, which starts again at zero. Left alone,
+    it would pass over as many new records as were read before."""
+    file = state / "lambda.json"
+    if file.exists():
+        saved = json.loads(file.read_text())
+        saved["payload"].pop("dynamodb_stream_positions", None)
+        file.write_text(json.dumps(saved))
+
+
+def _wait_until_ready(emulator: Emulator, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
     while emulator.process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"{emulator.endpoint}/_ministack/ready", timeout=2).close()
@@ -127,5 +145,5 @@ def _wait_until_ready(emulator: Emulator, log: Path, patience: float) -> None:
         time.sleep(0.05)
     ended = emulator.process.poll() is not None
     emulator.stop()
-    why = processes.last_line(log) if ended else f"no answer within {patience:.0f} s"
-    raise EmulatorFailed(f"{why} (see {log})")
+    why = processes.last_line(log) if ended else f"no answer within {PATIENCE} s"
+    raise EmulatorFailed(f"The emulator did not start: {why} (see {log})")

@@ -14,9 +14,14 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>: the signal that a process gets when its parent dies
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path) -> subprocess.Popen[bytes]:
-    """Start a process whose output goes to a log file. It has its own process group, so that Ctrl-C reaches the parent
-    only, which then stops its children in order; if the parent is killed outright, the child is asked to end."""
+def start(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path, inherited: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process whose output goes to a log file and which inherits the open files given.
+
+    It has its own process group, so that Ctrl-C reaches the parent only, which then stops its children in order. If
+    the parent is killed outright, the child is asked to end.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -26,6 +31,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path, cwd
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=inherited,
             process_group=0,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )

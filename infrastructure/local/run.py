@@ -1,0 +1,253 @@
+"""Bring the whole service up on this machine, keep it up, and take it down in order.
+
+    python -m infrastructure.local.run --staff 500
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from infrastructure import ROOT, Failure
+from infrastructure.local import emulator, processes, settings
+from infrastructure.local.deploy import Deployment, deploy, function_names
+from infrastructure.local.desk.settings import Settings as DeskSettings
+from infrastructure.local.emulator import Emulator
+from infrastructure.package import Artefact, lint, package
+
+console = Console(highlight=False)
+Made = TypeVar("Made")
+QUIET = 1.5  # seconds without an invocation after which nothing is on its way any more
+
+
+class CannotRun(Failure):
+    """Why the service cannot be brought or kept up."""
+
+
+class Supervisor:
+    """Starts everything, and stops it in an order that loses nothing."""
+
+    def __init__(self, staff: int | None) -> None:
+        self.staff = staff
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.emulator: Emulator | None = None
+
+    def run(self) -> None:
+        begun = time.monotonic()
+        check_ports()
+        forget_half_loaded_data()
+        artefact = step("Packaging", make_artefact, lambda made: f"{made.size_mb():.1f} MB, no finding of cfn-lint")
+        # Bound before the emulator starts: events left from last time wait for the host instead of failing.
+        with socket.create_server(("127.0.0.1", settings.HOST_PORT), backlog=128) as listener:
+            started = step("Starting the emulator", lambda: self.start_emulator(artefact))
+            deployment = step(
+                "Deploying",
+                lambda: deploy(started, artefact, settings.STACK, settings.PARAMETERS),
+                lambda done: "through CloudFormation" if done.changed else "unchanged",
+            )
+            self.start_host(started, deployment, listener)
+        self.start_desk(started, deployment)
+        if deployment.created or not settings.DEMO_FILE.exists():
+            self.load(started, deployment)
+            # The emulator writes its state when it stops. Do so once now: a crash then costs a session, not the load.
+            step("Sending the first messages", self.settle)
+            step("Saving", lambda: self.restart_emulator(artefact))
+        settings.PID_FILE.write_text(str(os.getpid()))
+        show_panel(json.loads(settings.DEMO_FILE.read_text()), self.staff, time.monotonic() - begun)
+        self.watch()
+
+    def start_emulator(self, artefact: Artefact) -> Emulator:
+        host = f"http://127.0.0.1:{settings.HOST_PORT}"
+        proxies = {name: f"{host}/{name}" for name in function_names(artefact, settings.STACK)}
+        self.emulator = emulator.start(
+            settings.EMULATOR_PORT,
+            settings.LOCAL / "emulator",
+            log=settings.LOGS / "emulator.log",
+            smtp_port=settings.SMTP_PORT,
+            proxies=proxies,
+        )
+        return self.emulator
+
+    def restart_emulator(self, artefact: Artefact) -> None:
+        if self.emulator:
+            self.emulator.stop()
+        self.start_emulator(artefact)
+
+    def start_host(self, emulator: Emulator, deployment: Deployment, listener: socket.socket) -> None:
+        functions = {name: function.handler for name, function in deployment.functions.items()}
+        environment = emulator.environment | deployment.environment() | {"FUNCTIONS": json.dumps(functions)}
+        self.start_child("function host", ["infrastructure.local.host", str(settings.HOST_PORT)], environment, listener)
+
+    def start_desk(self, emulator: Emulator, deployment: Deployment) -> None:
+        desk = DeskSettings(
+            port=settings.DESK_PORT,
+            smtp_port=settings.SMTP_PORT,
+            api_url=deployment.api_url,
+            emulator_url=emulator.endpoint,
+            client_id=deployment.outputs["UserPoolClientId"],
+            mail_folder=str(settings.MAIL),
+            demo_file=str(settings.DEMO_FILE),
+        )
+        self.start_child("desk", ["infrastructure.local.desk"], dict(os.environ) | {"DESK": desk.to_json()})
+
+    def start_child(
+        self, name: str, module: list[str], environment: dict[str, str], listener: socket.socket | None = None
+    ) -> None:
+        inherited = {"HOST_SOCKET": str(listener.fileno())} if listener else {}
+        self.children[name] = processes.start(
+            [sys.executable, "-m", *module],
+            environment | inherited,
+            settings.LOGS / f"{name.replace(' ', '-')}.log",
+            ROOT,
+            [listener.fileno()] if listener else [],
+        )
+
+    def load(self, emulator: Emulator, deployment: Deployment) -> None:
+        """Load the demo trust. Its loader shows its own progress."""
+        command = [sys.executable, "-m", "infrastructure.demo.load", "--staff", str(self.staff or settings.DEFAULT_STAFF)]
+        told = {"USER_POOL_ID": deployment.outputs["UserPoolId"], "DEMO_FILE": str(settings.DEMO_FILE)}
+        settings.DEMO_FILE.unlink(missing_ok=True)
+        settings.LOADING_MARK.touch()
+        done = subprocess.run(command, cwd=ROOT, env=emulator.environment | deployment.environment() | told, check=False)
+        if done.returncode or not settings.DEMO_FILE.exists():
+            raise CannotRun("The demo trust could not be loaded; the next `make run` starts over.")
+        settings.LOADING_MARK.unlink()
+
+    def all_running(self, *names: str) -> bool:
+        processes_by_name = self.processes()
+        return all(name in processes_by_name and processes_by_name[name].poll() is None for name in names)
+
+    def processes(self) -> dict[str, subprocess.Popen[bytes]]:
+        return self.children | ({"emulator": self.emulator.process} if self.emulator else {})
+
+    def watch(self) -> None:
+        """Wait until a child ends by itself. Ctrl-C interrupts."""
+        while True:
+            time.sleep(0.5)
+            for name, process in self.processes().items():
+                if process.poll() is not None:
+                    log = settings.LOGS / f"{name.replace(' ', '-')}.log"
+                    raise CannotRun(f"The {name} has stopped: {processes.last_line(log)} (see {log.relative_to(ROOT)})")
+
+    def settle(self, patience: float = 300) -> None:
+        """Wait until no function has run for a while: the emulator forgets the stream records it has not delivered."""
+        deadline = time.monotonic() + patience
+        with contextlib.suppress(OSError):
+            while self.all_running("function host", "emulator") and time.monotonic() < deadline:
+                with urllib.request.urlopen(f"http://127.0.0.1:{settings.HOST_PORT}/", timeout=5) as answer:
+                    if json.load(answer)["seconds_idle"] > QUIET:
+                        return
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop everything; the emulator last, which then saves its state."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would cost the data
+        self.settle(patience=15)
+        for process in self.children.values():
+            processes.stop(process)
+        if self.emulator:
+            self.emulator.stop()
+        settings.PID_FILE.unlink(missing_ok=True)
+
+
+def step(doing: str, work: Callable[[], Made], remark: Callable[[Made], str] = lambda _: "") -> Made:
+    """Do one step under a spinner and leave a line that it is done."""
+    begun = time.monotonic()
+    with console.status(f"{doing} …"):
+        made = work()
+    console.print(f"[green]✓[/] {doing} [dim]{time.monotonic() - begun:.1f} s {remark(made)}[/]")
+    return made
+
+
+def check_ports() -> None:
+    for port, user in settings.PORTS.items():
+        if not processes.is_free(port):
+            raise CannotRun(f"Port {port}, which {user} needs, is in use: is another `make run` still running?")
+
+
+def forget_half_loaded_data() -> None:
+    if settings.LOADING_MARK.exists():
+        console.print("The last load of the demo trust was interrupted: starting over.")
+        shutil.rmtree(settings.LOCAL)
+
+
+def make_artefact() -> Artefact:
+    artefact = package(settings.STAGE)
+    findings = lint(artefact)
+    if findings:
+        raise CannotRun(f"cfn-lint: {findings.splitlines()[0]} (make package shows all)")
+    return artefact
+
+
+def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
+    desk = settings.DESK_URL
+    places = Table.grid(padding=(0, 2))
+    for name, place in {
+        "Start page": desk,
+        "API": f"{desk}/v1",
+        "API reference": f"{desk}/docs/",
+        "Mailbox": f"{desk}/mailbox",
+        "AWS endpoint": f"http://127.0.0.1:{settings.EMULATOR_PORT}",
+        "Logs": f"{settings.LOGS.relative_to(ROOT)}/",
+    }.items():
+        places.add_row(f"[bold]{name}[/]", place)
+    people = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("Role", "Login", "Password", "To try"):
+        people.add_column(heading)
+    for person in demo["sign_ins"]:
+        people.add_row(person["role"], person["login"], person["password"], person["what"])
+    console.rule(f"[bold]ESR Learning is up[/] after {seconds:.0f} s, with {demo['staff']:,} staff")
+    console.print(places, "", people, "", "[bold]Try[/]")
+    for line in curl_lines(demo):
+        console.print(line, soft_wrap=True, markup=False)
+    console.print()
+    if staff and staff != demo["staff"]:
+        console.print(f"[yellow]The data of STAFF={demo['staff']} are kept. For STAFF={staff}: make reset, then make run.[/]")
+    console.print("[dim]An edit of app.py or chalicelib/ is live at once. Ctrl-C stops everything; the data stay.[/]")
+
+
+def curl_lines(demo: dict[str, Any]) -> list[str]:
+    """Sign in, My Compliance, a booking: as a learner of the demo trust."""
+    learner = next(person for person in demo["sign_ins"] if person["login"] == demo.get("learner", person["login"]))
+    token = f"TOKEN=$(curl -s {settings.DESK_URL}/token -d login={learner['login']} -d password='{learner['password']}')"
+    call = f'curl -s -H "Authorization: Bearer $TOKEN" {settings.DESK_URL}/v1'
+    return [token, f"{call}/me/compliance", f"{call}/classes/{demo['class_id']}/enrolments -X POST"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run ESR Learning on this machine.")
+    parser.add_argument("--staff", type=int, help=f"people in the demo trust, on the first run (default {settings.DEFAULT_STAFF})")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # which is nohup's doing
+            signal.signal(number, signal.default_int_handler)
+    supervisor = Supervisor(parser.parse_args().staff)
+    try:
+        supervisor.run()
+    except KeyboardInterrupt:
+        console.print("\nStopping …")
+    except Failure as failure:
+        console.print(f"[red]✗[/] {failure}", soft_wrap=True)
+        return 1
+    finally:
+        with contextlib.suppress(KeyboardInterrupt):
+            supervisor.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
