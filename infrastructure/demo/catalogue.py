@@ -7,6 +7,7 @@ from .trust import AccessRule, Catalogue, Category, Course, Instructor, Offering
 
 
 def plan_catalogue(facts: Facts, departments: list[Department], organisation: Organisation) -> Catalogue:
+    """The whole catalogue: subjects, courses with offerings and access, rooms and instructors."""
     courses = facts.catalogue.courses
     names = competency_names(facts)
     return Catalogue(

@@ -38,6 +38,8 @@ class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Employer(Fact, frozen=True):
+    """The trust: its numeric code, its name and the domain of its e-mail addresses."""
+
     code: Annotated[str, Meta(pattern=r"^[0-9]{3}$")]
     name: Text
     email_domain: Text
@@ -52,12 +54,16 @@ class StaffGroupFact(Fact, frozen=True):
 
 
 class JobFact(Fact, frozen=True):
+    """A job role and the staff group it belongs to."""
+
     id: Key
     title: Text
     staff_group: str
 
 
 class DivisionFact(Fact, frozen=True):
+    """A part of the trust below the employer."""
+
     id: Key
     name: Text
 
@@ -91,12 +97,16 @@ class DepartmentKind(Fact, frozen=True):
 
 
 class SignInFact(Fact, frozen=True):
+    """A role to try: the first holder of a post, or the first person of that kind."""
+
     role: Role
     post: PostName | None = None
     subjects: list[str] = []
 
 
 class OrganisationFacts(Fact, frozen=True):
+    """organisation.yaml."""
+
     employer: Employer
     staff_groups: list[StaffGroupFact]
     jobs: list[JobFact]
@@ -108,6 +118,7 @@ class OrganisationFacts(Fact, frozen=True):
     sign_ins: list[SignInFact]
 
     def post_names(self) -> list[str]:
+        """Every post as kind.POST."""
         return [f"{kind.id}.{post.id}" for kind in self.department_kinds for post in kind.posts]
 
 
@@ -127,6 +138,8 @@ class CompetencyFact(Fact, frozen=True):
 
 
 class CompetencyFacts(Fact, frozen=True):
+    """competencies.yaml."""
+
     competencies: list[CompetencyFact]
 
 
@@ -134,6 +147,8 @@ class CompetencyFacts(Fact, frozen=True):
 
 
 class LearnerGroupFact(Fact, frozen=True):
+    """A group that external learners are dealt to."""
+
     id: Key
     name: Text
 
@@ -149,6 +164,8 @@ class RequirementFact(Fact, frozen=True):
 
 
 class RequirementFacts(Fact, frozen=True):
+    """requirements.yaml."""
+
     learner_groups: list[LearnerGroupFact]
     requirements: list[RequirementFact]
 
@@ -157,12 +174,16 @@ class RequirementFacts(Fact, frozen=True):
 
 
 class CategoryFact(Fact, frozen=True):
+    """A subject of the catalogue, perhaps under another."""
+
     id: Key
     title: Text
     parent: str | None = None
 
 
 class VenueFact(Fact, frozen=True):
+    """A room and how many people it takes."""
+
     id: Key
     name: Text
     places: Positive
@@ -179,6 +200,8 @@ class ClassesFact(Fact, frozen=True):
 
 
 class CourseFact(Fact, frozen=True):
+    """A course; the comment at the head of catalogue.yaml explains every field."""
+
     id: Key
     owner: Text
     title: Text
@@ -207,6 +230,8 @@ class ShowcaseClassFact(Fact, frozen=True):
 
 
 class CatalogueFacts(Fact, frozen=True):
+    """catalogue.yaml."""
+
     categories: list[CategoryFact]
     venues: list[VenueFact]
     courses: list[CourseFact]
@@ -217,6 +242,8 @@ class CatalogueFacts(Fact, frozen=True):
 
 
 class FirstNames(Fact, frozen=True):
+    """First names that go with a form of address."""
+
     title: Text
     names: Annotated[list[Text], Meta(min_length=1)]
 
@@ -233,6 +260,8 @@ class PeopleFacts(Fact, frozen=True):
 
 
 class StaffRates(Fact, frozen=True):
+    """How the staff is made up: `service_years` in years, the others as shares."""
+
     service_years: Annotated[float, Meta(gt=0)]
     fixed_term: Share
     second_assignment: Share
@@ -241,11 +270,15 @@ class StaffRates(Fact, frozen=True):
 
 
 class PersonFactor(Fact, frozen=True):
+    """A share of the people, and how often they fall behind."""
+
     share: Share
     factor: Factor
 
 
 class TrainingRates(Fact, frozen=True):
+    """What people have achieved; the comments of history.yaml explain each rate."""
+
     red: Share
     department_factors: Annotated[list[Factor], Meta(min_length=1)]
     person_factors: Annotated[list[PersonFactor], Meta(min_length=1)]
@@ -261,11 +294,15 @@ class TrainingRates(Fact, frozen=True):
 
 
 class Filled(Fact, frozen=True):
+    """Bounds of the share of places given out."""
+
     least: Share
     most: Share
 
 
 class ClassRates(Fact, frozen=True):
+    """What becomes of places: spans in weeks, the others as shares."""
+
     past_weeks: Positive
     coming_weeks: Positive
     past_filled: Filled
@@ -277,6 +314,8 @@ class ClassRates(Fact, frozen=True):
 
 
 class HistoryFacts(Fact, frozen=True):
+    """history.yaml."""
+
     staff: StaffRates
     training: TrainingRates
     classes: ClassRates

@@ -40,6 +40,7 @@ class LearnerRecord:
     showcase: bool = False
 
     def awards(self) -> list[Award]:
+        """All awards, by competency and day."""
         return sorted(
             [*self.held.values(), *self.others], key=lambda award: (award.competency, award.awarded_on, award.origin)
         )
@@ -234,4 +235,5 @@ def renewal_periods(competencies: Iterable[Competency]) -> dict[str, relativedel
 
 
 def all_awards(records: Iterable[LearnerRecord]) -> tuple[Award, ...]:
+    """Everybody's awards, person by person."""
     return tuple(award for record in records for award in record.awards())

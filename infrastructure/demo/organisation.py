@@ -44,6 +44,7 @@ class Department:
     places: tuple[PostFact, ...]
 
     def position_id(self, post: PostFact) -> str:
+        """The id of a post of this department: women-003-MW."""
         return f"{self.unit.id}-{post.id}"
 
 

@@ -53,6 +53,8 @@ class ShowcaseClass:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
+    """The dated classes: held, to come, and those with a story to show."""
+
     past: list[LearningClass]
     coming: list[LearningClass]
     showcase: list[ShowcaseClass]

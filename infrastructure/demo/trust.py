@@ -46,12 +46,16 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class StaffGroup:
+    """A national staff group."""
+
     id: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """A job role."""
+
     id: str
     title: str
     staff_group_id: str
@@ -118,6 +122,8 @@ class Competency:
 
 @dataclass(frozen=True, slots=True)
 class LearnerGroup:
+    """A group of learners who have no assignment."""
+
     id: str
     name: str
     member_ids: tuple[str, ...]
@@ -159,6 +165,8 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
+    """One delivery of a course."""
+
     id: str
     course_id: str
     mode: DeliveryMode
@@ -177,6 +185,8 @@ class AccessRule:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
+    """A room and how many people it takes."""
+
     id: str
     name: str
     places: int

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -336,7 +337,7 @@ def test_no_room_and_no_instructor_is_needed_twice_at_once(trust: Trust) -> None
             if getattr(each, who) is not None:
                 by_owner[getattr(each, who)].append(each)
         for classes in by_owner.values():
-            for earlier, later in zip(classes, classes[1:], strict=False):
+            for earlier, later in pairwise(classes):
                 assert earlier.end <= later.start, f"{who}: {earlier.id} and {later.id}"
 
 
