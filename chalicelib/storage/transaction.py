@@ -88,6 +88,8 @@ class Transaction:
     def commit(self) -> None:
         """Write everything or nothing. Raises an action's `otherwise`, Stale, or Unavailable."""
         steps = [*self._checks, *self._deletes, *self._puts, *self._updates]
+        if not steps:
+            return  # DynamoDB refuses an empty transaction
         try:
             with TransactWrite(connection=base.connection) as write:
                 for add, _ in steps:
