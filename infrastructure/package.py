@@ -2,9 +2,8 @@
 
 Chalice does the work; this module finishes it. It merges `infrastructure/template.yaml`, drops what a Lambda never
 reads, and adds bytecode, because a Lambda's code folder is read-only and would otherwise be compiled at every cold
-start. An artefact is kept under `.build/<stage>/` and made again only if one of its inputs has changed.
-
-    python -m infrastructure.package --stage dev
+start. An artefact is kept under `build/<stage>/` and made again only if one of its inputs has changed.
+Run as `python -m infrastructure.package --stage dev`.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from infrastructure import REGION, ROOT, Failure
+from infrastructure import REGION, ROOT, Failure, tool
 
-BUILD = ROOT / ".build"
+BUILD = ROOT / "build"
 INPUTS = (
     "app.py",
     "chalicelib",
@@ -41,7 +40,7 @@ INPUTS = (
 )
 
 # The AWS services that the application calls. botocore carries the description of every other one too.
-SERVICES = frozenset({"dynamodb", "ses", "sqs"})
+SERVICES = frozenset({"cognito-idp", "dynamodb", "ses", "sesv2", "sqs"})
 NEVER_READ_AT_RUN_TIME = re.compile(
     r"""
       (?:botocore|boto3)/data/ (?! (?:{services})/ ) [^/]+ /
@@ -53,6 +52,7 @@ NEVER_READ_AT_RUN_TIME = re.compile(
     """.format(services="|".join(sorted(SERVICES))),
     re.VERBOSE,
 )
+OUR_CODE = ("app.py", "chalicelib")
 LAMBDA_CODE_FOLDER = "/var/task"
 EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -66,6 +66,7 @@ class Artefact:
     digest: str
 
     def template_body(self) -> dict[str, object]:
+        """The template as CloudFormation reads it."""
         return dict(json.loads(self.template.read_text()))
 
     def size_mb(self) -> float:
@@ -100,7 +101,7 @@ def lint(artefact: Artefact) -> str:
     mark = artefact.template.with_name("linted")
     if mark.exists() and mark.read_text() == artefact.digest:
         return ""
-    command = [_tool("cfn-lint"), "--regions", REGION, "--", str(artefact.template)]
+    command = [tool("cfn-lint"), "--regions", REGION, "--", str(artefact.template)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         mark.write_text(artefact.digest)
@@ -124,18 +125,13 @@ def _input_files() -> Iterator[Path]:
 
 
 def _run_chalice(stage: str, folder: Path) -> None:
-    command = [_tool("chalice"), "package", "--stage", stage]
+    command = [tool("chalice"), "package", "--stage", stage]
     command += ["--merge-template", "infrastructure/template.yaml", str(folder)]
     environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines() or ["no message"]
         raise PackagingFailed(f"Packaging failed: {lines[-1]}")
-
-
-def _tool(name: str) -> str:
-    """A command of the virtual environment that this Python belongs to."""
-    return str(Path(sys.executable).with_name(name))
 
 
 def _template(file: Path) -> dict[str, object]:
@@ -148,13 +144,8 @@ def _finish_zip(source: Path, code: Path, target: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         wanted = [name for name in archive.namelist() if not NEVER_READ_AT_RUN_TIME.search(name)]
         archive.extractall(code, wanted)
-    compileall.compile_dir(
-        code,
-        quiet=2,
-        stripdir=str(code),
-        prependdir=LAMBDA_CODE_FOLDER,
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-    )
+    for path in code.iterdir():
+        _compile(path, keep_source=path.name in OUR_CODE)
     half_written = target.with_suffix(".part")
     with zipfile.ZipFile(half_written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(path for path in code.rglob("*") if path.is_file()):
@@ -165,7 +156,26 @@ def _finish_zip(source: Path, code: Path, target: Path) -> None:
     shutil.move(half_written, target)
 
 
+def _compile(path: Path, *, keep_source: bool) -> None:
+    """Add bytecode to a package or module. Libraries keep nothing else: a fifth of the zip would be their source."""
+    for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+        if (
+            file.suffix == ".py"
+            and compileall.compile_file(
+                file,
+                quiet=2,
+                legacy=not keep_source,
+                stripdir=str(path.parent),
+                prependdir=LAMBDA_CODE_FOLDER,
+                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+            )
+            and not keep_source
+        ):
+            file.unlink()
+
+
 def main() -> int:
+    """Make the artefact, lint it, say how large it is."""
     parser = argparse.ArgumentParser(description="Make the deployment artefact of a stage.")
     parser.add_argument("--stage", choices=["dev", "prod"], default="dev")
     stage = parser.parse_args().stage

@@ -40,6 +40,7 @@ class Emulator:
 
     @property
     def endpoint(self) -> str:
+        """The address of every AWS service in it."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -55,6 +56,7 @@ class Emulator:
         return boto3.client(service, region_name=REGION, endpoint_url=self.endpoint, **keys)
 
     def stop(self) -> None:
+        """Stop it cleanly; only then does it write its state."""
         processes.stop(self.process)
 
 
@@ -127,8 +129,11 @@ def private(**options: Any) -> Iterator[Emulator]:
 
 
 def _forget_stream_positions(state: Path) -> None:
-    """The emulator keeps how far each stream was read, but not the stream, which starts again at zero. Left alone,
-    it would pass over as many new records as were read before."""
+    """Let every stream be read from its start.
+
+    The emulator keeps how far each stream was read, but not the stream, which starts again at zero. Left alone, it would
+    pass over as many new records as were read before.
+    """
     file = state / "lambda.json"
     if file.exists():
         saved = json.loads(file.read_text())

@@ -3,7 +3,7 @@
 An edit of the application replaces this process by a fresh one. The listening socket is handed on and invocations in
 flight are finished first, so that callers wait for the new code and never see a refused connection.
 
-    FUNCTIONS='{"esr-learning-dev-api": "app.app"}' python -m infrastructure.local.host 4621
+Run as `FUNCTIONS='{"esr-learning-dev-api": "app.app"}' python -m infrastructure.local.host 4621`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class LambdaContext:
     memory_limit_in_mb: int = 512
 
     def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the invocation."""
         return self.deadline_ms - int(time.time() * 1000)
 
 
@@ -64,6 +65,7 @@ class Host(ThreadingHTTPServer):
         self.last_activity = time.monotonic()
 
     def seconds_idle(self) -> float:
+        """Seconds since a function last ran; 0 while one runs."""
         busy = any(lock.locked() for lock in self.one_at_a_time.copy().values())
         return 0 if busy else time.monotonic() - self.last_activity
 
@@ -74,9 +76,11 @@ class Invocation(BaseHTTPRequestHandler):
     server: Host
 
     def do_GET(self) -> None:
+        """Say how long all has been quiet."""
         self._answer(200, json.dumps({"seconds_idle": self.server.seconds_idle()}))
 
     def do_POST(self) -> None:
+        """Run a function."""
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         function = self.path.strip("/")
         try:

@@ -33,7 +33,7 @@ def start(
             stderr=subprocess.STDOUT,
             pass_fds=inherited,
             process_group=0,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (one system call, no lock)
         )
 
 

@@ -1,6 +1,6 @@
 """Bring the whole service up on this machine, keep it up, and take it down in order.
 
-    python -m infrastructure.local.run --staff 500
+Run as `python -m infrastructure.local.run --staff 500`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Supervisor:
         self.emulator: Emulator | None = None
 
     def run(self) -> None:
+        """Bring everything up and watch it."""
         begun = time.monotonic()
         check_ports()
         forget_half_loaded_data()
@@ -60,7 +61,7 @@ class Supervisor:
                 lambda done: "through CloudFormation" if done.changed else "unchanged",
             )
             self.start_host(started, deployment, listener)
-        self.start_desk(started, deployment)
+        self.start_desk(deployment)
         if deployment.created or not settings.DEMO_FILE.exists():
             self.load(started, deployment)
             # The emulator writes its state when it stops. Do so once now: a crash then costs a session, not the load.
@@ -71,6 +72,7 @@ class Supervisor:
         self.watch()
 
     def start_emulator(self, artefact: Artefact) -> Emulator:
+        """Start the emulator, which hands the invocations of our functions to the function host."""
         host = f"http://127.0.0.1:{settings.HOST_PORT}"
         proxies = {name: f"{host}/{name}" for name in function_names(artefact, settings.STACK)}
         self.emulator = emulator.start(
@@ -83,22 +85,23 @@ class Supervisor:
         return self.emulator
 
     def restart_emulator(self, artefact: Artefact) -> None:
+        """Let the emulator save its state."""
         if self.emulator:
             self.emulator.stop()
         self.start_emulator(artefact)
 
     def start_host(self, emulator: Emulator, deployment: Deployment, listener: socket.socket) -> None:
+        """Start the function host. It does the work of all functions and is told what each of them is told."""
         functions = {name: function.handler for name, function in deployment.functions.items()}
         environment = emulator.environment | deployment.environment() | {"FUNCTIONS": json.dumps(functions)}
         self.start_child("function host", ["infrastructure.local.host", str(settings.HOST_PORT)], environment, listener)
 
-    def start_desk(self, emulator: Emulator, deployment: Deployment) -> None:
+    def start_desk(self, deployment: Deployment) -> None:
+        """Start the desk, whose mailbox must be there before the first message is sent."""
         desk = DeskSettings(
             port=settings.DESK_PORT,
             smtp_port=settings.SMTP_PORT,
             api_url=deployment.api_url,
-            emulator_url=emulator.endpoint,
-            client_id=deployment.outputs["UserPoolClientId"],
             mail_folder=str(settings.MAIL),
             demo_file=str(settings.DEMO_FILE),
         )
@@ -107,6 +110,7 @@ class Supervisor:
     def start_child(
         self, name: str, module: list[str], environment: dict[str, str], listener: socket.socket | None = None
     ) -> None:
+        """Start one of our own modules as a process."""
         inherited = {"HOST_SOCKET": str(listener.fileno())} if listener else {}
         self.children[name] = processes.start(
             [sys.executable, "-m", *module],
@@ -118,20 +122,25 @@ class Supervisor:
 
     def load(self, emulator: Emulator, deployment: Deployment) -> None:
         """Load the demo trust. Its loader shows its own progress."""
-        command = [sys.executable, "-m", "infrastructure.demo.load", "--staff", str(self.staff or settings.DEFAULT_STAFF)]
+        staff = str(self.staff or settings.DEFAULT_STAFF)
+        command = [sys.executable, "-m", "infrastructure.demo.load", "--staff", staff]
         told = {"USER_POOL_ID": deployment.outputs["UserPoolId"], "DEMO_FILE": str(settings.DEMO_FILE)}
         settings.DEMO_FILE.unlink(missing_ok=True)
         settings.LOADING_MARK.touch()
-        done = subprocess.run(command, cwd=ROOT, env=emulator.environment | deployment.environment() | told, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=emulator.environment | deployment.environment() | told, check=False
+        )
         if done.returncode or not settings.DEMO_FILE.exists():
             raise CannotRun("The demo trust could not be loaded; the next `make run` starts over.")
         settings.LOADING_MARK.unlink()
 
     def all_running(self, *names: str) -> bool:
-        processes_by_name = self.processes()
-        return all(name in processes_by_name and processes_by_name[name].poll() is None for name in names)
+        """Whether these have been started and have not ended."""
+        started = self.processes()
+        return all(name in started and started[name].poll() is None for name in names)
 
     def processes(self) -> dict[str, subprocess.Popen[bytes]]:
+        """Everything started so far, by name."""
         return self.children | ({"emulator": self.emulator.process} if self.emulator else {})
 
     def watch(self) -> None:
@@ -175,18 +184,21 @@ def step(doing: str, work: Callable[[], Made], remark: Callable[[Made], str] = l
 
 
 def check_ports() -> None:
+    """Refuse to start beside something that uses one of our ports."""
     for port, user in settings.PORTS.items():
         if not processes.is_free(port):
             raise CannotRun(f"Port {port}, which {user} needs, is in use: is another `make run` still running?")
 
 
 def forget_half_loaded_data() -> None:
+    """Start over if the first load never finished."""
     if settings.LOADING_MARK.exists():
         console.print("The last load of the demo trust was interrupted: starting over.")
         shutil.rmtree(settings.LOCAL)
 
 
 def make_artefact() -> Artefact:
+    """The artefact of the local stage, without a finding of cfn-lint."""
     artefact = package(settings.STAGE)
     findings = lint(artefact)
     if findings:
@@ -195,6 +207,7 @@ def make_artefact() -> Artefact:
 
 
 def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
+    """Say where things are, who can sign in, and what to try first."""
     desk = settings.DESK_URL
     places = Table.grid(padding=(0, 2))
     for name, place in {
@@ -207,8 +220,8 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
     }.items():
         places.add_row(f"[bold]{name}[/]", place)
     people = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("Role", "Login", "Password", "To try"):
-        people.add_column(heading)
+    for heading, wraps in {"Role": True, "Login": False, "Password": False, "To try": True}.items():
+        people.add_column(heading, no_wrap=not wraps)
     for person in demo["sign_ins"]:
         people.add_row(person["role"], person["login"], person["password"], person["what"])
     console.rule(f"[bold]ESR Learning is up[/] after {seconds:.0f} s, with {demo['staff']:,} staff")
@@ -217,21 +230,27 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
         console.print(line, soft_wrap=True, markup=False)
     console.print()
     if staff and staff != demo["staff"]:
-        console.print(f"[yellow]The data of STAFF={demo['staff']} are kept. For STAFF={staff}: make reset, then make run.[/]")
-    console.print("[dim]An edit of app.py or chalicelib/ is live at once. Ctrl-C stops everything; the data stay.[/]")
+        console.print(
+            f"[yellow]The data of STAFF={demo['staff']} are kept. For STAFF={staff}: make reset, then make run.[/]"
+        )
+    console.print("[dim]Edits of app.py and chalicelib/ are live at once. Ctrl-C stops everything; the data stay.[/]")
 
 
 def curl_lines(demo: dict[str, Any]) -> list[str]:
     """Sign in, My Compliance, a booking: as a learner of the demo trust."""
     learner = next(person for person in demo["sign_ins"] if person["login"] == demo.get("learner", person["login"]))
-    token = f"TOKEN=$(curl -s {settings.DESK_URL}/token -d login={learner['login']} -d password='{learner['password']}')"
+    token = (
+        f"TOKEN=$(curl -s {settings.DESK_URL}/token -d login={learner['login']} -d password='{learner['password']}')"
+    )
     call = f'curl -s -H "Authorization: Bearer $TOKEN" {settings.DESK_URL}/v1'
-    return [token, f"{call}/me/compliance", f"{call}/classes/{demo['class_id']}/enrolments -X POST"]
+    booking = f"-H 'Content-Type: application/json' -d '{json.dumps({'class_id': demo['class_id']})}'"
+    return [token, f"{call}/me/compliance", f"{call}/me/enrolments {booking}"]
 
 
 def main() -> int:
+    """Run until Ctrl-C; what goes wrong is said in one line."""
     parser = argparse.ArgumentParser(description="Run ESR Learning on this machine.")
-    parser.add_argument("--staff", type=int, help=f"people in the demo trust, on the first run (default {settings.DEFAULT_STAFF})")
+    parser.add_argument("--staff", type=int, help="people in the demo trust; counts on the first run (default 500)")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # which is nohup's doing
             signal.signal(number, signal.default_int_handler)

@@ -1,6 +1,6 @@
 """Start the desk and its SMTP sink.
 
-    DESK='{"port": 4620, ...}' python -m infrastructure.local.desk
+Run as `DESK='{"port": 4620, ...}' python -m infrastructure.local.desk`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ LARGEST_MAIL = 40 * 1024 * 1024  # bytes, as SES accepts
 
 
 def main() -> None:
+    """Serve until told to end."""
     settings = Settings.from_json(os.environ["DESK"])
     sink = Sink(Path(settings.mail_folder))
     Controller(sink, "127.0.0.1", settings.smtp_port, data_size_limit=LARGEST_MAIL).start()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import urllib3
 from flask import Flask, Response, abort, render_template, request, send_file
-from flask_swagger_ui import get_swaggerui_blueprint
+from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 
 from infrastructure.local.desk.mailbox import Mail, Mailbox
 from infrastructure.local.desk.settings import Settings
@@ -19,7 +19,6 @@ MAILS_PER_PAGE = 50
 MESSAGE_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 NOT_FORWARDED = {"connection", "content-length", "host", "transfer-encoding"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-SIGN_IN = "AWSCognitoIdentityProviderService.InitiateAuth"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -44,16 +43,11 @@ def create_app(settings: Settings) -> Flask:
     @desk.post("/token")
     def token() -> Response:
         """Sign in with a login and a password; the access token as plain text, ready for a shell variable."""
-        body = {
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "ClientId": settings.client_id,
-            "AuthParameters": {"USERNAME": request.form.get("login"), "PASSWORD": request.form.get("password")},
-        }
-        headers = {"X-Amz-Target": SIGN_IN, "Content-Type": "application/x-amz-json-1.1"}
-        answer = http.request("POST", settings.emulator_url, body=json.dumps(body), headers=headers)
+        body = {name: request.form.get(name, "") for name in ("login", "password")}
+        answer = http.request("POST", f"{settings.api_url}/v1/sign-in", json=body)
         if answer.status != 200:
-            return Response(f"{answer.json().get('message', 'Sign-in failed')}\n", 401, mimetype="text/plain")
-        return Response(answer.json()["AuthenticationResult"]["AccessToken"], mimetype="text/plain")
+            return Response(answer.data, answer.status, mimetype=answer.headers.get("Content-Type"))
+        return Response(answer.json()["access_token"], mimetype="text/plain")
 
     @desk.route("/v1/<path:path>", methods=METHODS)
     def api(path: str) -> Response:
@@ -74,7 +68,11 @@ def create_app(settings: Settings) -> Flask:
         page = max(request.args.get("page", 1, int), 1)
         shown = names[(page - 1) * MAILS_PER_PAGE : page * MAILS_PER_PAGE]
         return render_template(
-            "mailbox.html", mails=mailbox.mails(shown), total=len(names), page=page, more=len(names) > page * MAILS_PER_PAGE
+            "mailbox.html",
+            mails=mailbox.mails(shown),
+            total=len(names),
+            page=page,
+            more=len(names) > page * MAILS_PER_PAGE,
         )
 
     def mail_or_404(name: str) -> Mail:

@@ -27,9 +27,11 @@ class Part:
 
     @property
     def is_calendar(self) -> bool:
+        """Whether a calendar program would open it."""
         return self.content_type == "text/calendar"
 
     def text(self) -> str:
+        """Its content as text."""
         return self.content.decode("utf-8", errors="replace")
 
 
@@ -45,15 +47,18 @@ class Mail:
     def arrived(self) -> str:
         """In the time of this machine, e.g. `12 Dec 2026, 14:05:09`."""
         seconds = int(self.name.partition("-")[0]) / 1e9
-        return datetime.fromtimestamp(seconds).strftime("%d %b %Y, %H:%M:%S")
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M:%S")
 
     def header(self, name: str) -> str:
+        """A header's value, decoded; empty if there is none."""
         return str(self.message.get(name, ""))
 
     def text(self) -> str:
+        """What a program that shows no HTML would show."""
         return self._body("plain")
 
     def html(self) -> str:
+        """What most programs would show."""
         return self._body("html")
 
     def parts(self) -> list[Part]:
@@ -72,7 +77,8 @@ class Sink:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keep a message: the name of this method is how aiosmtpd finds it."""
         name = f"{time.time_ns():020d}-{os.urandom(3).hex()}"
         half_written = self.folder / f"{name}.part"
         half_written.write_bytes(envelope.original_content or b"")
@@ -91,9 +97,11 @@ class Mailbox:
         return sorted((file.stem for file in self.folder.glob("*.eml")), reverse=True)
 
     def mails(self, names: list[str]) -> Iterator[Mail]:
+        """The messages of these names."""
         return (_read(self.folder / f"{name}.eml") for name in names)
 
     def mail(self, name: str) -> Mail | None:
+        """One message, if there is one of this name."""
         return next(self.mails([name])) if name in self.names() else None
 
 

@@ -15,18 +15,17 @@ class Settings:
     smtp_port: int
     api_url: str
     """Address of the API's deployed stage, without the path's /v1."""
-    emulator_url: str
-    client_id: str
-    """The app client of the user pool that people sign in with."""
     mail_folder: str
     demo_file: str
     """Written by the loader of the demo trust: sign-ins and identifiers."""
 
     def to_json(self) -> str:
+        """As handed to the desk's process."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
+        """As received by it."""
         return cls(**json.loads(text))
 
     def demo(self) -> dict[str, object]:
