@@ -58,11 +58,11 @@ def send_mail(queue_event: dict[str, Any]) -> BatchFailures:
         try:
             outbox.deliver(queues.notification_key(record["body"]), datetime.now(UTC))
         except outbox.NotSent as refusal:
-            logger.warning("e-mail refused", extra={"reason": str(refusal), "message": record["messageId"]})
+            logger.warning("e-mail refused", extra={"reason": str(refusal), "queue_message": record["messageId"]})
             count("EmailsRefused")
             failed.append({"itemIdentifier": record["messageId"]})
         except Exception as fault:
-            log_fault(fault, message=record["messageId"])
+            log_fault(fault, queue_message=record["messageId"])
             failed.append({"itemIdentifier": record["messageId"]})
         else:
             count("EmailsHandled")

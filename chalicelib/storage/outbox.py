@@ -12,7 +12,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Message
+from chalicelib.storage.base import InstantAttribute, Message, MessageKey
 from chalicelib.storage.transaction import Transaction
 
 EVENT_DAYS = 35
@@ -199,7 +199,7 @@ def _leave_pending(key: NotificationKey, delivery: Delivery, actions: list[Actio
 def pending_before(instant: datetime) -> Iterable[NotificationKey]:
     """Notifications whose e-mail has been due since before an instant: what the sweeper puts back on the queue."""
     for shard in range(keys.PENDING_SHARDS):
-        for row in Message.pending.query(keys.pending(shard), Message.due_at < keys.instant(instant)):
+        for row in MessageKey.pending.query(keys.pending(shard), MessageKey.due_at < keys.instant(instant)):
             yield NotificationKey(row.pk, row.sk)
 
 

@@ -1,0 +1,114 @@
+"""Every test runs at a fixed moment against its own empty tables; nothing reaches the network."""
+
+import io
+import json
+import os
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-west-2",
+    "AWS_REGION": "eu-west-2",
+    "RECORDS_TABLE": "esr-learning-test-records",
+    "MESSAGES_TABLE": "esr-learning-test-messages",
+    "AUDIT_TABLE": "esr-learning-test-audit",
+    "CURSOR_SECRET": "a secret of the tests",
+    "COGNITO_ISSUER": "https://issuer.test/pool",
+    "COGNITO_JWKS_URL": "https://issuer.test/pool/jwks.json",
+    "COGNITO_CLIENT_ID": "portal",
+    "MAIL_SENDER": "learning@trust.invalid",
+    "PORTAL_URL": "https://portal.test",
+    "POWERTOOLS_METRICS_NAMESPACE": "EsrLearningTest",
+    "POWERTOOLS_SERVICE_NAME": "esr-learning",
+    "LOG_LEVEL": "INFO",
+}
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+import boto3
+import jwt
+import pytest
+from chalice.test import Client
+from moto import mock_aws
+
+from chalicelib import observability
+from chalicelib.handlers import http
+from chalicelib.storage import base, queues, rules
+from infrastructure import tables
+from tests import tokens
+from tests.builders import NOW
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """Empty tables and queues, and an address SES may send from."""
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        for definition in tables.definitions("esr-learning-test"):
+            dynamodb.create_table(**definition)
+        sqs = boto3.client("sqs")
+        for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL"):
+            monkeypatch.setenv(name, sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"])
+        boto3.client("sesv2").create_email_identity(EmailIdentity=os.environ["MAIL_SENDER"])
+        base.connection._client = None
+        queues._sqs.cache_clear()
+        rules.forget()
+        yield
+
+
+@pytest.fixture
+def logged():
+    """What reaches the log, as text."""
+    handler = observability.logger.registered_handler
+    buffer = io.StringIO()
+    before = handler.setStream(buffer)
+    yield buffer.getvalue
+    handler.setStream(before)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of HTTP requests, which a test may move: `clock.now = …`."""
+
+    class Clock:
+        now = NOW
+
+    monkeypatch.setattr(http, "now", lambda: Clock.now)
+    return Clock
+
+
+@pytest.fixture
+def published_keys(monkeypatch):
+    """The issuer's key set, as if fetched from its address."""
+    monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda self: tokens.key_set())
+
+
+class Api:
+    """The API as a client sees it: `api.get("/v1/me", as_="504-1")`."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def call(self, method, path, *, as_=None, token=None, body=None, headers=None, raw=None):
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        if as_ or token:
+            sent["Authorization"] = f"Bearer {token or tokens.access_token(as_)}"
+        content = raw if raw is not None else (json.dumps(body) if body is not None else "")
+        return self._client.http.request(method, path, headers=sent, body=content)
+
+    def get(self, path, **options):
+        return self.call("GET", path, **options)
+
+    def post(self, path, body=None, **options):
+        return self.call("POST", path, body=body, **options)
+
+    def delete(self, path, **options):
+        return self.call("DELETE", path, **options)
+
+
+@pytest.fixture
+def api(aws, clock, published_keys):
+    """The whole application behind its HTTP routes, on empty tables."""
+    from app import app
+
+    with Client(app) as client:
+        yield Api(client)

@@ -1,0 +1,75 @@
+"""Finding courses and classes over HTTP."""
+
+import pytest
+
+from chalicelib.domain.catalogue import CourseStatus
+from tests import builders as b
+from tests.builders import MOVING
+
+
+@pytest.fixture
+def catalogue(api):
+    b.trust()
+    b.offered(b.class_(), b.class_("504-c0", sessions=[b.session(b.TODAY)]), b.e_learning())
+    b.offered(course_id="NHS-moving", title="Moving and Handling", subject="moving", description="Lifting.", grants=(MOVING,))
+    b.offered(course_id="504-draft", title="Fire Warden", status=CourseStatus.DRAFT)
+    b.person()
+    return api
+
+
+def found(api, query=""):
+    return [course["id"] for course in api.get(f"/v1/courses{query}", as_="504-1").json_body["courses"]]
+
+
+def test_own_and_national_courses_are_found_by_title_and_drafts_are_not(catalogue):
+    assert found(catalogue) == ["504-fire", "NHS-moving"]
+
+
+@pytest.mark.parametrize("words", ["fire", "FIRE%20saf", "exting%20fire", "saf+fire"])
+def test_words_match_in_any_order_and_as_beginnings(catalogue, words):
+    assert found(catalogue, f"?words={words}") == ["504-fire"]
+
+
+def test_all_words_must_match(catalogue):
+    assert found(catalogue, "?words=fire%20lifting") == []
+
+
+def test_subject_and_competency_narrow(catalogue):
+    assert found(catalogue, "?subject=moving") == ["NHS-moving"]
+    assert found(catalogue, "?competency=NHS%7CCSTF%7CMoving%20and%20Handling%20-%20Level%202%20-%202%20Years%7C") == ["NHS-moving"]
+
+
+def test_pages_go_on_where_they_ended(catalogue):
+    first = catalogue.get("/v1/courses?limit=1", as_="504-1").json_body
+    assert (first["total"], first["courses"][0]["id"]) == (2, "504-fire")
+    assert found(catalogue, f"?limit=1&cursor={first['next_cursor']}") == ["NHS-moving"]
+
+
+def test_a_course_shows_its_next_classes_with_places_and_not_the_past_ones(catalogue):
+    answer = catalogue.get("/v1/courses/504-fire", as_="504-1").json_body
+    assert [(each["id"], each["free"]) for each in answer["classes"]] == [("504-c1", 12), ("504-e1", None)]
+    assert answer["access"] == "You may enrol yourself."
+    assert answer["joining_instructions"] == "Wear flat shoes."
+
+
+def test_a_class_shows_sessions_places_and_whether_one_may_enrol(catalogue):
+    answer = catalogue.get("/v1/classes/504-c1", as_="504-1").json_body
+    assert answer["sessions"] == [{"starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T12:00:00Z"}]
+    assert answer["may_enrol"] == {"allowed": True, "why_not": None}
+
+
+def test_a_course_added_a_moment_ago_is_found_with_the_next_search(catalogue):
+    found(catalogue)
+    b.offered(course_id="504-new", title="Aardvark Care")
+    assert found(catalogue)[0] == "504-new"
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "'%22", "e30"])
+def test_a_cursor_of_ones_own_making_is_refused(catalogue, cursor):
+    answer = catalogue.get(f"/v1/courses?cursor={cursor}", as_="504-1")
+    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "query.cursor")
+
+
+def test_a_cursor_of_another_list_is_refused(catalogue):
+    cursor = catalogue.get("/v1/courses?limit=1", as_="504-1").json_body["next_cursor"]
+    assert catalogue.get(f"/v1/me/enrolments?cursor={cursor}", as_="504-1").status_code == 400

@@ -1,0 +1,218 @@
+"""Every route, walked: with no token, as each role, at a foreign employer, and with bad input. None answers 5xx."""
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import app
+from chalicelib.domain import errors
+from chalicelib.domain.people import EmploymentKind
+from chalicelib.domain.permissions import GRANTABLE, MATRIX, Capability, Role, Scope
+from chalicelib.handlers import problems
+from chalicelib.handlers.http import OPERATIONS, PUBLIC
+from tests import builders as b
+
+GUARDED = [operation for operation in OPERATIONS if operation.capability != PUBLIC]
+BODIES = {
+    "enrol": {"class_id": "504-c1"},
+    "grant_role": {"person_id": "p2", "role": "instructor"},
+    "sign_in": {"login": "x", "password": "y"},
+    "renew_sign_in": {"refresh_token": "x"},
+}
+QUERIES = {"list_grants": "role=instructor"}
+PATHS = {"course_id": "504-fire", "class_id": "504-c1", "enrolment_id": "504-c1~1", "person_id": "p2", "role": "instructor"}
+
+EMPLOYMENTS = {
+    Role.EMPLOYEE: EmploymentKind.EMPLOYEE,
+    Role.EXTERNAL_LEARNER: EmploymentKind.EXTERNAL,
+    Role.APPLICANT: EmploymentKind.APPLICANT,
+}
+
+
+def call(api, operation, login, employer=None, **options):
+    path = re.sub(r"{(\w+)}", lambda match: PATHS[match[1]], operation.path)
+    query = "&".join(filter(None, [QUERIES.get(operation.name), f"employer={employer}" if employer else None]))
+    options.setdefault("body", BODIES.get(operation.name))
+    return api.call(operation.method, f"{path}?{query}", as_=login, **options)
+
+
+def by_name(operation):
+    return operation.name
+
+
+@pytest.fixture
+def trust(api):
+    b.trust()
+    b.offered(b.class_())
+    return api
+
+
+def person_with_only(role):
+    """A login whose only role at 504 is this one (a manager is an employee who supervises somebody)."""
+    if role in EMPLOYMENTS:
+        return b.person(kind=EMPLOYMENTS[role])
+    if role is Role.MANAGER:
+        b.person(3, assignments=[b.assignment("3", supervisor="p1")])
+        return b.person()
+    login = b.person(employer="505")
+    b.grant("p1", role, "NHS" if role is Role.NATIONAL_ADMINISTRATOR else "504")
+    return login
+
+
+def test_every_capability_says_something_of_every_role():
+    assert set(MATRIX) == set(Capability)
+    assert all(set(row) == set(Role) for row in MATRIX.values())
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=by_name)
+def test_without_a_token_there_is_no_answer(trust, operation):
+    answer = call(trust, operation, None)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_do_what_the_matrix_says_and_nothing_else(trust, role):
+    login = person_with_only(role)
+    b.person(2)
+    for operation in GUARDED:
+        allowed = MATRIX[operation.capability][role] is not Scope.DENY
+        if role is Role.MANAGER:  # an employee as well
+            allowed = allowed or MATRIX[operation.capability][Role.EMPLOYEE] is not Scope.DENY
+        answer = call(trust, operation, login, "504")
+        refused = answer.status_code == 403 and answer.json_body["type"].endswith("not-permitted")
+        assert refused is not allowed, f"{operation.name} as {role}: {answer.status_code}"
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=by_name)
+def test_a_foreign_employer_is_refused_everywhere(trust, operation):
+    login = b.person(role="learning_administrator")
+    b.person(7, employer="505")
+    answer = call(trust, operation, login, "505")
+    assert (answer.status_code, answer.json_body["type"].rpartition(":")[2]) == (403, "employer-not-yours")
+
+
+def test_public_routes_are_the_ones_meant_to_be():
+    assert {each.name for each in OPERATIONS if each.capability == PUBLIC} == {"sign_in", "renew_sign_in", "health", "openapi"}
+
+
+def test_every_route_of_the_app_is_declared_through_the_wrapper():
+    routes = {(path, method) for path, methods in app.routes.items() for method in methods}
+    assert routes == {(each.path, each.method) for each in OPERATIONS}
+
+
+def test_every_refusal_has_a_problem_type_of_its_own():
+    def below(kind):
+        return {kind, *(each for sub in kind.__subclasses__() for each in below(sub))}
+
+    assert below(errors.Refusal) - {errors.Refusal} == set(problems.TABLE)
+    assert len({each.slug for each in problems.TABLE.values()}) == len(problems.TABLE)
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body], ids=by_name)
+@pytest.mark.parametrize("raw", ["", "null", "[]", "{", "NaN", '"x"', "[" * 5000, "\x00", '{"a":1}', "9" * 70_000])
+def test_a_body_that_is_none_is_refused_by_field(trust, operation, raw):
+    answer = call(trust, operation, b.person(role="learning_administrator"), raw=raw)
+    assert answer.status_code == 400
+    assert all(each["field"].startswith("body") for each in answer.json_body["errors"])
+
+
+def test_every_wrong_field_is_named_not_only_the_first(trust):
+    login = b.person(role="learning_administrator")
+    answer = trust.post("/v1/role-grants", {"role": "king", "subjects": "fire", "colour": "red"}, as_=login)
+    named = {each["field"]: each["reason"] for each in answer.json_body["errors"]}
+    assert set(named) == {"body.person_id", "body.role", "body.subjects", "body.colour"}
+    assert named["body.person_id"] == "is missing"
+    assert named["body.colour"] == "is not known here"
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=by_name)
+def test_an_unknown_query_parameter_is_refused(trust, operation):
+    answer = trust.call(
+        operation.method,
+        re.sub(r"{(\w+)}", lambda match: PATHS[match[1]], operation.path) + "?colour=red",
+        as_=b.person(role="learning_administrator"),
+        body=BODIES.get(operation.name),
+    )
+    assert answer.status_code in (400, 403)
+    if answer.status_code == 400:
+        assert "query.colour" in {each["field"] for each in answer.json_body["errors"]}
+
+
+@pytest.mark.parametrize("operation", [each for each in GUARDED if "{" in each.path], ids=by_name)
+@pytest.mark.parametrize("value", ["x" * 200, "%23", "a%20b", "%00", "a%2Fb", "é"])
+def test_a_path_that_is_no_identifier_is_refused(trust, operation, value):
+    path = re.sub(r"{(\w+)}", value, operation.path)
+    answer = trust.call(operation.method, path, as_=b.person(role="learning_administrator"))
+    assert answer.status_code in (400, 404)
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1.5", "", "1&limit=2"])
+def test_a_page_size_out_of_bounds_is_refused_by_field(trust, limit):
+    answer = trust.get(f"/v1/courses?limit={limit}", as_=b.person())
+    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "query.limit")
+
+
+def test_another_content_type_is_refused(trust):
+    answer = trust.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_=b.person(), headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 415
+
+
+def test_another_method_is_refused_in_the_shape_of_every_error(trust):
+    event = {
+        "requestContext": {"resourcePath": "/v1/me", "httpMethod": "PATCH"},
+        "headers": {},
+        "multiValueHeaders": {},
+        "pathParameters": None,
+        "stageVariables": None,
+        "multiValueQueryStringParameters": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = app(event, None)
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (405, "application/problem+json")
+    assert answer["headers"]["Allow"] == "GET"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([each for each in OPERATIONS if each.body]),
+    st.dictionaries(
+        st.sampled_from(["class_id", "person_id", "role", "subjects", "login", "password", "refresh_token", "x"]),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=40), lambda inner: st.lists(inner, max_size=3)),
+    ),
+)
+def test_no_body_whatever_gives_a_5xx(prepared, operation, body):
+    answer = call(prepared, operation, "504-1", body=body)
+    assert answer.status_code < 500
+
+
+@pytest.fixture(name="prepared")
+def _prepared(trust, monkeypatch):
+    from chalicelib import cognito
+
+    def refuse(*_):
+        raise errors.SignInRefused("The sign-in was refused.")
+
+    monkeypatch.setattr(cognito, "_initiate", refuse)
+    b.person(role="learning_administrator")
+    return trust
+
+
+# --- what never leaves --------------------------------------------------------------------------------------
+
+
+def test_names_and_addresses_never_reach_the_log(trust, logged):
+    login = b.person()
+    for operation in GUARDED:
+        call(trust, operation, login)
+    text = logged()
+    assert '"route":"GET /v1/me"' in text
+    assert "Testfold" not in text
+    assert "@" not in text
+    assert login not in text

@@ -1,0 +1,412 @@
+"""From event to e-mail: told once, however often, in whatever order, wherever it crashes."""
+
+import email
+import json
+from datetime import timedelta
+from email.policy import default
+
+import boto3
+import icalendar
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from chalicelib import mail
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.notifications import LEASE, MAX_ATTEMPTS, Delivery
+from chalicelib.handlers import events
+from chalicelib.services import enrolment, identity, outbox
+from chalicelib.storage import queues
+from chalicelib.storage.outbox import EventRow, NotificationRow
+from tests import builders as b
+from tests.builders import NOW
+
+
+class Ses:
+    """SES as a test wants it: keeps what it accepts, and refuses or dies on demand."""
+
+    def __init__(self):
+        self.accepted = []
+        self.refuse_with = None
+        self.die_after_accepting = False
+
+    def send_email(self, **request):
+        if self.refuse_with:
+            raise ClientError({"Error": {"Code": self.refuse_with}}, "SendEmail")
+        self.accepted.append(request)
+        if self.die_after_accepting:
+            raise KeyboardInterrupt
+        return {"MessageId": f"ses-{len(self.accepted)}"}
+
+    def message(self, number=0):
+        return email.message_from_bytes(self.accepted[number]["Content"]["Raw"]["Data"], policy=default)
+
+
+@pytest.fixture
+def ses(monkeypatch):
+    fake = Ses()
+    monkeypatch.setattr(mail, "_ses", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def booked(aws, ses):
+    """A nurse who has just booked a class; nothing relayed yet."""
+    b.trust()
+    b.offered(b.class_())
+    login = b.person()
+    enrolment.enrol_myself(identity.identify(login, None, NOW), "504-c1", NOW)
+    return ses
+
+
+def stream_records():
+    """What the stream of the messages table delivers, as Lambda gets it."""
+    client = boto3.client("dynamodb")
+    items = client.scan(TableName=EventRow.Meta.table_name)["Items"]
+    return [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {
+                "Keys": {"pk": item["pk"], "sk": item["sk"]},
+                "NewImage": item,
+                "SequenceNumber": str(number),
+            },
+        }
+        for number, item in enumerate(items)
+        if item["pk"]["S"].startswith("EVT#")
+    ]
+
+
+def relay(records=None):
+    return events.relay_events({"Records": stream_records() if records is None else records})
+
+
+def queue_messages(name="MAIL_QUEUE_URL", monkeypatch=None):
+    from chalicelib.config import setting
+
+    received = boto3.client("sqs").receive_message(QueueUrl=setting(name), MaxNumberOfMessages=10, VisibilityTimeout=0)
+    return [{"messageId": each["MessageId"], "body": each["Body"]} for each in received.get("Messages", [])]
+
+
+def notifications():
+    return [row for row in NotificationRow.scan() if isinstance(row, NotificationRow)]
+
+
+def key():
+    row = notifications()[0]
+    return outbox.NotificationKey(row.pk, row.sk)
+
+
+def deliver(at=NOW):
+    outbox.deliver(key(), at)
+
+
+# --- the way of a booking -----------------------------------------------------------------------------------
+
+
+def test_a_booking_becomes_one_notification_and_one_e_mail(booked):
+    relay()
+    assert events.send_mail({"Records": queue_messages()}) == {"batchItemFailures": []}
+    assert booked.accepted[0]["Destination"] == {"ToAddresses": ["person1@trust.invalid"]}
+    row = notifications()[0]
+    assert (row.delivery, row.ses_id, row.pending_pk, row.possibly_repeated) == ("sent", "ses-1", None, None)
+
+
+def test_the_e_mail_says_what_when_where_and_carries_the_calendar_request(booked):
+    relay()
+    deliver()
+    message = booked.message()
+    assert message["Subject"] == "You are booked: Fire Safety, Tuesday 1 December 2026"
+    text = message.get_body(("plain",)).get_content()
+    assert "Tuesday 1 December 2026, 9am to 12pm" in text
+    assert "Seminar Room 1" in text
+    assert "Wear flat shoes." in text
+    assert "https://portal.test/enrolments/504-c1~1" in text
+    parts = {part.get_content_type() for part in message.walk()}
+    assert {"text/plain", "text/html", "text/calendar", "application/ics"} <= parts
+
+
+def calendar_of(message):
+    part = next(part for part in message.walk() if part.get_content_type() == "text/calendar")
+    calendar = icalendar.Calendar.from_ical(part.get_content())
+    return part.get_param("method"), calendar, calendar.walk("VEVENT")
+
+
+def test_withdrawing_cancels_the_same_calendar_entry_with_a_higher_sequence(booked):
+    actor = identity.identify("504-1", None, NOW)
+    enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
+    relay()
+    for row in notifications():
+        outbox.deliver(outbox.NotificationKey(row.pk, row.sk), NOW)
+    by_method = {calendar_of(booked.message(number))[0]: calendar_of(booked.message(number)) for number in (0, 1)}
+    (asked,), (cancelled,) = by_method["REQUEST"][2], by_method["CANCEL"][2]
+    assert asked["UID"] == cancelled["UID"]
+    assert cancelled["SEQUENCE"] > asked["SEQUENCE"]
+    assert cancelled["STATUS"] == "CANCELLED"
+
+
+def test_the_calendar_entry_keeps_londons_time(booked):
+    relay()
+    deliver()
+    _, calendar, (event,) = calendar_of(booked.message())
+    assert event["DTSTART"].dt.isoformat() == "2026-12-01T09:00:00+00:00"
+    assert event["DTSTART"].params["TZID"] == "Europe/London"
+    assert calendar.walk("VTIMEZONE")
+
+
+def test_several_sessions_are_one_series_under_one_uid(aws, ses):
+    b.trust()
+    b.offered(b.class_(sessions=[b.session(b.date(2027, 3, 26)), b.session(b.date(2027, 3, 29))]))
+    enrolment.enrol_myself(identity.identify(b.person(), None, NOW), "504-c1", NOW)
+    relay()
+    deliver()
+    _, _, (first, second) = calendar_of(ses.message())
+    assert first["UID"] == second["UID"]
+    assert second["RECURRENCE-ID"].dt == first["RDATE"].dts[0].dt
+    assert [each["DTSTART"].dt.hour for each in (first, second)] == [9, 9]
+    assert [each["DTSTART"].dt.utcoffset().seconds for each in (first, second)] == [0, 3600]
+
+
+def test_the_inbox_shows_it_newest_first(booked, clock, published_keys):
+    actor = identity.identify("504-1", None, NOW)
+    enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
+    relay()
+    page, _ = outbox.inbox("p1", 10, None)
+    assert [each.template for each in page] == ["enrolment_withdrawn", "enrolment_confirmed"]
+    assert "Sam" not in page[0].text
+
+
+# --- delivered twice, out of order --------------------------------------------------------------------------
+
+
+def test_a_stream_record_delivered_a_hundred_times_tells_once(booked):
+    for _ in range(100):
+        relay()
+    assert len(notifications()) == 1
+    for _ in range(3):
+        deliver()
+    assert len(booked.accepted) == 1
+
+
+def test_rows_that_are_no_events_and_changes_of_rows_are_passed_over(booked):
+    relay()
+    item = boto3.client("dynamodb").scan(TableName=EventRow.Meta.table_name)["Items"]
+    rows = [{"eventName": "MODIFY", "dynamodb": {"NewImage": each, "Keys": {}, "SequenceNumber": "1"}} for each in item]
+    rows += [{"eventName": "REMOVE", "dynamodb": {"Keys": {}, "SequenceNumber": "2"}}]
+    assert relay(rows) == {"batchItemFailures": []}
+    assert len(notifications()) == 1
+
+
+# --- crashes ------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_before_the_notification_is_made_good_by_the_stream(booked, monkeypatch):
+    monkeypatch.setattr(outbox.outbox, "put_if_absent", _crash)
+    assert relay()["batchItemFailures"] != []
+    monkeypatch.undo()
+    booked_again = relay_with_ses(booked, monkeypatch)
+    assert len(booked_again.accepted) == 1
+
+
+def test_a_crash_between_notification_and_queue_is_made_good_by_the_stream(booked, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(queues, "queue_mail", _crash)
+        assert relay()["batchItemFailures"] != []
+    relay()
+    deliver()
+    assert (len(notifications()), len(booked.accepted)) == (1, 1)
+
+
+def test_a_lost_queue_message_is_put_back_by_the_sweeper(booked):
+    relay()
+    queue_url_is_emptied()
+    assert outbox.sweep(NOW + timedelta(minutes=4)) == 0
+    assert outbox.sweep(NOW + timedelta(minutes=6)) == 1
+    events.send_mail({"Records": queue_messages()})
+    assert len(booked.accepted) == 1
+    assert outbox.sweep(NOW + timedelta(minutes=60)) == 0
+
+
+def test_a_crash_between_claim_and_ses_sends_after_the_lease_and_is_marked(booked, monkeypatch):
+    relay()
+    with monkeypatch.context() as patch:
+        patch.setattr(mail, "send", _die)
+        with pytest.raises(KeyboardInterrupt):
+            deliver()
+    deliver(NOW + LEASE / 2)
+    assert booked.accepted == []
+    deliver(NOW + LEASE + timedelta(seconds=1))
+    assert len(booked.accepted) == 1
+    assert notifications()[0].possibly_repeated
+    assert booked.message()["X-Possibly-Repeated"] == "yes"
+
+
+def test_a_crash_between_ses_and_the_record_is_the_only_one_that_repeats_and_says_so(booked):
+    relay()
+    booked.die_after_accepting = True
+    with pytest.raises(KeyboardInterrupt):
+        deliver()
+    booked.die_after_accepting = False
+    deliver(NOW + LEASE + timedelta(seconds=1))
+    assert len(booked.accepted) == 2
+    assert booked.message(0)["X-Possibly-Repeated"] is None
+    assert booked.message(1)["X-Possibly-Repeated"] == "yes"
+    assert booked.message(0)["Message-ID"] == booked.message(1)["Message-ID"]
+    deliver(NOW + LEASE * 3)
+    assert len(booked.accepted) == 2
+
+
+def test_two_mailers_at_once_send_one_e_mail(booked, monkeypatch):
+    """The second mailer reads the notification before the first claims it."""
+    relay()
+    read = outbox.outbox.notification
+    with monkeypatch.context() as patch:
+        stale = read(key())
+        patch.setattr(outbox.outbox, "notification", lambda _: stale)
+        deliver()
+        deliver()
+    assert len(booked.accepted) == 1
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_still_shows_it(booked):
+    relay()
+    booked.refuse_with = "MessageRejected"
+    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+    for _ in range(MAX_ATTEMPTS):
+        assert events.send_mail({"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert notifications()[0].delivery == Delivery.PENDING
+    assert outbox.sweep(NOW + timedelta(hours=1)) == 1
+    booked.refuse_with = None
+    deliver(NOW + timedelta(hours=1))
+    assert booked.accepted == []
+    assert notifications()[0].delivery == Delivery.FAILED
+    assert outbox.sweep(NOW + timedelta(hours=2)) == 0
+    page, _ = outbox.inbox("p1", 10, None)
+    assert page[0].subject.startswith("You are booked")
+
+
+def test_a_refusal_that_passes_is_sent_without_a_mark(booked):
+    relay()
+    booked.refuse_with = "TooManyRequestsException"
+    with pytest.raises(outbox.NotSent):
+        deliver()
+    booked.refuse_with = None
+    deliver()
+    assert booked.message()["X-Possibly-Repeated"] is None
+
+
+def test_no_answer_from_ses_waits_for_the_lease_and_is_marked(booked, monkeypatch):
+    relay()
+    with monkeypatch.context() as patch:
+        patch.setattr(booked, "send_email", _times_out)
+        with pytest.raises(outbox.NotSent):
+            deliver()
+    deliver(NOW + timedelta(seconds=30))
+    assert booked.accepted == []
+    deliver(NOW + LEASE + timedelta(seconds=1))
+    assert booked.message()["X-Possibly-Repeated"] == "yes"
+
+
+@pytest.mark.parametrize("address", [None, "nobody", "a@b@c", "@trust.invalid", "sam@"])
+def test_without_a_good_address_the_inbox_is_all_there_is(aws, ses, address):
+    b.trust()
+    b.offered(b.class_())
+    enrolment.enrol_myself(identity.identify(b.person(email=address), None, NOW), "504-c1", NOW)
+    relay()
+    deliver()
+    assert ses.accepted == []
+    assert notifications()[0].delivery == Delivery.FAILED
+
+
+@pytest.mark.parametrize("name", ["Sam\r\nBcc: all@trust.invalid", "Sam\nX: y", 'S"a,m <x@y>', "Zoë ✓"])
+def test_a_name_cannot_smuggle_a_header(aws, ses, name):
+    b.trust()
+    b.offered(b.class_())
+    login = b.person(title=name)
+    enrolment.enrol_myself(identity.identify(login, None, NOW), "504-c1", NOW)
+    relay()
+    deliver()
+    message = ses.message()
+    assert message["Bcc"] is None
+    assert message["X"] is None
+    assert [each.addr_spec for each in message["To"].addresses] == ["person1@trust.invalid"]
+
+
+def test_a_title_with_markup_is_escaped_in_html(aws, ses):
+    b.trust()
+    b.offered(b.class_(), title="<script>alert(1)</script>")
+    enrolment.enrol_myself(identity.identify(b.person(), None, NOW), "504-c1", NOW)
+    relay()
+    deliver()
+    html = ses.message().get_body(("html",)).get_content()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+# --- poison -------------------------------------------------------------------------------------------------
+
+
+def test_a_poison_event_is_parked_and_those_behind_it_go_on(booked):
+    poison = Event("01POISON", EventType.ENROLMENT_CONFIRMED, "504", "p1", NOW, {"nothing": "that a message needs"})
+    EventRow.of(poison).save()
+    unknown = EventRow.of(poison)
+    unknown.sk, unknown.type = "01UNKNOWN", "never.heard.of"
+    unknown.save()
+    records = sorted(stream_records(), key=lambda record: "POISON" not in record["dynamodb"]["Keys"]["sk"]["S"])
+    assert relay(records) == {"batchItemFailures": []}
+    assert len(notifications()) == 1
+    parked = queue_messages("RELAY_DEAD_QUEUE_URL")
+    assert {json.loads(each["body"])["sk"] for each in parked} == {"01POISON", "01UNKNOWN"}
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "not json", '{"pk": "P#x"}'])
+def test_a_queue_message_that_names_nothing_goes_back_alone(booked, body):
+    relay()
+    good = {"messageId": "good", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+    answer = events.send_mail({"Records": [{"messageId": "bad", "body": body}, good]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert len(booked.accepted) == 1
+
+
+def test_a_notification_that_is_gone_is_nothing_to_send(booked):
+    outbox.deliver(outbox.NotificationKey("P#p1", "N#gone"), NOW)
+    assert booked.accepted == []
+
+
+def test_logs_name_nobody(booked, logged, monkeypatch):
+    relay()
+    booked.refuse_with = "MessageRejected"
+    events.send_mail({"Records": queue_messages()})
+    monkeypatch.setattr(outbox, "relay", _crash)
+    relay()
+    text = logged()
+    assert "MessageRejected" in text
+    assert "Testfold" not in text
+    assert "@trust" not in text
+
+
+def relay_with_ses(fake, monkeypatch):
+    monkeypatch.setattr(mail, "_ses", lambda: fake)
+    relay()
+    deliver()
+    return fake
+
+
+def queue_url_is_emptied():
+    from chalicelib.config import setting
+
+    boto3.client("sqs").purge_queue(QueueUrl=setting("MAIL_QUEUE_URL"))
+
+
+def _crash(*_args, **_kwargs):
+    raise RuntimeError("Sam Testfold1 <person1@trust.invalid>")
+
+
+def _die(*_args, **_kwargs):
+    raise KeyboardInterrupt
+
+
+def _times_out(**_request):
+    raise ReadTimeoutError(endpoint_url="https://ses")
