@@ -1,0 +1,155 @@
+"""Two people, one seat; one person, two classes; reads that lag; transactions that collide."""
+
+import pytest
+
+from chalicelib.domain import errors
+from chalicelib.services import catalogue, enrolment, identity, recount, roles
+from chalicelib.storage import catalogue as stored
+from chalicelib.storage.outbox import EventRow
+from tests import builders as b
+from tests import seams
+from tests.builders import NOW
+
+
+@pytest.fixture
+def last_seat(aws):
+    b.trust()
+    b.offered(b.class_(maximum=1), b.class_("504-c2", sessions=[b.session(hour=11)]))
+    b.person(1)
+    b.person(2)
+
+
+def actor(number):
+    return identity.identify(f"504-{number}", None, NOW)
+
+
+def book(number, class_id="504-c1"):
+    return enrolment.enrol_myself(actor(number), class_id, NOW)
+
+
+def taken(class_id="504-c1"):
+    return stored.class_with_seats(class_id, consistent=True)[1].taken
+
+
+def confirmed():
+    return sum(row.type == "enrolment.confirmed" for row in EventRow.scan())
+
+
+def no_difference():
+    return list(recount.seats("504", ["504-c1", "504-c2"])) == []
+
+
+def test_whoever_loses_the_last_seat_is_told_the_class_is_full(last_seat):
+    with seams.before_commit(lambda: book(2)), pytest.raises(errors.ClassFull):
+        book(1)
+    assert (taken(), confirmed()) == (1, 1)
+    assert no_difference()
+
+
+def test_one_person_cannot_book_two_clashing_classes_at_once(last_seat):
+    with seams.before_commit(lambda: book(1, "504-c2")), pytest.raises(errors.Clash):
+        book(1, "504-c1")
+    assert (taken("504-c1"), taken("504-c2")) == (0, 1)
+
+
+def test_one_person_booking_twice_at_once_has_one_place(last_seat):
+    with seams.before_commit(lambda: book(1)), pytest.raises(errors.AlreadyEnrolled):
+        book(1)
+    assert (taken(), confirmed()) == (1, 1)
+
+
+def test_one_person_withdrawing_twice_at_once_frees_one_seat(last_seat):
+    enrolled, me = book(1), actor(1)
+    me_now = actor(1)
+    with (
+        seams.before_commit(lambda: enrolment.withdraw_myself(me_now, enrolled.id, NOW)),
+        pytest.raises(errors.NotOpenToWithdraw),
+    ):
+        enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+    assert me is not None
+    assert taken() == 0
+    assert no_difference()
+
+
+def test_a_class_closed_while_somebody_books_takes_nobody(last_seat):
+    def close():
+        stored.SeatsRow.key_of("504-c1").update([stored.SeatsRow.status.set("closed")])
+
+    with seams.before_commit(close), pytest.raises(errors.ClassNotOpen):
+        book(1)
+    assert taken() == 0
+
+
+def test_reads_that_lag_can_delay_but_neither_oversell_nor_double_book(last_seat):
+    with seams.lagging_reads():
+        book(2)
+        with pytest.raises(errors.ClassFull):
+            book(1)
+        with pytest.raises(errors.AlreadyEnrolled):
+            book(2)
+    assert (taken(), confirmed()) == (1, 1)
+
+
+def test_withdrawing_on_lagging_reads_frees_one_seat(last_seat):
+    enrolled = book(1)
+    with seams.lagging_reads():
+        enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+        with pytest.raises(errors.NotOpenToWithdraw):
+            enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+    assert taken() == 0
+
+
+def test_a_lagging_index_never_puts_an_old_catalogue_into_the_cache(last_seat):
+    with seams.lagging_reads(indexes_only=True):
+        b.offered(course_id="504-new", title="New course")
+        assert catalogue.course_detail(actor(1), "504-new", NOW).course.title == "New course"
+
+
+def test_a_lagging_read_never_puts_old_rules_into_the_cache(last_seat):
+    with seams.lagging_reads():
+        b.competence.require(b.SYSTEM, "504", [b.requirement(b.MOVING)], NOW)
+        rulebook = b.workforce.rules.rulebook("504")
+    assert len(rulebook.requirements[b.requirement().target]) == 2
+
+
+def test_collisions_are_retried(last_seat):
+    with seams.colliding_transactions(3) as left:
+        book(1)
+    assert left == [0]
+    assert (taken(), confirmed()) == (1, 1)
+
+
+def test_endless_collisions_end_in_a_conflict_that_changed_nothing(last_seat):
+    with seams.colliding_transactions(100), pytest.raises(errors.Conflict):
+        book(1)
+    assert (taken(), confirmed()) == (0, 0)
+
+
+def test_a_throttled_transaction_is_unavailable_and_changes_nothing(last_seat):
+    with seams.failing_calls("TransactWriteItems", "ProvisionedThroughputExceededException"), pytest.raises(errors.Unavailable):
+        book(1)
+    assert (taken(), confirmed()) == (0, 0)
+
+
+def test_an_answer_lost_after_the_commit_is_found_by_the_repetition(last_seat):
+    with (
+        seams.failing_calls("TransactWriteItems", "InternalServerError", after=True),
+        pytest.raises(errors.Unavailable),
+    ):
+        book(1)
+    with pytest.raises(errors.AlreadyEnrolled):
+        book(1)
+    assert (taken(), confirmed()) == (1, 1)
+
+
+def test_two_administrators_granting_at_once_leave_one_grant(last_seat):
+    b.person(8, role="learning_administrator")
+    b.person(9, role="learning_administrator")
+
+    def other():
+        roles.grant(actor(9), "p1", b.Role.INSTRUCTOR, [], NOW)
+
+    with seams.before_commit(other):
+        granted = roles.grant(actor(8), "p1", b.Role.INSTRUCTOR, [], NOW)
+    assert granted.role is b.Role.INSTRUCTOR
+    assert roles.holders(actor(8), b.Role.INSTRUCTOR, 10)[0] == [granted]
