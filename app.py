@@ -1,7 +1,7 @@
 """The Chalice app: registers the blueprints and declares every event handler; nothing else.
 
 Chalice names each Lambda function after the function here. The ARNs below are placeholders that `infrastructure/template.yaml`
-replaces with the resources of the stack.
+replaces with the resources of the stack. Event handlers import their work when they run, so that the API does not load it.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from chalice import Chalice, ConvertToMiddleware, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
-from chalicelib.handlers import catalogue, enrolment, events, me, problems, public, roles
+from chalicelib.handlers import catalogue, enrolment, me, problems, public, roles
 from chalicelib.observability import metrics
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
@@ -33,18 +33,24 @@ def one_shape_for_errors(event: Any, get_response: Any) -> Response:
 @app.on_dynamodb_record(
     stream_arn="arn:aws:dynamodb:eu-west-2:000000000000:table/messages/stream/placeholder", batch_size=100
 )
-def relay(event: DynamoDBEvent) -> events.BatchFailures:
+def relay(event: DynamoDBEvent) -> dict[str, Any]:
     """Events of the outbox become notifications."""
+    from chalicelib.handlers import events
+
     return events.relay_events(event.to_dict())
 
 
 @app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=10)
-def mailer(event: SQSEvent) -> events.BatchFailures:
+def mailer(event: SQSEvent) -> dict[str, Any]:
     """Notifications become e-mails."""
+    from chalicelib.handlers import events
+
     return events.send_mail(event.to_dict())
 
 
 @app.schedule("rate(5 minutes)")
 def sweeper(_event: Any) -> int:
     """What was left behind is tried again."""
+    from chalicelib.handlers import events
+
     return events.sweep_outbox()

@@ -2,12 +2,12 @@
 
 import functools
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.config import setting
-from chalicelib.domain.calendar import LONDON
+from chalicelib.domain.calendar import LONDON, long_day
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -61,11 +61,6 @@ def _environment() -> "Environment":
     )
     environment.filters.update(day=_day_of, times=_times_of)
     return environment
-
-
-def long_day(day: date) -> str:
-    """`Monday 23 November 2026`, as the NHS writes dates."""
-    return f"{day:%A} {day.day} {day:%B %Y}"
 
 
 def clock(instant: datetime) -> str:

@@ -21,6 +21,11 @@ def london_time(day: date, hour: int, minute: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=LONDON).astimezone(UTC)
 
 
+def long_day(day: date) -> str:
+    """`Monday 23 November 2026`, as the NHS writes dates."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
 def add_months(day: date, months: int) -> date:
     """The same day of the month `months` calendar months later, or that month's last day if it is shorter.
 

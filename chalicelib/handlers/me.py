@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 from chalice import Blueprint
 
-from chalicelib.domain.calendar import london_day
+from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.competency import Award, parse_name
 from chalicelib.domain.compliance import Colour, Reason, Standing
 from chalicelib.domain.errors import NotFound
@@ -16,8 +16,7 @@ from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Because, Rulebook, TargetKind
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor, Page
-from chalicelib.rendering import long_day
-from chalicelib.services import compliance, identity, outbox
+from chalicelib.services import compliance, identity, inbox
 from chalicelib.services.compliance import Action, ActionKind, ComplianceView, Row
 from chalicelib.storage import cursor
 
@@ -329,4 +328,4 @@ class Inbox(msgspec.Struct, frozen=True):
 def my_notifications(request: Request) -> Any:
     """Messages to the caller, newest first. A message is here even where its e-mail could not be sent."""
     after = cursor.unseal("inbox", request.query.cursor)
-    return outbox.inbox(request.actor.person, request.query.limit, after)
+    return inbox.page(request.actor.person, request.query.limit, after)

@@ -1,7 +1,6 @@
 """From event to notification to e-mail, each step safe to repeat (architecture §3, outbox)."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from chalicelib import mail, rendering
 from chalicelib.domain.events import Event
@@ -90,8 +89,3 @@ def sweep(now: datetime) -> int:
         queues.queue_mail(key)
         swept += 1
     return swept
-
-
-def inbox(person: str, limit: int, after: dict[str, Any] | None) -> tuple[list[Notification], dict[str, Any] | None]:
-    """A page of one's notifications, newest first."""
-    return outbox.inbox(person, limit, after)

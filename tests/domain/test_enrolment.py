@@ -150,4 +150,4 @@ def test_full_is_automatic_and_ends_when_a_seat_frees():
 
 
 def test_only_placed_and_attended_hold_a_seat():
-    assert SEATED == {Status.CONFIRMED, Status.COMPLETED, Status.ATTENDED_NOT_COMPLETED, Status.DID_NOT_ATTEND}
+    assert {Status.CONFIRMED, Status.COMPLETED, Status.ATTENDED_NOT_COMPLETED, Status.DID_NOT_ATTEND} == SEATED

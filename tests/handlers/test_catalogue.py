@@ -11,7 +11,9 @@ from tests.builders import MOVING
 def catalogue(api):
     b.trust()
     b.offered(b.class_(), b.class_("504-c0", sessions=[b.session(b.TODAY)]), b.e_learning())
-    b.offered(course_id="NHS-moving", title="Moving and Handling", subject="moving", description="Lifting.", grants=(MOVING,))
+    b.offered(
+        course_id="NHS-moving", title="Moving and Handling", subject="moving", description="Lifting.", grants=(MOVING,)
+    )
     b.offered(course_id="504-draft", title="Fire Warden", status=CourseStatus.DRAFT)
     b.person()
     return api
@@ -36,7 +38,9 @@ def test_all_words_must_match(catalogue):
 
 def test_subject_and_competency_narrow(catalogue):
     assert found(catalogue, "?subject=moving") == ["NHS-moving"]
-    assert found(catalogue, "?competency=NHS%7CCSTF%7CMoving%20and%20Handling%20-%20Level%202%20-%202%20Years%7C") == ["NHS-moving"]
+    assert found(catalogue, "?competency=NHS%7CCSTF%7CMoving%20and%20Handling%20-%20Level%202%20-%202%20Years%7C") == [
+        "NHS-moving"
+    ]
 
 
 def test_pages_go_on_where_they_ended(catalogue):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib.domain import errors
 from chalicelib.domain.people import EmploymentKind
-from chalicelib.domain.permissions import GRANTABLE, MATRIX, Capability, Role, Scope
+from chalicelib.domain.permissions import MATRIX, Capability, Role, Scope
 from chalicelib.handlers import problems
 from chalicelib.handlers.http import OPERATIONS, PUBLIC
 from tests import builders as b
@@ -22,7 +22,13 @@ BODIES = {
     "renew_sign_in": {"refresh_token": "x"},
 }
 QUERIES = {"list_grants": "role=instructor"}
-PATHS = {"course_id": "504-fire", "class_id": "504-c1", "enrolment_id": "504-c1~1", "person_id": "p2", "role": "instructor"}
+PATHS = {
+    "course_id": "504-fire",
+    "class_id": "504-c1",
+    "enrolment_id": "504-c1~1",
+    "person_id": "p2",
+    "role": "instructor",
+}
 
 EMPLOYMENTS = {
     Role.EMPLOYEE: EmploymentKind.EMPLOYEE,
@@ -95,7 +101,12 @@ def test_a_foreign_employer_is_refused_everywhere(trust, operation):
 
 
 def test_public_routes_are_the_ones_meant_to_be():
-    assert {each.name for each in OPERATIONS if each.capability == PUBLIC} == {"sign_in", "renew_sign_in", "health", "openapi"}
+    assert {each.name for each in OPERATIONS if each.capability == PUBLIC} == {
+        "sign_in",
+        "renew_sign_in",
+        "health",
+        "openapi",
+    }
 
 
 def test_every_route_of_the_app_is_declared_through_the_wrapper():
@@ -159,7 +170,9 @@ def test_a_page_size_out_of_bounds_is_refused_by_field(trust, limit):
 
 
 def test_another_content_type_is_refused(trust):
-    answer = trust.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_=b.person(), headers={"Content-Type": "text/csv"})
+    answer = trust.post(
+        "/v1/me/enrolments", {"class_id": "504-c1"}, as_=b.person(), headers={"Content-Type": "text/csv"}
+    )
     assert answer.status_code == 415
 
 
@@ -184,7 +197,9 @@ def test_another_method_is_refused_in_the_shape_of_every_error(trust):
     st.sampled_from([each for each in OPERATIONS if each.body]),
     st.dictionaries(
         st.sampled_from(["class_id", "person_id", "role", "subjects", "login", "password", "refresh_token", "x"]),
-        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=40), lambda inner: st.lists(inner, max_size=3)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=40), lambda inner: st.lists(inner, max_size=3)
+        ),
     ),
 )
 def test_no_body_whatever_gives_a_5xx(prepared, operation, body):

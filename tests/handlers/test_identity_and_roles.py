@@ -53,7 +53,9 @@ def test_a_forged_expired_or_foreign_token_is_refused(trust, changes):
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer"}, {"Authorization": "Bearer é"}])
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer"}, {"Authorization": "Bearer é"}]
+)
 def test_no_token_is_no_access(trust, header):
     assert trust.get("/v1/me", headers=header).status_code == 401
 
@@ -136,7 +138,9 @@ def test_holders_of_a_role_are_listed_by_pages(administrator):
     grant(administrator, "p2")
     grant(administrator, "p3")
     first = administrator.get("/v1/role-grants?role=instructor&limit=1", as_="504-1").json_body
-    second = administrator.get(f"/v1/role-grants?role=instructor&limit=1&cursor={first['next_cursor']}", as_="504-1").json_body
+    second = administrator.get(
+        f"/v1/role-grants?role=instructor&limit=1&cursor={first['next_cursor']}", as_="504-1"
+    ).json_body
     assert [each["person_id"] for each in first["grants"] + second["grants"]] == ["p2", "p3"]
 
 
@@ -189,7 +193,9 @@ def test_the_first_administrator_comes_from_the_deployment_and_can_appoint_other
     monkeypatch.setenv("FIRST_ADMINISTRATOR", "the-first")
     b.person()
     assert roles_of(trust, "the-first") == ["national_administrator"]
-    granted = trust.post("/v1/role-grants?employer=504", {"person_id": "p1", "role": "learning_administrator"}, as_="the-first")
+    granted = trust.post(
+        "/v1/role-grants?employer=504", {"person_id": "p1", "role": "learning_administrator"}, as_="the-first"
+    )
     assert granted.status_code == 201
     nationally = {"person_id": "p1", "role": "national_administrator"}
     assert trust.post("/v1/role-grants?employer=NHS", nationally, as_="the-first").status_code == 201

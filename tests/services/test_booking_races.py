@@ -126,7 +126,10 @@ def test_endless_collisions_end_in_a_conflict_that_changed_nothing(last_seat):
 
 
 def test_a_throttled_transaction_is_unavailable_and_changes_nothing(last_seat):
-    with seams.failing_calls("TransactWriteItems", "ProvisionedThroughputExceededException"), pytest.raises(errors.Unavailable):
+    with (
+        seams.failing_calls("TransactWriteItems", "ProvisionedThroughputExceededException"),
+        pytest.raises(errors.Unavailable),
+    ):
         book(1)
     assert (taken(), confirmed()) == (0, 0)
 

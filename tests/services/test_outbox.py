@@ -14,7 +14,7 @@ from chalicelib import mail
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import LEASE, MAX_ATTEMPTS, Delivery
 from chalicelib.handlers import events
-from chalicelib.services import enrolment, identity, outbox
+from chalicelib.services import enrolment, identity, inbox, outbox
 from chalicelib.storage import queues
 from chalicelib.storage.outbox import EventRow, NotificationRow
 from tests import builders as b
@@ -170,7 +170,7 @@ def test_the_inbox_shows_it_newest_first(booked, clock, published_keys):
     actor = identity.identify("504-1", None, NOW)
     enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
     relay()
-    page, _ = outbox.inbox("p1", 10, None)
+    page, _ = inbox.page("p1", 10, None)
     assert [each.template for each in page] == ["enrolment_withdrawn", "enrolment_confirmed"]
     assert "Sam" not in page[0].text
 
@@ -283,7 +283,7 @@ def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_stil
     assert booked.accepted == []
     assert notifications()[0].delivery == Delivery.FAILED
     assert outbox.sweep(NOW + timedelta(hours=2)) == 0
-    page, _ = outbox.inbox("p1", 10, None)
+    page, _ = inbox.page("p1", 10, None)
     assert page[0].subject.startswith("You are booked")
 
 

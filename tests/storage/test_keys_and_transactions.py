@@ -43,7 +43,9 @@ def test_keys_of_different_employers_never_meet():
         assert build("504", "x", *arguments).startswith("E#504#")
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))
+)
 def test_instants_sort_as_text(first, second):
     one, two = (keys.instant(each.replace(tzinfo=UTC, microsecond=0)) for each in (first, second))
     assert (one < two) == (first.replace(microsecond=0) < second.replace(microsecond=0))
@@ -78,7 +80,9 @@ def test_a_failed_condition_raises_the_exception_of_its_own_action_whatever_orde
     absent = PersonRow.pk.does_not_exist()
 
     def attempt(failing):
-        conditions = {name: (absent if name == failing else PersonRow.pk.exists()) for name in ("update", "delete", "check")}
+        conditions = {
+            name: (absent if name == failing else PersonRow.pk.exists()) for name in ("update", "delete", "check")
+        }
         for number in (2, 3, 4):
             person(number).save()
         transaction = Transaction()

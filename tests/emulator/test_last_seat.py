@@ -1,0 +1,87 @@
+"""The last seat, with real parallelism: never one too many, none lost, and every counter equal to its recount."""
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.domain import errors
+from chalicelib.services import enrolment, identity, recount
+from chalicelib.storage import catalogue as stored
+from chalicelib.storage.audit import AuditRow
+from chalicelib.storage.outbox import EventRow
+from tests import builders as b
+from tests.builders import NOW
+
+PEOPLE = 240
+SEATS = 60
+AT_ONCE = 16
+
+pytestmark = pytest.mark.emulator
+
+
+def attempt(number, class_id="504-c1"):
+    """The outcome of one person trying to book, as its name. Whoever is told of a conflict tries again, as a client would."""
+    while True:
+        try:
+            actor = identity.identify(f"504-{number}", None, NOW)
+            enrolment.enrol_myself(actor, class_id, NOW)
+        except (errors.Conflict, errors.Unavailable):
+            continue
+        except errors.Refusal as refusal:
+            return type(refusal).__name__
+        return "booked"
+
+
+def all_at_once(work, items):
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(work, items))
+
+
+def taken(class_id="504-c1"):
+    return stored.class_with_seats(class_id, consistent=True)[1].taken
+
+
+@pytest.fixture
+def crowd(real_tables):
+    b.trust()
+    b.offered(b.class_(maximum=SEATS), b.class_("504-c2", maximum=SEATS, sessions=[b.session(hour=10)]))
+    all_at_once(b.person, range(PEOPLE))
+
+
+def test_240_people_want_60_seats_at_once(crowd):
+    outcomes = Counter(all_at_once(attempt, range(PEOPLE)))
+    assert outcomes == {"booked": SEATS, "ClassFull": PEOPLE - SEATS}
+    assert taken() == SEATS
+    assert list(recount.seats("504", ["504-c1"])) == []
+    assert sum(row.type == "enrolment.confirmed" for row in EventRow.scan()) == SEATS
+    assert sum(row.action == "enrolment.confirmed" for row in AuditRow.scan()) == SEATS
+
+
+def test_seats_given_back_while_others_book_are_neither_lost_nor_sold_twice(crowd):
+    chance = random.Random(504)
+    moves = [chance.randrange(PEOPLE // 2) for _ in range(400)]
+
+    def move(number):
+        actor = identity.identify(f"504-{number}", None, NOW)
+        held = next((each for each in actor.learner.enrolments if each.open), None)
+        if held is None:
+            return attempt(number)
+        try:
+            enrolment.withdraw_myself(actor, held.id, NOW)
+        except errors.Refusal as refusal:
+            return type(refusal).__name__
+        return "withdrawn"
+
+    outcomes = Counter(all_at_once(move, moves))
+    assert outcomes["withdrawn"] > 0
+    assert outcomes["booked"] - outcomes["withdrawn"] == taken()
+    assert taken() <= SEATS
+    assert list(recount.seats("504", ["504-c1"])) == []
+
+
+def test_one_person_at_many_devices_gets_one_of_two_clashing_classes(crowd):
+    outcomes = Counter(all_at_once(lambda n: attempt(0, "504-c1" if n % 2 else "504-c2"), range(40)))
+    assert outcomes["booked"] == 1
+    assert taken("504-c1") + taken("504-c2") == 1
