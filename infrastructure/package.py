@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import fcntl
 import hashlib
 import json
 import os
@@ -81,11 +82,17 @@ class PackagingFailed(Failure):
 def package(stage: str) -> Artefact:
     """The artefact of a stage, made from the working copy or reused if nothing it depends on has changed."""
     folder = BUILD / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests and a run may want it at the same time
+        return _make_or_reuse(stage, folder)
+
+
+def _make_or_reuse(stage: str, folder: Path) -> Artefact:
     artefact = Artefact(folder / "template.json", folder / "deployment.zip", _digest(stage))
     mark = folder / "digest"
     if mark.exists() and mark.read_text() == artefact.digest:
         return artefact
-    folder.mkdir(parents=True, exist_ok=True)
     mark.unlink(missing_ok=True)
     with TemporaryDirectory(dir=BUILD) as work:
         made = Path(work) / "made"

@@ -111,10 +111,15 @@ def start(
     for function, address in (proxies or {}).items():
         settings[f"MINISTACK_LAMBDA_PROXY_{function}"] = address
     log = log or folder / "emulator.log"
-    process = processes.start([str(PYTHON), "-m", "ministack"], environment("") | settings, log, folder)
+    process = processes.start([str(PYTHON), "-m", "ministack"], _little_environment() | settings, log, folder)
     emulator = Emulator(port, folder, process)
     _wait_until_ready(emulator, log)
     return emulator
+
+
+def _little_environment() -> dict[str, str]:
+    """The little that any process needs: functions that run inside the emulator inherit all that it is given."""
+    return {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LC_ALL")}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,129 @@
+"""What the template promises about the data, the queues and who is told when something fails."""
+
+import pytest
+
+from infrastructure.package import lint, package
+
+HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Cognito::UserPool"}
+
+
+def of_type(template, kind):
+    return {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+
+
+def alarms(template):
+    return [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
+
+
+def dead_letter_queues(template):
+    queues = of_type(template, "AWS::SQS::Queue")
+    return {name for name, queue in queues.items() if "RedrivePolicy" not in queue["Properties"]}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_cfn_lint_finds_nothing(stage):
+    assert lint(package(stage)) == ""
+
+
+def test_what_holds_data_survives_the_stack(template):
+    holders = [each for each in template["Resources"].values() if each["Type"] in HOLDS_DATA]
+    assert len(holders) == 6
+    for holder in holders:
+        assert holder["DeletionPolicy"] == holder["UpdateReplacePolicy"] == "Retain"
+
+
+def test_tables_are_protected_encrypted_and_recoverable(template):
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    assert set(tables) == {"RecordsTable", "MessagesTable", "AuditTable"}
+    for table in (each["Properties"] for each in tables.values()):
+        assert table["DeletionProtectionEnabled"] is True
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert template["Resources"]["UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+
+
+def test_buckets_are_private_encrypted_versioned_and_speak_tls_only(template):
+    buckets = of_type(template, "AWS::S3::Bucket")
+    policies = {
+        each["Properties"]["Bucket"]["Ref"]: each for each in of_type(template, "AWS::S3::BucketPolicy").values()
+    }
+    for name, bucket in buckets.items():
+        properties = bucket["Properties"]
+        assert all(properties["PublicAccessBlockConfiguration"].values())
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert properties["BucketEncryption"]
+        (statement,) = policies[name]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_every_queue_that_delivers_has_a_dead_letter_queue_and_every_one_of_those_an_alarm(template):
+    queues = of_type(template, "AWS::SQS::Queue")
+    targets = {
+        queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in queues.values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+    assert targets <= dead_letter_queues(template)
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in alarms(template)
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+    assert watched == dead_letter_queues(template)
+
+
+def test_every_function_and_the_api_have_an_error_rate_alarm(template):
+    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms(template) if alarm["MetricName"] == "Errors"}
+    assert watched == set(of_type(template, "AWS::Serverless::Function"))
+    assert any(alarm["MetricName"] == "5XXError" for alarm in alarms(template))
+
+
+def test_every_alarm_tells_somebody(template):
+    assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms(template))
+
+
+def test_every_function_keeps_its_log_for_a_limited_time(template):
+    groups = of_type(template, "AWS::Logs::LogGroup").values()
+    logged = {group["Properties"]["LogGroupName"]["Fn::Sub"] for group in groups}
+    assert logged == {f"/aws/lambda/${{{name}}}" for name in of_type(template, "AWS::Serverless::Function")}
+    assert all(group["Properties"]["RetentionInDays"] for group in groups)
+
+
+def test_batches_may_fail_in_part(template):
+    sources = [
+        source["Properties"]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        for source in function["Properties"].get("Events", {}).values()
+        if source["Type"] in ("SQS", "DynamoDB")
+    ]
+    assert len(sources) == 2
+    assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
+
+
+def test_the_stream_is_read_from_its_start_and_a_batch_that_keeps_failing_is_set_aside(template):
+    source = template["Resources"]["Relay"]["Properties"]["Events"]["RelayDynamodbEventSource"]["Properties"]
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["Stream"] == {"Fn::GetAtt": ["MessagesTable", "StreamArn"]}
+    assert source["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["RelayDeadQueue", "Arn"]}
+    assert source["BisectBatchOnFunctionError"] is True
+
+
+def test_a_message_is_hidden_for_six_times_as_long_as_the_mailer_may_take(template):
+    hidden = template["Resources"]["MailQueue"]["Properties"]["VisibilityTimeout"]
+    assert hidden == 6 * template["Resources"]["Mailer"]["Properties"]["Timeout"]
+
+
+def test_no_policy_gives_a_wildcard(template):
+    for role in of_type(template, "AWS::IAM::Role").values():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert statement["Resource"] != "*"
+                assert all("*" not in action for action in statement["Action"])
+
+
+def test_the_mailer_sends_as_one_identity_only(template):
+    (policy,) = template["Resources"]["MailerRole"]["Properties"]["Policies"]
+    (sending,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == "SendMail"]
+    named = [each["Fn::Sub"].rpartition(":")[2] for each in sending["Resource"]]
+    assert named == ["identity/${MailSender}", "configuration-set/${MailConfiguration}"]
