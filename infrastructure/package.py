@@ -2,7 +2,7 @@
 
 Chalice does the work; this module finishes it. It merges `infrastructure/template.yaml`, drops what a Lambda never
 reads, and adds bytecode, because a Lambda's code folder is read-only and would otherwise be compiled at every cold
-start. An artefact is kept under `build/<stage>/` and made again only if one of its inputs has changed.
+start. An artefact is kept under `.build/<stage>/` and made again only if one of its inputs has changed.
 Run as `python -m infrastructure.package --stage dev`.
 """
 
@@ -29,7 +29,7 @@ import yaml
 
 from infrastructure import REGION, ROOT, Failure, tool
 
-BUILD = ROOT / "build"
+BUILD = ROOT / ".build"
 INPUTS = (
     "app.py",
     "chalicelib",

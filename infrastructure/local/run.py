@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -50,7 +49,6 @@ class Supervisor:
         """Bring everything up and watch it."""
         begun = time.monotonic()
         check_ports()
-        forget_half_loaded_data()
         artefact = step("Packaging", make_artefact, lambda made: f"{made.size_mb():.1f} MB, no finding of cfn-lint")
         # Bound before the emulator starts: events left from last time wait for the host instead of failing.
         with socket.create_server(("127.0.0.1", settings.HOST_PORT), backlog=128) as listener:
@@ -62,11 +60,13 @@ class Supervisor:
             )
             self.start_host(started, deployment, listener)
         self.start_desk(deployment)
+        self.check_children()
         if deployment.created or not settings.DEMO_FILE.exists():
             self.load(started, deployment)
             # The emulator writes its state when it stops. Do so once now: a crash then costs a session, not the load.
             step("Sending the first messages", self.settle)
             step("Saving", lambda: self.restart_emulator(artefact))
+        step("Waiting for the API", self.wait_until_healthy)
         settings.PID_FILE.write_text(str(os.getpid()))
         show_panel(json.loads(settings.DEMO_FILE.read_text()), self.staff, time.monotonic() - begun)
         self.watch()
@@ -121,18 +121,16 @@ class Supervisor:
         )
 
     def load(self, emulator: Emulator, deployment: Deployment) -> None:
-        """Load the demo trust. Its loader shows its own progress."""
+        """Load the demo trust, or what an interrupted load left out. Its loader shows its own progress."""
         staff = str(self.staff or settings.DEFAULT_STAFF)
         command = [sys.executable, "-m", "infrastructure.demo.load", "--staff", staff]
         told = {"USER_POOL_ID": deployment.outputs["UserPoolId"], "DEMO_FILE": str(settings.DEMO_FILE)}
         settings.DEMO_FILE.unlink(missing_ok=True)
-        settings.LOADING_MARK.touch()
         done = subprocess.run(
             command, cwd=ROOT, env=emulator.environment | deployment.environment() | told, check=False
         )
         if done.returncode or not settings.DEMO_FILE.exists():
-            raise CannotRun("The demo trust could not be loaded; the next `make run` starts over.")
-        settings.LOADING_MARK.unlink()
+            raise CannotRun("The demo trust is not loaded. `make run` goes on with it; `make reset` starts over.")
 
     def all_running(self, *names: str) -> bool:
         """Whether these have been started and have not ended."""
@@ -143,14 +141,33 @@ class Supervisor:
         """Everything started so far, by name."""
         return self.children | ({"emulator": self.emulator.process} if self.emulator else {})
 
+    def wait_until_healthy(self, patience: float = 60) -> None:
+        """Wait until the API answers, through the desk and the emulator and the function host."""
+        health, deadline = f"{settings.DESK_URL}/v1/health", time.monotonic() + patience
+        why = "no answer"
+        while time.monotonic() < deadline:
+            self.check_children()
+            try:
+                with urllib.request.urlopen(health, timeout=10):
+                    return
+            except OSError as error:
+                why = str(error)
+            time.sleep(0.1)
+        raise CannotRun(f"{health} does not answer: {why} (see {settings.LOGS.relative_to(ROOT)}/)")
+
     def watch(self) -> None:
         """Wait until a child ends by itself. Ctrl-C interrupts."""
         while True:
             time.sleep(0.5)
-            for name, process in self.processes().items():
-                if process.poll() is not None:
-                    log = settings.LOGS / f"{name.replace(' ', '-')}.log"
-                    raise CannotRun(f"The {name} has stopped: {processes.last_line(log)} (see {log.relative_to(ROOT)})")
+            self.check_children()
+
+    def check_children(self) -> None:
+        """Give up if a child has ended by itself."""
+        for name, process in self.processes().items():
+            if (code := process.poll()) is not None:
+                log = settings.LOGS / f"{name.replace(' ', '-')}.log"
+                why = f"exit code {code}, {processes.last_line(log)}"
+                raise CannotRun(f"The {name} has stopped: {why} (see {log.relative_to(ROOT)})")
 
     def settle(self, patience: float = 300) -> None:
         """Wait until no function has run for a while: the emulator forgets the stream records it has not delivered."""
@@ -188,13 +205,6 @@ def check_ports() -> None:
     for port, user in settings.PORTS.items():
         if not processes.is_free(port):
             raise CannotRun(f"Port {port}, which {user} needs, is in use: is another `make run` still running?")
-
-
-def forget_half_loaded_data() -> None:
-    """Start over if the first load never finished."""
-    if settings.LOADING_MARK.exists():
-        console.print("The last load of the demo trust was interrupted: starting over.")
-        shutil.rmtree(settings.LOCAL)
 
 
 def make_artefact() -> Artefact:

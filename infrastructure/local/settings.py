@@ -17,7 +17,6 @@ LOCAL = ROOT / ".local"
 LOGS = LOCAL / "log"
 MAIL = LOCAL / "mail"
 DEMO_FILE = LOCAL / "demo.json"
-LOADING_MARK = LOCAL / "loading"
 PID_FILE = LOCAL / "run.pid"
 
 DESK_URL = f"http://127.0.0.1:{DESK_PORT}"
