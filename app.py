@@ -6,17 +6,14 @@ replaces with the resources of the stack. Event handlers import their work when 
 
 from typing import Any
 
-from chalice import Chalice, ConvertToMiddleware, Response
+from chalice import Chalice, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
 from chalicelib.handlers import catalogue, enrolment, me, problems, public, roles
-from chalicelib.observability import metrics
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
 for module in (public, me, catalogue, enrolment, roles):
     app.register_blueprint(module.blueprint)
-for event_type in ("dynamodb", "sqs", "scheduled"):
-    app.register_middleware(ConvertToMiddleware(metrics.log_metrics), event_type)
 
 
 @app.middleware("http")

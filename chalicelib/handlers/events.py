@@ -7,7 +7,7 @@ Each reports what it could not do record by record, so that one failure does not
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.observability import count, log_fault, logger
+from chalicelib.observability import count, counting, log_fault, logger
 from chalicelib.services import outbox
 from chalicelib.storage import queues
 from chalicelib.storage.outbox import event_from_stream
@@ -15,6 +15,7 @@ from chalicelib.storage.outbox import event_from_stream
 BatchFailures = dict[str, list[dict[str, str]]]
 
 
+@counting
 def relay_events(stream_event: dict[str, Any]) -> BatchFailures:
     """Turn new events of the messages stream into notifications.
 
@@ -51,6 +52,7 @@ def _park(keys: dict[str, dict[str, str]], poison: Exception) -> None:
     count("EventsParked")
 
 
+@counting
 def send_mail(queue_event: dict[str, Any]) -> BatchFailures:
     """Send the e-mails that queue messages name. What SES refuses is delivered again, and parked by the queue after five times."""
     failed = []
@@ -69,6 +71,7 @@ def send_mail(queue_event: dict[str, Any]) -> BatchFailures:
     return {"batchItemFailures": failed}
 
 
+@counting
 def sweep_outbox() -> int:
     """Put overdue e-mails back on the queue; how many."""
     swept = outbox.sweep(datetime.now(UTC))
