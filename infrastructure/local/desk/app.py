@@ -95,7 +95,12 @@ def create_app(settings: Settings) -> Flask:
         part = next((part for part in mail_or_404(name).parts() if part.index == index), None) or abort(404)
         return send_file(io.BytesIO(part.content), part.content_type, as_attachment=True, download_name=part.name)
 
-    reference = {"app_name": "ESR Learning API", "persistAuthorization": True, "validatorUrl": None}
+    reference = {
+        "app_name": "ESR Learning API",
+        "layout": "BaseLayout",
+        "persistAuthorization": True,
+        "validatorUrl": None,
+    }
     desk.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", reference))
     return desk
 
