@@ -25,8 +25,8 @@ def intercepted(intercept: Callable):
 
 
 @contextlib.contextmanager
-def lagging_reads(indexes_only=False):
-    """From here on, index reads (and all reads that are not strongly consistent) show the records as they stand now."""
+def lagging_reads():
+    """From here on, every read that is not strongly consistent, index reads above all, shows the records as they stand now."""
     client = boto3.client("dynamodb")
     name = base.Record.Meta.table_name
     definition = next(each for each in tables.definitions("esr-learning-test") if each["TableName"] == name)
@@ -36,7 +36,7 @@ def lagging_reads(indexes_only=False):
             client.put_item(TableName=name + STALE, Item=item)
 
     def intercept(call, operation, request):
-        lags = "IndexName" in request or not (indexes_only or request.get("ConsistentRead"))
+        lags = not request.get("ConsistentRead")
         if operation in ("Query", "GetItem") and request["TableName"] == name and lags:
             request = {**request, "TableName": name + STALE}
         return call(operation, request)

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule, decide
+from chalicelib.domain.catalogue import may_belong
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from tests import builders as b
@@ -86,6 +87,13 @@ def test_external_learners_meet_rules_through_their_group():
     agency = b.learner(EmploymentKind.EXTERNAL, assignments=(), groups=("agency",))
     assert access(rule(Target(TargetKind.LEARNER_GROUP, "agency")), learner=agency).visible
     assert not access(rule(WARD_9), learner=agency).visible
+
+
+@pytest.mark.parametrize(
+    ("item", "mine"), [("504-fire", True), ("NHS-fire", True), ("505-fire", False), ("fire", False)]
+)
+def test_people_have_to_do_with_their_employers_items_and_national_ones(item, mine):
+    assert may_belong(item, "504") is mine
 
 
 def test_a_rule_without_targets_is_met_by_every_learner():

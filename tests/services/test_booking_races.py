@@ -5,6 +5,7 @@ import pytest
 from chalicelib.domain import errors
 from chalicelib.services import catalogue, enrolment, identity, recount, roles
 from chalicelib.storage import catalogue as stored
+from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
@@ -99,8 +100,27 @@ def test_withdrawing_on_lagging_reads_frees_one_seat(last_seat):
     assert taken() == 0
 
 
-def test_a_lagging_index_never_puts_an_old_catalogue_into_the_cache(last_seat):
-    with seams.lagging_reads(indexes_only=True):
+def test_the_guard_against_clashes_holds_for_the_second_booking_too(last_seat):
+    b.offered(b.class_("504-c3", course="504-other", sessions=[b.session(b.date(2026, 12, 9))]), course_id="504-other")
+    book(1, "504-c3")
+    with seams.before_commit(lambda: book(1, "504-c2")), pytest.raises(errors.Clash):
+        book(1, "504-c1")
+
+
+def test_an_enrolment_somebody_else_has_just_changed_is_judged_again(last_seat):
+    enrolled = book(1)
+
+    def mark_as_completed():
+        row = EnrolmentRow.get("P#p1", "E#504#ENR#504-c1#001")
+        row.update([EnrolmentRow.status.set("completed"), EnrolmentRow.revision.set(2)])
+
+    with seams.before_commit(mark_as_completed), pytest.raises(errors.NotOpenToWithdraw):
+        enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+    assert taken() == 1
+
+
+def test_a_lagging_read_never_puts_an_old_catalogue_into_the_cache(last_seat):
+    with seams.lagging_reads():
         b.offered(course_id="504-new", title="New course")
         assert catalogue.course_detail(actor(1), "504-new", NOW).course.title == "New course"
 
@@ -108,8 +128,11 @@ def test_a_lagging_index_never_puts_an_old_catalogue_into_the_cache(last_seat):
 def test_a_lagging_read_never_puts_old_rules_into_the_cache(last_seat):
     with seams.lagging_reads():
         b.competence.require(b.SYSTEM, "504", [b.requirement(b.MOVING)], NOW)
+        structure = b.workforce.Structure("Trust", [*b.UNITS, b.Unit("new", "New ward", "504")], [])
+        b.workforce.define_structure(b.SYSTEM, "504", structure, NOW)
         rulebook = b.workforce.rules.rulebook("504")
     assert len(rulebook.requirements[b.requirement().target]) == 2
+    assert "new" in rulebook.units
 
 
 def test_collisions_are_retried(last_seat):

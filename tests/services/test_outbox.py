@@ -184,7 +184,10 @@ def test_a_stream_record_delivered_a_hundred_times_tells_once(booked):
     assert len(notifications()) == 1
     for _ in range(3):
         deliver()
+        relay()
+    deliver()
     assert len(booked.accepted) == 1
+    assert notifications()[0].delivery == Delivery.SENT
 
 
 def test_rows_that_are_no_events_and_changes_of_rows_are_passed_over(booked):
