@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure import REGION, Failure
 from infrastructure.local.emulator import Emulator
@@ -52,6 +55,13 @@ class Deployment:
 
 def deploy(emulator: Emulator, artefact: Artefact, stack: str, parameters: Mapping[str, str]) -> Deployment:
     """Create or update the stack, unless exactly this artefact with these parameters is deployed already."""
+    try:
+        return _deploy(emulator, artefact, stack, parameters)
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentFailed(f"The deployment failed: {error}") from error
+
+
+def _deploy(emulator: Emulator, artefact: Artefact, stack: str, parameters: Mapping[str, str]) -> Deployment:
     cloudformation = emulator.client("cloudformation")
     digest = hashlib.sha256(json.dumps([artefact.digest, sorted(parameters.items())]).encode()).hexdigest()
     present = _describe(cloudformation, stack)
@@ -88,7 +98,8 @@ def _upload(emulator: Emulator, artefact: Artefact) -> str:
     """Put zip and template into a bucket, as `aws cloudformation package` does; the address of the template."""
     s3 = emulator.client("s3")
     bucket, zip_key, template_key = "artefacts", f"{artefact.digest}.zip", f"{artefact.digest}.json"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=bucket, Key=zip_key, Body=artefact.zip.read_bytes())
     template: Any = artefact.template_body()
     for resource in template["Resources"].values():

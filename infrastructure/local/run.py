@@ -49,6 +49,8 @@ class Supervisor:
         """Bring everything up and watch it."""
         begun = time.monotonic()
         check_ports()
+        settings.LOCAL.mkdir(exist_ok=True)
+        settings.PID_FILE.write_text(str(os.getpid()))
         artefact = step("Packaging", make_artefact, lambda made: f"{made.size_mb():.1f} MB, no finding of cfn-lint")
         # Bound before the emulator starts: events left from last time wait for the host instead of failing.
         with socket.create_server(("127.0.0.1", settings.HOST_PORT), backlog=128) as listener:
@@ -67,7 +69,6 @@ class Supervisor:
             step("Sending the first messages", self.settle)
             step("Saving", lambda: self.restart_emulator(artefact))
         step("Waiting for the API", self.wait_until_healthy)
-        settings.PID_FILE.write_text(str(os.getpid()))
         show_panel(json.loads(settings.DEMO_FILE.read_text()), self.staff, time.monotonic() - begun)
         self.watch()
 
@@ -188,7 +189,8 @@ class Supervisor:
             processes.stop(process)
         if self.emulator:
             self.emulator.stop()
-        settings.PID_FILE.unlink(missing_ok=True)
+        if settings.PID_FILE.exists() and settings.PID_FILE.read_text() == str(os.getpid()):
+            settings.PID_FILE.unlink()
 
 
 def step(doing: str, work: Callable[[], Made], remark: Callable[[Made], str] = lambda _: "") -> Made:
