@@ -16,7 +16,7 @@ reset: ## forget the local data; the next run starts over
 	@rm -rf .local && echo "The local data are gone."
 
 test: install ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: install ## lint, types, dependency direction, template, OpenAPI document, known vulnerabilities
 	$(BIN)/ruff check

@@ -5,8 +5,9 @@ tests and AWS behave alike: Chalice's local authorizers check nothing.
 """
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chalicelib.config import setting
 from chalicelib.domain.errors import SignInRefused, Unauthenticated, Unavailable
@@ -21,8 +22,7 @@ _KEYS_SECONDS = 3600
 _TIMEOUT_SECONDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True):
     """What a sign-in yields. `expires_in` in seconds."""
 
     access_token: str

@@ -3,9 +3,10 @@
 One UID per enrolment, SEQUENCE rising with the enrolment's revision, METHOD:CANCEL on withdrawal.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+import msgspec
 
 from chalicelib.config import setting
 from chalicelib.domain.calendar import LONDON
@@ -16,8 +17,7 @@ _METHODS = {"enrolment_confirmed": "REQUEST", "enrolment_withdrawn": "CANCEL"}
 _DOMAIN = "esr-learning"
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(msgspec.Struct, frozen=True):
     """An iCalendar document and its method."""
 
     method: str

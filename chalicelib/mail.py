@@ -16,6 +16,8 @@ from chalicelib.invitations import invitation
 from chalicelib.rendering import render
 
 SENDER_NAME = "ESR Learning"
+SEVEN_BIT = SMTP.clone(cte_type="7bit")
+"""Every server passes it on unchanged."""
 
 
 class BadAddress(ValueError):
@@ -40,7 +42,7 @@ def compose(notification: Notification, person: Person, possibly_repeated: bool 
     Calendar clients act on the inline part; people whose client does not can open the file. Raises BadAddress.
     """
     rendered = render(notification.template, notification.data, person.first_name)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SEVEN_BIT)
     message["From"] = Address(SENDER_NAME, addr_spec=setting("MAIL_SENDER"))
     message["To"] = _address(person)
     message["Subject"] = rendered.subject
@@ -74,7 +76,7 @@ def _ses() -> Any:
     from botocore.config import Config
 
     # One attempt: a repeated attempt after a time-out could send twice without our knowing.
-    return boto3.client("sesv2", config=Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}))
+    return boto3.client("ses", config=Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}))
 
 
 def send(message: EmailMessage, natural_key: str) -> str:
@@ -86,11 +88,11 @@ def send(message: EmailMessage, natural_key: str) -> str:
         options["ConfigurationSetName"] = configuration_set
     tag = re.sub(r"[^A-Za-z0-9_-]", "-", natural_key)
     try:
-        answer = _ses().send_email(
-            FromEmailAddress=setting("MAIL_SENDER"),
-            Destination={"ToAddresses": [address.addr_spec for address in message["To"].addresses]},
-            Content={"Raw": {"Data": message.as_bytes()}},
-            EmailTags=[{"Name": "notification", "Value": tag}],
+        answer = _ses().send_raw_email(
+            Source=setting("MAIL_SENDER"),
+            Destinations=[address.addr_spec for address in message["To"].addresses],
+            RawMessage={"Data": message.as_bytes()},
+            Tags=[{"Name": "notification", "Value": tag}],
             **options,
         )
     except ClientError as refused:

@@ -1,10 +1,11 @@
 """Messages from their templates: `templates/email/<name>/` holds subject, text and HTML of each (domain.md §9)."""
 
 import functools
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chalicelib.config import setting
 from chalicelib.domain.calendar import LONDON, long_day
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates" / "email"
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """A message in its three forms."""
 
     subject: str

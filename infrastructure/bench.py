@@ -10,16 +10,12 @@ speed is missed; times are printed beside their budgets.
 
 import os
 import statistics
-import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -28,10 +24,10 @@ from rich.table import Table
 from infrastructure import Failure
 from infrastructure.capacity import Item, Meter
 from infrastructure.local import emulator as emulators
-from infrastructure.local import settings
+from infrastructure.local import memory, settings, startup
 from infrastructure.local.deploy import Deployment, deploy
 from infrastructure.local.emulator import Emulator
-from infrastructure.package import Artefact, package
+from infrastructure.package import package
 
 ROUNDS = 150
 WARM_UP = 10
@@ -271,50 +267,6 @@ def operations(bench: Bench) -> list[tuple[Measured, str, bool]]:
     ]
 
 
-def import_milliseconds(artefact: Artefact) -> tuple[float, float]:
-    """Median processor time of importing the API from the zip, and of the libraries it cannot do without, in fresh processes."""
-    libraries = "chalice, pynamodb.models, aws_lambda_powertools.logging, aws_lambda_powertools.metrics, msgspec"
-    with TemporaryDirectory() as folder:
-        with zipfile.ZipFile(artefact.zip) as archive:
-            archive.extractall(folder)
-        return _import_time(folder, "app"), _import_time(folder, libraries)
-
-
-def _import_time(folder: str, modules: str) -> float:
-    python = getattr(sys, "_base_executable", sys.executable)
-    code = (
-        f"import sys; sys.path.insert(0, {folder!r})\n"
-        f"import time; began = time.process_time()\nimport {modules}\nprint((time.process_time() - began) * 1000)"
-    )
-    told = {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-2"}
-    runs = [
-        float(subprocess.run([python, "-I", "-S", "-c", code], env=told, capture_output=True, check=True).stdout)
-        for _ in range(7)
-    ]
-    return statistics.median(runs)
-
-
-def stack_memory_mb() -> float | None:
-    """Memory of the running local stack, shared pages counted once (PSS); None if it is not running."""
-    if not settings.PID_FILE.exists():
-        return None
-    supervisor = int(settings.PID_FILE.read_text())
-    try:
-        return sum(_pss_kb(pid) for pid in _family(supervisor)) / 1024
-    except OSError:
-        return None
-
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
-
-
-def _pss_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-
 def show(measured: list[tuple[Measured, str, bool]]) -> bool:
     """Print the operations; whether every budget on units and round trips is kept."""
     table = Table(title=f"Median of {ROUNDS}; reads and writes in AWS units; milliseconds on this machine")
@@ -337,13 +289,17 @@ def main() -> int:
         parameters = settings.PARAMETERS | {"CognitoEndpoint": running.endpoint}
         measured = operations(Bench(running, deploy(running, artefact, settings.STACK, parameters)))
     kept = show(measured)
-    whole, libraries = import_milliseconds(artefact)
+    whole, libraries = startup.import_milliseconds(artefact)
     console.print(
         f"Import of the API from the zip: {whole:.0f} ms of processor time (budget 200), of which libraries {libraries:.0f}"
     )
     console.print(f"Zip: {artefact.size_mb():.1f} MB (budget 12)")
-    memory = stack_memory_mb()
-    idle = f"{memory:.0f} MB (budget 400)" if memory else "not running; start `make run` elsewhere to have it measured"
+    processes = memory.of_running_service()
+    idle = (
+        f"{sum(processes.values()):.0f} MB (budget 400)"
+        if processes
+        else "not running; start `make run` elsewhere to have it measured"
+    )
     console.print(f"Local stack, all processes: {idle}")
     return 0 if kept and artefact.size_mb() <= 12 else 1
 

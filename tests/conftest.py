@@ -40,7 +40,7 @@ from tests.builders import NOW
 
 @pytest.fixture
 def aws(monkeypatch):
-    """Empty tables and queues, and an address SES may send from."""
+    """Empty tables and queues."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         for definition in tables.definitions("esr-learning-test"):
@@ -48,7 +48,6 @@ def aws(monkeypatch):
         sqs = boto3.client("sqs")
         for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL"):
             monkeypatch.setenv(name, sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"])
-        boto3.client("sesv2").create_email_identity(EmailIdentity=os.environ["MAIL_SENDER"])
         base.connection._client = None
         queues._sqs.cache_clear()
         rules.forget()

@@ -8,7 +8,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,8 +36,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\w.:-]{1,80}")
 _BEARER = re.compile(r"Bearer ([\w.=-]{1,4096})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """A route as the OpenAPI document needs it."""
 
     method: str
@@ -60,8 +58,7 @@ OPERATIONS: list[Operation] = []
 """Every route, in order of declaration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a view gets: who asks, what they sent, when, and the use of an Idempotency-Key if they sent one."""
 
     actor: Actor
@@ -72,8 +69,7 @@ class Request:
     once: Idempotency | None
 
 
-@dataclass(frozen=True, slots=True)
-class PublicRequest:
+class PublicRequest(msgspec.Struct, frozen=True):
     """What a public view gets."""
 
     path: Mapping[str, str]

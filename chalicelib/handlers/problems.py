@@ -1,6 +1,5 @@
 """Errors as the API tells them: one table from refusal to status and problem type (RFC 9457)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,8 +33,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
+class ProblemType(msgspec.Struct, frozen=True):
     """The status, short name and title of a kind of refusal."""
 
     status: int

@@ -1,8 +1,9 @@
 """The catalogue: finding courses and classes one may see, and keeping them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from chalicelib.domain import access
 from chalicelib.domain.access import Access
@@ -31,8 +32,7 @@ SEES_EVERYTHING = frozenset({Role.LEARNING_ADMINISTRATOR, Role.CLASS_ADMINISTRAT
 CLASSES_SHOWN = 50
 
 
-@dataclass(frozen=True, slots=True)
-class CourseView:
+class CourseView(msgspec.Struct, frozen=True):
     """A course as its finder sees it: through which access, and its next classes with their places."""
 
     course: Course
@@ -40,8 +40,7 @@ class CourseView:
     classes: tuple[tuple[Class, Seats], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClassView:
+class ClassView(msgspec.Struct, frozen=True):
     """A class with its places, and whether the learner may enrol now (None for somebody who is no learner here)."""
 
     class_: Class
@@ -50,8 +49,7 @@ class ClassView:
     verdict: Verdict | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A page of search results and how many there are in all."""
 
     views: tuple[CourseView, ...]

@@ -1,9 +1,10 @@
 """My Compliance: evaluated live from the learner's own records, so that it is never stale (architecture §3)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+import msgspec
 
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Mode
@@ -22,24 +23,21 @@ class ActionKind(StrEnum):
     SEARCH = "search"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One possible action; `enrolment` is the one to play or view, None for a search."""
 
     kind: ActionKind
     enrolment: Enrolment | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One row of My Compliance: the standing and what can be done about it."""
 
     standing: Standing
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ComplianceView:
+class ComplianceView(msgspec.Struct, frozen=True):
     """A learner's compliance on a London day, with the rulebook that gives its rules their names."""
 
     day: date

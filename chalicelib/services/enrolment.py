@@ -1,7 +1,8 @@
 """Enrolling oneself and withdrawing: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
@@ -128,8 +129,7 @@ def _tell(
     audit.record(transaction, audit.Entry(enrolment.employer, actor.person, type_.value, now, enrolment.person, facts))
 
 
-@dataclass(frozen=True, slots=True)
-class EnrolmentList:
+class EnrolmentList(msgspec.Struct, frozen=True):
     """A page of enrolments, how many there are in all, and where to go on."""
 
     enrolments: tuple[Enrolment, ...]

@@ -1,13 +1,13 @@
 """Counting again what is kept as a counter: the difference must be zero."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.storage import catalogue, enrolment
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """A class whose counters are not what its enrolments say: (taken, waiting) as kept and as counted."""
 
     class_id: str

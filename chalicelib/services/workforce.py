@@ -1,8 +1,9 @@
 """An employer's structure, and the people who join it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.events import Event, EventType
@@ -14,8 +15,7 @@ from chalicelib.storage.base import Record, new_id
 from chalicelib.storage.transaction import Stale, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(msgspec.Struct, frozen=True):
     """An employer's name, its organisation tree, and the names of its jobs, positions, staff groups and learner groups."""
 
     name: str
@@ -31,8 +31,7 @@ def define_structure(actor: str, employer: str, structure: Structure, now: datet
     definitions.define(actor, employer, "structure.defined", rows, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Joiner:
+class Joiner(msgspec.Struct, frozen=True):
     """Somebody who joins an employer, with their assignments and learner groups."""
 
     person: Person

@@ -1,9 +1,9 @@
 """The audit: who changed what, when, and why. Append only; never read to make the product work."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from chalicelib.domain.calendar import london_day
@@ -22,8 +22,7 @@ class AuditRow(AuditTable):
     facts = JSONAttribute()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One change: the employer it belongs to, who made it (a person id or a named system), to whom, and the facts.
 
     Facts hold ids, states and rules, never names or addresses.
@@ -34,7 +33,7 @@ class Entry:
     action: str
     at: datetime
     person: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = {}
 
 
 def record(transaction: Transaction, entry: Entry) -> None:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.storage import keys
@@ -23,8 +23,7 @@ class IdempotencyRow(Record, discriminator="idempotency"):
     expires_at = TTLAttribute()
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
+class Idempotency(msgspec.Struct, frozen=True):
     """One use of a key: whose it is, what was asked (a hash of route and body), and how the answer is presented."""
 
     person: str

@@ -1,10 +1,10 @@
 """The outbox: events committed with the change they tell of, and the notifications that follow (architecture §3)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.update import Action
@@ -106,8 +106,7 @@ class NotificationRow(Message, discriminator="notification"):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationKey:
+class NotificationKey(msgspec.Struct, frozen=True):
     """Where a notification lies: what the mail queue carries."""
 
     pk: str

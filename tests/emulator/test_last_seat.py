@@ -18,7 +18,7 @@ PEOPLE = 240
 SEATS = 60
 AT_ONCE = 16
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
 
 def attempt(number, class_id="504-c1"):

@@ -29,16 +29,16 @@ class Ses:
         self.refuse_with = None
         self.die_after_accepting = False
 
-    def send_email(self, **request):
+    def send_raw_email(self, **request):
         if self.refuse_with:
-            raise ClientError({"Error": {"Code": self.refuse_with}}, "SendEmail")
+            raise ClientError({"Error": {"Code": self.refuse_with}}, "SendRawEmail")
         self.accepted.append(request)
         if self.die_after_accepting:
             raise KeyboardInterrupt
         return {"MessageId": f"ses-{len(self.accepted)}"}
 
     def message(self, number=0):
-        return email.message_from_bytes(self.accepted[number]["Content"]["Raw"]["Data"], policy=default)
+        return email.message_from_bytes(self.accepted[number]["RawMessage"]["Data"], policy=default)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def deliver(at=NOW):
 def test_a_booking_becomes_one_notification_and_one_e_mail(booked):
     relay()
     assert events.send_mail({"Records": queue_messages()}) == {"batchItemFailures": []}
-    assert booked.accepted[0]["Destination"] == {"ToAddresses": ["person1@trust.invalid"]}
+    assert booked.accepted[0]["Destinations"] == ["person1@trust.invalid"]
     row = notifications()[0]
     assert (row.delivery, row.ses_id, row.pending_pk, row.possibly_repeated) == ("sent", "ses-1", None, None)
 
@@ -303,7 +303,7 @@ def test_a_refusal_that_passes_is_sent_without_a_mark(booked):
 def test_no_answer_from_ses_waits_for_the_lease_and_is_marked(booked, monkeypatch):
     relay()
     with monkeypatch.context() as patch:
-        patch.setattr(booked, "send_email", _times_out)
+        patch.setattr(booked, "send_raw_email", _times_out)
         with pytest.raises(outbox.NotSent):
             deliver()
     deliver(NOW + timedelta(seconds=30))
