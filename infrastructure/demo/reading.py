@@ -11,6 +11,8 @@ from typing import TypeVar
 import msgspec
 import yaml
 
+from infrastructure import Failure
+
 from .facts import (
     MOST_STAFF,
     CatalogueFacts,
@@ -35,7 +37,7 @@ NAME_PAIRS = 3 * MOST_STAFF
 FactsFile = TypeVar("FactsFile", bound=Fact)
 
 
-class FactsError(Exception):
+class FactsError(Failure):
     """A fact that cannot be used: which file, which field, and why."""
 
     def __init__(self, file: str, field: str, reason: str) -> None:

@@ -1,0 +1,115 @@
+"""Loads a trust through the application's services, so that it obeys every rule.
+
+What is there already is left alone: a load that was interrupted goes on where it stopped, and a second one changes nothing.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+from chalicelib.config import setting
+from chalicelib.domain.catalogue import Class
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.requirements import Rulebook, Target, TargetKind
+from chalicelib.services import catalogue, competence, enrolment, identity, roles, takeover, workforce
+from chalicelib.services.workforce import Structure
+from chalicelib.storage import learner, rules
+from chalicelib.storage.transaction import Stale, retried
+
+from .load_mapping import Booking, Content, Newcomer
+from .load_progress import Steps
+
+ACTOR = "system:demo-trust"
+"""Who the audit says it was."""
+
+_take_over = retried(takeover.take_over)  # two workers may want a seat of the same class at the same moment
+
+
+def load_through_services(content: Content, now: datetime, steps: Steps) -> None:
+    """Structure, rules, catalogue and people with all they bring along."""
+    steps.once("Rules", lambda: _define(content, now))
+    steps.once("Courses", lambda: _add_courses(content, now))
+    steps.each("Classes", content.classes, lambda class_: _add_class(class_, now))
+    steps.each("People", content.newcomers, lambda newcomer: _welcome(newcomer, now))
+
+
+def book_and_grant(content: Content, now: datetime, steps: Steps) -> None:
+    """What only the services do: the bookings of the last days, and the roles that the first administrator grants."""
+    steps.each("Bookings", content.bookings, _book)
+    steps.once("Roles", lambda: _grant_all(content, now))
+
+
+# --- structure and rules ----------------------------------------------------------------------------------------------
+
+
+def _define(content: Content, now: datetime) -> None:
+    rulebook = rules.rulebook(content.employer)
+    if not _has_structure(rulebook, content.structure):
+        workforce.define_structure(ACTOR, content.employer, content.structure, now)
+    for owner, planned in content.competencies.items():
+        new = [each for each in planned if rulebook.competencies.get(each.name) != each]
+        competence.define_competencies(ACTOR, owner, new, now)
+    required = {each for rules_of_target in rulebook.requirements.values() for each in rules_of_target}
+    competence.require(ACTOR, content.employer, [each for each in content.requirements if each not in required], now)
+
+
+def _has_structure(rulebook: Rulebook, structure: Structure) -> bool:
+    names = [(Target(TargetKind.EMPLOYER, rulebook.employer), structure.name), *structure.names]
+    return all(rulebook.units.get(unit.id) == unit for unit in structure.units) and all(
+        rulebook.names.get(target) == name for target, name in names
+    )
+
+
+# --- catalogue --------------------------------------------------------------------------------------------------------
+
+
+def _add_courses(content: Content, now: datetime) -> None:
+    for owner, subjects in content.subjects.items():
+        with suppress(Stale):  # there already
+            catalogue.add_subjects(ACTOR, owner, subjects, now)
+    _, known = rules.rulebook_and_courses(content.employer)
+    for course in content.courses:
+        if course.id not in known:
+            catalogue.add_course(ACTOR, course, now)
+
+
+def _add_class(class_: Class, now: datetime) -> None:
+    with suppress(Stale):  # there already
+        catalogue.add_class(ACTOR, class_, now)
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def _welcome(newcomer: Newcomer, now: datetime) -> None:
+    """Register somebody and take over what they bring along, as far as it is not there."""
+    employer = newcomer.joiner.employment.employer
+    awards, enrolments = list(newcomer.awards), list(newcomer.enrolments)
+    try:
+        workforce.join(ACTOR, newcomer.joiner, now)
+    except Conflict:
+        known = learner.learner(newcomer.person, employer, consistent=True)
+        if known is None:
+            raise
+        held = {(each.competency, each.awarded_on, each.source) for each in known.awards}
+        enrolled = {each.id for each in known.enrolments}
+        awards = [each for each in awards if (each.competency, each.awarded_on, each.source) not in held]
+        enrolments = [each for each in enrolments if each.id not in enrolled]
+    _take_over(ACTOR, employer, newcomer.person, awards, enrolments, now)
+
+
+def _book(booking: Booking) -> None:
+    """Book as the learner did, at that moment; once, even if the place was given back since."""
+    actor = identity.identify(booking.login, None, booking.at)
+    mine = actor.learner.enrolments if actor.learner else ()
+    if booking.class_id not in {each.class_id for each in mine}:
+        enrolment.enrol_myself(actor, booking.class_id, booking.at)
+
+
+# --- roles ------------------------------------------------------------------------------------------------------------
+
+
+def _grant_all(content: Content, now: datetime) -> None:
+    """The first administrator, who is appointed by being asked for, grants every role; what is held stays as it is."""
+    for grant in content.grants:
+        administrator = identity.identify(setting("FIRST_ADMINISTRATOR"), grant.employer, now)
+        roles.grant(administrator, grant.person, grant.role, grant.subjects, now)

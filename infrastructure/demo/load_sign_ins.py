@@ -1,0 +1,125 @@
+"""Ready sign-ins, one for each role, and a class that the demo employee may book: what the local runtime prints."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Any
+
+import boto3
+
+from chalicelib.config import setting
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Class
+from chalicelib.domain.compliance import Colour
+from chalicelib.domain.enrolment import Status
+from chalicelib.domain.errors import NotFound
+from chalicelib.services import catalogue, compliance, identity
+from infrastructure import Failure
+
+from . import trust as plan
+from .load_mapping import Content
+
+PASSWORD = "Demo-password-1"
+"""Everybody's, and no secret: these people are fictional and live on a developer's machine. It meets the pool's policy."""
+
+FIRST_ADMINISTRATOR = "first administrator"
+WHAT_TO_TRY = {
+    FIRST_ADMINISTRATOR: "grant the first roles: POST /v1/role-grants?employer=NHS",
+    "national administrator": "grant roles at any employer: POST /v1/role-grants?employer={employer}",
+    "learning administrator": "see who holds a role, grant and revoke: /v1/role-grants",
+    "class administrator": "find every course and class, whoever it is meant for: GET /v1/courses",
+    "instructor": "see one's own roles and booking: GET /v1/me, GET /v1/me/enrolments",
+    "manager": "see one's own compliance, and that one manages people: GET /v1/me",
+    "employee": "see My Compliance in every colour, and book a class",
+    "applicant": "see what must be done before the first day: GET /v1/me/compliance",
+    "external learner": "see what a learner group requires: GET /v1/me/compliance",
+}
+LEARNER = "employee"
+
+
+class NothingToBook(Failure):
+    """The demo employee may enrol on none of the classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A login that Cognito knows, its role, and what to try with it."""
+
+    role: str
+    login: str
+    email: str | None
+
+    def as_told(self, employer: str) -> dict[str, str]:
+        """As the local runtime prints it."""
+        what = WHAT_TO_TRY[self.role].format(employer=employer)
+        return {"role": self.role, "login": self.login, "password": PASSWORD, "what": what}
+
+
+def sign_ins_of(trust: plan.Trust) -> list[SignIn]:
+    """The first administrator, and one person of each role."""
+    emails = {person.id: person.email for person in trust.organisation.people}
+    ready = [SignIn(each.role, each.login, emails[each.person_id]) for each in trust.organisation.sign_ins]
+    return [SignIn(FIRST_ADMINISTRATOR, setting("FIRST_ADMINISTRATOR"), None), *ready]
+
+
+def register(sign_ins: list[SignIn]) -> None:
+    """Make the logins known to Cognito with the password of the demo, known before or not. Nobody is written to."""
+    cognito = boto3.client("cognito-idp")
+    for sign_in in sign_ins:
+        _register(cognito, sign_in)
+
+
+def _register(cognito: Any, sign_in: SignIn) -> None:
+    user = {"UserPoolId": setting("USER_POOL_ID"), "Username": sign_in.login}
+    address = {"email": sign_in.email, "email_verified": "true"} if sign_in.email else {}
+    attributes = [{"Name": name, "Value": value} for name, value in address.items()]
+    with suppress(cognito.exceptions.UsernameExistsException):
+        cognito.admin_create_user(
+            **user, UserAttributes=attributes, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS"
+        )
+    cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+
+
+def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], now: datetime) -> dict[str, Any]:
+    """What the local runtime reads: staff, sign-ins, and the class and course of the booking to try."""
+    login = next(each.login for each in sign_ins if each.role == LEARNER)
+    to_book = class_to_book(content, login, now)
+    return {
+        "staff": sum(person.status == "employee" for person in trust.organisation.people),
+        "sign_ins": [each.as_told(content.employer) for each in sign_ins],
+        "learner": login,
+        "class_id": to_book.id,
+        "course_id": to_book.course,
+    }
+
+
+def class_to_book(content: Content, login: str, now: datetime) -> Class:
+    """A class of next week that the service would place this learner on, if possible for something red or amber."""
+    actor = identity.identify(login, None, now)
+    for class_ in _most_wanted_first(content, actor, now):
+        try:
+            verdict = catalogue.class_detail(actor, class_.id, now).verdict
+        except NotFound:
+            continue  # meant for others
+        if verdict and verdict.status is Status.CONFIRMED:
+            return class_
+    raise NothingToBook(f"{login} may enrol on none of the classes.")
+
+
+def _most_wanted_first(content: Content, actor: Actor, now: datetime) -> list[Class]:
+    """Dated classes from Monday on: next week's before later ones, then those for what the learner lacks, then by start."""
+    assert actor.learner is not None
+    lacking = compliance.of_learner(actor.learner, (Colour.RED, Colour.AMBER), now).rows
+    needed = {row.standing.competency for row in lacking}
+    useful = {course.id for course in content.courses if needed & {grant.competency for grant in course.grants}}
+    today = london_day(now)
+    monday = today + timedelta(days=7 - today.weekday())
+    sunday = monday + timedelta(days=6)
+    ranked = [
+        ((london_day(start) > sunday, class_.course not in useful, start), class_)
+        for class_ in content.classes
+        if (start := class_.starts_at) and london_day(start) >= monday
+    ]
+    return [class_ for _, class_ in sorted(ranked, key=itemgetter(0))]
