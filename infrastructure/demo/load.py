@@ -57,7 +57,7 @@ def load(trust: plan.Trust, now: datetime, steps: Steps, *, in_bulk: bool) -> Co
 def run(staff: int, now: datetime, demo_file: Path, console: Console) -> None:
     """Load a trust of so many staff with its sign-ins, check it, and write what to tell."""
     facts = load_facts()
-    trust = plan_trust(staff, today=_day_of_plan(staff, facts, london_day(now), demo_file), facts=facts)
+    trust = plan_trust(staff, today=day_of_plan(staff, facts, london_day(now), demo_file), facts=facts)
     console.print(f"Loading {trust.name} ({trust.employer_code}) with {staff:,} staff")
     steps = Steps(console, WORKERS)
     content = load(trust, now, steps, in_bulk=staff > MOST_THROUGH_SERVICES)
@@ -70,7 +70,7 @@ def run(staff: int, now: datetime, demo_file: Path, console: Console) -> None:
     demo_file.write_text(json.dumps(what_to_tell(trust, content, sign_ins, now), indent=2))
 
 
-def _day_of_plan(staff: int, facts: Facts, today: date, demo_file: Path) -> date:
+def day_of_plan(staff: int, facts: Facts, today: date, demo_file: Path) -> date:
     """The day the trust is planned for: today, or the day on which an earlier load of the same trust began."""
     note = demo_file.with_name("demo-plan.json")
     if not rules.rulebook(facts.organisation.employer.code).units:
