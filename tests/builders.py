@@ -119,7 +119,9 @@ def course(course_id="504-fire", title="Fire Safety", grants=(FIRE,), rules=(SEL
         "joining_instructions": "Wear flat shoes.",
         "offerings": (Offering("classroom", Mode.CLASSROOM), Offering("e-learning", Mode.E_LEARNING)),
     }
-    return Course(course_id, title, grants=tuple(Grants(each) for each in grants), access_rules=rules, **(given | changes))
+    return Course(
+        course_id, title, grants=tuple(Grants(each) for each in grants), access_rules=rules, **(given | changes)
+    )
 
 
 def enrolment(status=Status.CONFIRMED, at=None, attempt=1, person="p1", **changes):
@@ -177,7 +179,8 @@ def person(
     """Somebody with login `504-<number>` and person id `p<number>`, registered at the employer."""
     person_id, login = f"p{number}", f"{employer}-{number}"
     given = {"title": None, "email": f"person{number}@trust.invalid", "login": login}
-    who = Person(person_id, "Sam", f"Testfold{number}", **(given | changes))
+    given |= {"first_name": "Sam", "last_name": f"Testfold{number}"}
+    who = Person(person_id, **(given | changes))
     held = (assignment(number=str(number)),) if assignments == "one" else tuple(assignments)
     if kind is EmploymentKind.EXTERNAL and assignments == "one":
         held = ()

@@ -1,6 +1,7 @@
 """Who is asking, for which employer, and with which roles."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability, Role, Scope, scopes
@@ -17,6 +18,16 @@ class Actor:
     employer: str
     roles: frozenset[Role]
     learner: Learner | None
+
+    def may_see(self, capability: Capability, target: Learner, day: date) -> bool:
+        """Whether a capability reaches this learner: as an administrator, as oneself, or as their supervisor that day.
+
+        A manager is whoever supervises; the role exists towards their people only (domain.md §10).
+        """
+        manages = target.supervised_by(self.person, day)
+        reach = scopes(capability, self.roles | {Role.MANAGER} if manages else self.roles)
+        themselves = target.person.id == self.person
+        return Scope.ALLOW in reach or Scope.TEAM in reach or (Scope.OWN in reach and themselves)
 
     def scopes(self, capability: Capability) -> frozenset[Scope]:
         """How far this actor's roles reach for a capability; empty if they do not."""

@@ -108,6 +108,20 @@ def urgency(standing: Standing) -> tuple[int, date, str]:
     return _ORDER[standing.colour], expiry, standing.competency
 
 
+def worth_of(award: Award, standing: Standing | None, day: date) -> str:
+    """What one award of a competency is worth on a day, beside the one that decides the standing."""
+    level = standing.required.level if standing and standing.required else 0
+    if award.void:
+        return "void"
+    if day < award.awarded_on:
+        return "not made yet"
+    if standing and award == standing.award:
+        return "decides"
+    if award.level < level:
+        return "below the required level"
+    return "valid" if award.valid_on(day) else "expired"
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """Compliance as BI counts it: rows required, and rows not red."""

@@ -55,6 +55,10 @@ class Learner:
         """Learner groups, while the employment lasts."""
         return self.groups if self.employment and self.employment.active_on(day) else ()
 
+    def supervised_by(self, person: str, day: date) -> bool:
+        """Whether an assignment that counts on a day names this person as supervisor."""
+        return any(each.supervisor == person for each in self.assignments_on(day))
+
     def compliance_on(self, day: date, rulebook: Rulebook) -> tuple[Standing, ...]:
         """Every row of Compliance and Competency on a day, under the rules given, red first."""
         required = rulebook.required_of(self.person.id, self.assignments_on(day), self.groups_on(day), day)

@@ -74,6 +74,7 @@ class Capability(StrEnum):
     NOTIFY = "notify"
     VIEW_DASHBOARD = "view the Learning Dashboard"
     VIEW_REPORTS = "view reports"
+    FIND_LEARNERS = "search for learners"
     READ_INBOX = "read one's own notifications"
     VIEW_PROFILE = "see who one is"
     GRANT_ROLES = "grant, list and revoke roles"
@@ -102,7 +103,8 @@ _LETTERS = {
 }
 
 # Columns: LA CA LI Employee Manager External Applicant | National administrator, workforce feed (ours).
-# The last five rows are ours: the brief lets every user search, read their messages and see who they are.
+# The last six rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
+# their messages and see who they are.
 _TABLE = {
     Capability.EDIT_CATALOGUE: "Y - - - - - - Y -",
     Capability.EDIT_CLASSES: "Y S - - - - - - -",
@@ -122,6 +124,7 @@ _TABLE = {
     Capability.VIEW_DASHBOARD: "Y Y Y - - - - - -",
     Capability.VIEW_REPORTS: "Y S S - T - - - -",
     Capability.FIND_LEARNING: "Y Y Y Y Y Y Y Y -",
+    Capability.FIND_LEARNERS: "Y Y Y - - - - - -",
     Capability.READ_INBOX: "O O O O O O O O -",
     Capability.VIEW_PROFILE: "O O O O O O O O O",
     Capability.GRANT_ROLES: "Y - - - - - - Y -",

@@ -32,7 +32,9 @@ what you may do follows from your employment and from role grants, read at every
 
 _TAGS = {
     "Signing in and health": "What needs no token.",
-    "About me": "Who one is, My Compliance, and one's inbox.",
+    "About me": "Who one is, and one's inbox.",
+    "Compliance": "Where one stands, one's team, and anybody one may see; on any day, explained.",
+    "People": "Finding people, and their learning history.",
     "Catalogue": "Courses and classes one may see.",
     "My enrolments": "Taking a place and giving it back.",
     "Role grants": "Who administers.",

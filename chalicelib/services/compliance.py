@@ -1,18 +1,23 @@
-"""My Compliance: evaluated live from the learner's own records, so that it is never stale (architecture §3)."""
+"""Compliance of one learner or one team, evaluated live from their own records, so that it is never stale (architecture §3)."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Mode
-from chalicelib.domain.compliance import Colour, Rate, Standing, rate
+from chalicelib.domain.competency import Award
+from chalicelib.domain.compliance import Colour, Rate, Standing, rate, worth_of
 from chalicelib.domain.enrolment import OPEN, Enrolment
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.storage import rules
+from chalicelib.storage import learner as learners
+from chalicelib.storage import people, rules
 
 
 class ActionKind(StrEnum):
@@ -40,20 +45,59 @@ class Row(msgspec.Struct, frozen=True):
 class ComplianceView(msgspec.Struct, frozen=True):
     """A learner's compliance on a London day, with the rulebook that gives its rules their names."""
 
+    learner: Learner
     day: date
     rate: Rate
     rows: tuple[Row, ...]
     rulebook: Rulebook
 
 
-def of_learner(learner: Learner, colours: Iterable[Colour], now: datetime) -> ComplianceView:
-    """The learner's compliance now, rows of these colours only; the rate always counts all that is required."""
-    day = london_day(now)
+def of_learner(learner: Learner, colours: Iterable[Colour], day: date) -> ComplianceView:
+    """The learner's compliance on a day, rows of these colours only; the rate always counts all that is required."""
     rulebook = rules.rulebook(learner.employer)
     standings = learner.compliance_on(day, rulebook)
     shown = frozenset(colours)
     rows = tuple(Row(each, _actions(each, learner)) for each in standings if each.colour in shown)
-    return ComplianceView(day, rate(standings), rows, rulebook)
+    return ComplianceView(learner, day, rate(standings), rows, rulebook)
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """One competency of one learner on a day: its standing (None: neither required nor held) and each award's worth."""
+
+    learner: Learner
+    competency: str
+    day: date
+    standing: Standing | None
+    awards: tuple[tuple[Award, str], ...]
+    rulebook: Rulebook
+
+
+def explain(learner: Learner, competency: str, day: date) -> Explanation:
+    """Why a competency has its colour for a learner on a day. Raises NotFound for one in no framework the employer uses."""
+    rulebook = rules.rulebook(learner.employer)
+    awards = [award for award in learner.awards if award.competency == competency]
+    if competency not in rulebook.competencies and not awards:
+        raise NotFound("There is no such competency.", competency=competency)
+    found = (row for row in learner.compliance_on(day, rulebook) if row.competency == competency)
+    standing = next(found, None)
+    worth = tuple((award, worth_of(award, standing, day)) for award in awards)
+    return Explanation(learner, competency, day, standing, worth, rulebook)
+
+
+class TeamPage(msgspec.Struct, frozen=True):
+    """A page of a supervisor's people, each with their compliance, and where to go on."""
+
+    views: tuple[ComplianceView, ...]
+    after: Any
+
+
+def team(actor: Actor, limit: int, after: Any, now: datetime) -> TeamPage:
+    """The actor's direct reports today, each judged from their own records. Reads each of them: pages are short."""
+    day = london_day(now)
+    ids, following = people.reports_of(actor.employer, actor.person, limit, after)
+    found = [learners.learner(each, actor.employer) for each in ids]
+    mine = [each for each in found if each and each.supervised_by(actor.person, day)]
+    return TeamPage(tuple(of_learner(each, (Colour.RED, Colour.AMBER), day) for each in mine), following)
 
 
 def _actions(standing: Standing, learner: Learner) -> tuple[Action, ...]:

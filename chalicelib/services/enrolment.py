@@ -138,8 +138,12 @@ class EnrolmentList(msgspec.Struct, frozen=True):
 
 
 def mine(actor: Actor, open_: bool | None, limit: int, offset: int) -> EnrolmentList:
-    """A page of the actor's enrolments: open ones by start (e-learning last), then closed ones, latest first."""
-    learner = _learner_of(actor)
+    """A page of the actor's own enrolments."""
+    return page_of(_learner_of(actor), open_, limit, offset)
+
+
+def page_of(learner: Learner, open_: bool | None, limit: int, offset: int) -> EnrolmentList:
+    """A page of a learner's enrolments: open ones by start (e-learning last), then closed ones, latest first."""
     last = datetime.max.replace(tzinfo=UTC)
     opened = sorted((each for each in learner.enrolments if each.open), key=lambda each: each.starts_at or last)
     closed = sorted((each for each in learner.enrolments if not each.open), key=_latest, reverse=True)

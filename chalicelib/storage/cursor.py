@@ -25,7 +25,7 @@ def seal(purpose: str, position: Any) -> str | None:
     return base64.urlsafe_b64encode(_sign(purpose, payload) + payload).decode().rstrip("=")
 
 
-def unseal(purpose: str, cursor: str | None) -> Any:
+def unseal(purpose: str, cursor: str | None, field: str = "query.cursor") -> Any:
     """The position of a cursor; None for the beginning. Raises Invalid for a cursor this service did not make."""
     if cursor is None:
         return None
@@ -36,4 +36,4 @@ def unseal(purpose: str, cursor: str | None) -> Any:
             return json.loads(payload)
     except ValueError:
         pass
-    raise Invalid(FieldError("query.cursor", "is not a cursor given out for this list"))
+    raise Invalid(FieldError(field, "is not a cursor given out for this list"))

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
+import msgspec
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.learner import RoleGrant
@@ -42,8 +44,9 @@ class PersonRow(Record, discriminator="person"):
 
 
 class EmploymentRow(Record, discriminator="employment"):
-    """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2."""
+    """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2; it holds the name a search shows."""
 
+    name = UnicodeAttribute()
     type = UnicodeAttribute()
     number = UnicodeAttribute()
     starts_on = DayAttribute()
@@ -59,6 +62,7 @@ class EmploymentRow(Record, discriminator="employment"):
             gsi1sk=keys.name_sort(person.last_name, person.first_name, person.id),
             gsi2pk=keys.employee_number(employment.employer, employment.number),
             gsi2sk=keys.person(person.id),
+            name=person.full_name,
             type=employment.kind.value,
             number=employment.number,
             starts_on=employment.starts_on,
@@ -189,10 +193,39 @@ def person(person_id: str) -> Person | None:
         return None
 
 
-def person_of_number(employer: str, number: str) -> str | None:
-    """The person id of an employee number, or None."""
-    rows = Record.gsi2.query(keys.employee_number(employer, number), limit=1)
-    return next((_person_id(row) for row in rows), None)
+class Found(msgspec.Struct, frozen=True):
+    """Somebody found by a search."""
+
+    person: str
+    name: str
+    employment: Employment
+
+
+def _found(rows: Iterable[Record]) -> list[Found]:
+    return [Found(_person_id(row), row.name, row.employment()) for row in rows if isinstance(row, EmploymentRow)]
+
+
+def with_number(employer: str, number: str) -> list[Found]:
+    """Whoever has this employee number at the employer."""
+    return _found(Record.gsi2.query(keys.employee_number(employer, number)))
+
+
+def with_name(employer: str, last: str, first: str, limit: int, after: Any) -> tuple[list[Found], Any]:
+    """A page of people whose last name begins with `last`, or is it if `first` begins the first name; and where to go on.
+
+    One index query of about one unit. `last` has at least two letters.
+    """
+    prefix = f"{last}{keys.SEPARATOR}{first}" if first else last
+    query = Record.gsi1.query(
+        keys.people_by_name(employer, last), Record.gsi1sk.startswith(prefix), limit=limit, last_evaluated_key=after
+    )
+    return _found(query), query.last_evaluated_key
+
+
+def reports_of(employer: str, supervisor: str, limit: int, after: Any) -> tuple[list[str], Any]:
+    """A page of the ids of people with an assignment under a supervisor, each once a page, and where to go on."""
+    query = Record.gsi2.query(keys.reports_to(employer, supervisor), limit=limit, last_evaluated_key=after)
+    return list(dict.fromkeys(_person_id(row) for row in query)), query.last_evaluated_key
 
 
 def supervises_anyone(employer: str, person_id: str) -> bool:

@@ -111,7 +111,7 @@ def class_to_book(content: Content, login: str, now: datetime) -> Class:
 def _most_wanted_first(content: Content, actor: Actor, now: datetime) -> list[Class]:
     """Dated classes from Monday on: next week's before later ones, then those for what the learner lacks, then by start."""
     assert actor.learner is not None
-    lacking = compliance.of_learner(actor.learner, (Colour.RED, Colour.AMBER), now).rows
+    lacking = compliance.of_learner(actor.learner, (Colour.RED, Colour.AMBER), london_day(now)).rows
     needed = {row.standing.competency for row in lacking}
     useful = {course.id for course in content.courses if needed & {grant.competency for grant in course.grants}}
     today = london_day(now)

@@ -18,10 +18,14 @@ GUARDED = [operation for operation in OPERATIONS if operation.capability != PUBL
 BODIES = {
     "enrol": {"class_id": "504-c1"},
     "grant_role": {"person_id": "p2", "role": "instructor"},
+    "search_people": {"name": "testfold"},
     "sign_in": {"login": "x", "password": "y"},
     "renew_sign_in": {"refresh_token": "x"},
 }
-QUERIES = {"list_grants": "role=instructor"}
+QUERIES = {
+    "list_grants": "role=instructor",
+    "explain_compliance": "competency=NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
+}
 PATHS = {
     "course_id": "504-fire",
     "class_id": "504-c1",

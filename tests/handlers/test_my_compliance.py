@@ -43,7 +43,7 @@ def test_green_and_blue_are_shown_on_request(api):
 def test_each_row_says_why_it_is_required_and_why_it_has_its_colour(api):
     b.trust(b.requirement(FIRE, TargetKind.UNIT, "surgery", starts_on=date(2025, 4, 1)))
     row = api.get("/v1/me/compliance", as_=b.person()).json_body["rows"][0]
-    assert row["why"] == "You have never achieved this."
+    assert row["why"] == "Never achieved."
     assert row["rule"] == "never achieved"
     assert row["why_required"][0]["sentence"] == (
         "Required of 504 Division of Surgery and the units below it since Tuesday 1 April 2025, through assignment 1."

@@ -1,0 +1,101 @@
+"""Learner search, and a person's learning history."""
+
+from typing import Annotated
+
+import msgspec
+from chalice import Blueprint
+
+from chalicelib.domain import errors
+from chalicelib.domain.permissions import Capability
+from chalicelib.handlers.enrolment import EnrolmentPage, EnrolmentQuery
+from chalicelib.handlers.http import Request, Routes
+from chalicelib.handlers.paging import Cursor, Limit, NextCursor
+from chalicelib.services import enrolment, people
+from chalicelib.services.enrolment import EnrolmentList
+from chalicelib.services.people import FoundPage
+from chalicelib.storage import cursor
+from chalicelib.storage.people import Found
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint, "People")
+
+
+class PersonView(msgspec.Struct, frozen=True):
+    """Somebody found."""
+
+    person_id: str
+    name: str
+    employment: Annotated[str, msgspec.Meta(description="employee, applicant or external learner.")]
+    employee_number: str
+
+    @classmethod
+    def of(cls, found: Found) -> "PersonView":
+        """Present somebody."""
+        return cls(found.person, found.name, found.employment.kind.value, found.employment.number)
+
+
+class PeoplePage(msgspec.Struct, frozen=True):
+    """A page of people, by name."""
+
+    people: list[PersonView]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: FoundPage) -> "PeoplePage":
+        """Present a page."""
+        return cls([PersonView.of(each) for each in page.people], cursor.seal("people", page.after))
+
+
+class PeopleSearch(msgspec.Struct, frozen=True):
+    """Whom to look for: by `name` or by `number`, not both."""
+
+    name: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                min_length=2,
+                max_length=80,
+                pattern=r"^[^#\x00-\x1f]+$",
+                description="The beginning of a last name, or a last name and the beginning of a first: `testfold`, `testfold sa`.",
+            ),
+        ]
+        | None
+    ) = None
+    number: Annotated[str, msgspec.Meta(pattern=r"^[\w-]{1,20}$", description="The employee number.")] | None = None
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+@routes.route(
+    "POST",
+    "/v1/people/search",
+    capability=Capability.FIND_LEARNERS,
+    summary="Learner search",
+    body=PeopleSearch,
+    answer=PeoplePage,
+)
+def search_people(request: Request) -> FoundPage:
+    """People of the employer by name or employee number. A POST, so that names stand in no address and no access log."""
+    body = request.body
+    if (body.name is None) == (body.number is None):
+        raise errors.Invalid(errors.FieldError("body", "give either name or number"))
+    if body.name is not None and len(body.name.split()[0] if body.name.split() else "") < 2:
+        raise errors.Invalid(errors.FieldError("body.name", "begins with at least two letters of the last name"))
+    after = cursor.unseal("people", body.cursor, "body.cursor")
+    return people.search(request.actor, body.name, body.number, body.limit, after)
+
+
+@routes.route(
+    "GET",
+    "/v1/people/{person_id}/enrolments",
+    capability=Capability.VIEW_HISTORY,
+    summary="Somebody's learning history",
+    query=EnrolmentQuery,
+    answer=EnrolmentPage,
+)
+def person_enrolments(request: Request) -> EnrolmentList:
+    """The enrolments of oneself, somebody one supervises, or (administrators) anybody: open ones first, then closed ones."""
+    query = request.query
+    learner = people.visible(request.actor, request.path["person_id"], Capability.VIEW_HISTORY, request.now)
+    offset = cursor.unseal("history", query.cursor) or 0
+    return enrolment.page_of(learner, query.open, query.limit, offset)
