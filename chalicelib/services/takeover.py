@@ -10,7 +10,7 @@ from chalicelib.storage import audit, outbox
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import new_id
-from chalicelib.storage.transaction import Transaction
+from chalicelib.storage.transaction import Transaction, retried
 
 RECORDS_A_TRANSACTION = 45
 """An enrolment takes two actions of the hundred: its row and its seat."""
@@ -26,14 +26,18 @@ def take_over(
     """
     records: list[Award | Enrolment] = [*awards, *taken]
     for start in range(0, len(records), RECORDS_A_TRANSACTION):
-        chunk = records[start : start + RECORDS_A_TRANSACTION]
-        transaction = Transaction()
-        for record in chunk:
-            if isinstance(record, Award):
-                transaction.put(AwardRow.of(person, employer, record))
-            elif not enrolments.exists(record):
-                enrolments.take_over(transaction, record)
-        outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person, now))
-        facts = {"records": len(chunk)}
-        audit.record(transaction, audit.Entry(employer, actor, "history.taken-over", now, person, facts))
-        transaction.commit()
+        _write(actor, employer, person, records[start : start + RECORDS_A_TRANSACTION], now)
+
+
+@retried
+def _write(actor: str, employer: str, person: str, records: Sequence[Award | Enrolment], now: datetime) -> None:
+    transaction = Transaction()
+    for record in records:
+        if isinstance(record, Award):
+            transaction.put(AwardRow.of(person, employer, record))
+        elif not enrolments.exists(record):
+            enrolments.take_over(transaction, record)
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person, now))
+    facts = {"records": len(records)}
+    audit.record(transaction, audit.Entry(employer, actor, "history.taken-over", now, person, facts))
+    transaction.commit()

@@ -147,17 +147,6 @@ class MessageKey(Model):
     pending = PendingIndex()
 
 
-class AuditPersonIndex(GlobalSecondaryIndex["AuditTable"]):
-    """What happened to one person, by time."""
-
-    class Meta:
-        index_name = "person"
-        projection = AllProjection()
-
-    person_pk = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
 class AuditTable(Model):
     """The append-only audit table."""
 

@@ -233,14 +233,6 @@ def supervises_anyone(employer: str, person_id: str) -> bool:
     return any(Record.gsi2.query(keys.reports_to(employer, person_id), limit=1))
 
 
-def grant_of(person_id: str, employer: str, role: Role) -> RoleGrant | None:
-    """One grant, read strongly consistent, or None."""
-    try:
-        return GrantRow.get(keys.person(person_id), keys.grant(employer, role), consistent_read=True).grant()
-    except GrantRow.DoesNotExist:
-        return None
-
-
 def rows_of_joiner(
     person: Person, employment: Employment, assignments: Iterable[Assignment], groups: Iterable[str]
 ) -> list[Record]:

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -128,9 +128,3 @@ def retried(change: Callable[P, T]) -> Callable[P, T]:
 
 def _exhausted() -> Refusal:
     return Conflict("Others changed the same records at the same time, again and again.")
-
-
-def must_be(attribute: Any, value: Any) -> Condition:
-    """The condition that an attribute still has the value that was read; None means it must be absent."""
-    condition: Condition = attribute.does_not_exist() if value is None else attribute == value
-    return condition

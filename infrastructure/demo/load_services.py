@@ -13,15 +13,13 @@ from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import catalogue, competence, enrolment, identity, roles, takeover, workforce
 from chalicelib.services.workforce import Structure
 from chalicelib.storage import learner, rules
-from chalicelib.storage.transaction import Stale, retried
+from chalicelib.storage.transaction import Stale
 
 from .load_mapping import Booking, Content, Newcomer
 from .load_progress import Steps
 
 ACTOR = "system:demo-trust"
 """Who the audit says it was."""
-
-_take_over = retried(takeover.take_over)  # two workers may want a seat of the same class at the same moment
 
 
 def load_through_services(content: Content, now: datetime, steps: Steps) -> None:
@@ -94,7 +92,7 @@ def _welcome(newcomer: Newcomer, now: datetime) -> None:
         enrolled = {each.id for each in known.enrolments}
         awards = [each for each in awards if (each.competency, each.awarded_on, each.source) not in held]
         enrolments = [each for each in enrolments if each.id not in enrolled]
-    _take_over(ACTOR, employer, newcomer.person, awards, enrolments, now)
+    takeover.take_over(ACTOR, employer, newcomer.person, awards, enrolments, now)
 
 
 def _book(booking: Booking) -> None:
