@@ -35,7 +35,8 @@ from infrastructure.local import emulator
 
 from .conftest import TODAY, Recount, plan
 
-pytestmark = pytest.mark.xdist_group("demo load")  # one worker, so that trusts are loaded once
+# All in one worker, so that trusts are loaded once.
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("demo load")]
 
 STAFF = 100
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
