@@ -130,32 +130,32 @@ def _course(actor: Actor, course_id: str, now: datetime) -> tuple[Course, Access
 
 
 def add_subjects(actor: str, owner: str, subjects: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Add subjects (id, name) to an owner's catalogue, up to 90 in one transaction."""
+    """Add subjects (id, name) to an owner's catalogue, up to 90 in one transaction. Raises Conflict if one exists."""
     transaction = Transaction()
     added = list(subjects)
     for subject, name in added:
         transaction.create(catalogue.CategoryRow.of(owner, subject, name))
     _audit(transaction, actor, owner, "subjects.added", now, [subject for subject, _ in added])
-    transaction.commit()
+    transaction.commit_new("One of these subjects exists already.")
 
 
 def add_course(actor: str, course: Course, now: datetime) -> None:
-    """Add a course with its offerings and access rules; every cache of the catalogue reads it again."""
+    """Add a course with its offerings and access rules; every cache reads it again. Raises Conflict if it exists."""
     transaction = Transaction()
     for row in catalogue.rows_of_course(course):
         transaction.create(row)
     rules.move_version(transaction, owner_of(course.id), keys.CATALOGUE)
     _audit(transaction, actor, owner_of(course.id), "course.added", now, [course.id])
-    transaction.commit()
+    transaction.commit_new("There is a course of this id already.")
 
 
 def add_class(actor: str, class_: Class, now: datetime) -> None:
-    """Add a class with its sessions; places are free from the start."""
+    """Add a class with its sessions; places are free from the start. Raises Conflict if it exists."""
     transaction = Transaction()
     for row in catalogue.rows_of_class(class_):
         transaction.create(row)
     _audit(transaction, actor, owner_of(class_.id), "class.added", now, [class_.id])
-    transaction.commit()
+    transaction.commit_new("There is a class of this id already.")
 
 
 def _audit(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, ids: list[str]) -> None:

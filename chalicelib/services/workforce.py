@@ -5,14 +5,13 @@ from datetime import datetime
 
 import msgspec
 
-from chalicelib.domain.errors import Conflict
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.people import Assignment, Employment, Person, Unit
 from chalicelib.domain.requirements import Target
 from chalicelib.services import definitions
 from chalicelib.storage import audit, outbox, people, rules
 from chalicelib.storage.base import Record, new_id
-from chalicelib.storage.transaction import Stale, Transaction
+from chalicelib.storage.transaction import Transaction
 
 
 class Structure(msgspec.Struct, frozen=True):
@@ -49,7 +48,4 @@ def join(actor: str, joiner: Joiner, now: datetime) -> None:
     facts = {"kind": joiner.employment.kind.value, "assignments": [each.number for each in joiner.assignments]}
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person.id, now))
     audit.record(transaction, audit.Entry(employer, actor, "person.joined", now, person.id, facts))
-    try:
-        transaction.commit()
-    except Stale as known:
-        raise Conflict("This person is registered already.") from known
+    transaction.commit_new("This person is registered already.")

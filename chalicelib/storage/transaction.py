@@ -97,6 +97,13 @@ class Transaction:
         except TransactWriteError as failure:
             raise self._meaning_of(failure, [otherwise for _, otherwise in steps]) from failure
 
+    def commit_new(self, already: str) -> None:
+        """Commit what must not exist yet; raises Conflict with this sentence if it does."""
+        try:
+            self.commit()
+        except Stale as there:
+            raise Conflict(already) from there
+
     @staticmethod
     def _meaning_of(failure: TransactWriteError, otherwise: list[Exception | None]) -> Exception:
         if failure.cause_response_code in _CONFLICT_ERRORS:

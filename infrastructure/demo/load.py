@@ -31,7 +31,7 @@ from .load_mapping import Content, map_trust
 from .load_progress import Steps
 from .load_services import book_and_grant, load_through_services
 from .load_sign_ins import register, sign_ins_of, what_to_tell
-from .plan import DEFAULT_STAFF, LEAST_STAFF, plan_trust
+from .plan import DEFAULT_STAFF, LEAST_STAFF, plan_trust, staff_number
 from .reading import load_facts
 
 MOST_THROUGH_SERVICES = 1_000
@@ -92,17 +92,10 @@ def _summary(content: Content, findings: Findings) -> str:
     )
 
 
-def _staff(text: str) -> int:
-    staff = int(text)
-    if not LEAST_STAFF <= staff <= MOST_STAFF:
-        raise argparse.ArgumentTypeError(f"between {LEAST_STAFF} and {MOST_STAFF:,}")
-    return staff
-
-
 def main() -> int:
     """Read the command line and load; 0 if all went well."""
     parser = argparse.ArgumentParser(description="Load the demo trust.")
-    parser.add_argument("--staff", type=_staff, default=DEFAULT_STAFF, help=f"{LEAST_STAFF} to {MOST_STAFF}")
+    parser.add_argument("--staff", type=staff_number, default=DEFAULT_STAFF, help=f"{LEAST_STAFF} to {MOST_STAFF}")
     staff: int = parser.parse_args().staff
     console = Console(highlight=False, soft_wrap=True)
     try:

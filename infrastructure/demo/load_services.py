@@ -13,7 +13,6 @@ from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import catalogue, competence, enrolment, identity, roles, takeover, workforce
 from chalicelib.services.workforce import Structure
 from chalicelib.storage import learner, rules
-from chalicelib.storage.transaction import Stale
 
 from .load_mapping import Booking, Content, Newcomer
 from .load_progress import Steps
@@ -62,7 +61,7 @@ def _has_structure(rulebook: Rulebook, structure: Structure) -> bool:
 
 def _add_courses(content: Content, now: datetime) -> None:
     for owner, subjects in content.subjects.items():
-        with suppress(Stale):  # there already
+        with suppress(Conflict):  # there already
             catalogue.add_subjects(ACTOR, owner, subjects, now)
     _, known = rules.rulebook_and_courses(content.employer)
     for course in content.courses:
@@ -71,7 +70,7 @@ def _add_courses(content: Content, now: datetime) -> None:
 
 
 def _add_class(class_: Class, now: datetime) -> None:
-    with suppress(Stale):  # there already
+    with suppress(Conflict):  # there already
         catalogue.add_class(ACTOR, class_, now)
 
 

@@ -28,10 +28,10 @@ FIRST_ADMINISTRATOR = "first administrator"
 WHAT_TO_TRY = {
     FIRST_ADMINISTRATOR: "grant the first roles: POST /v1/role-grants?employer=NHS",
     "national administrator": "grant roles at any employer: POST /v1/role-grants?employer={employer}",
-    "learning administrator": "see who holds a role, grant and revoke: /v1/role-grants",
+    "learning administrator": "find people (POST /v1/people/search), see anybody's compliance and why, grant roles",
     "class administrator": "find every course and class, whoever it is meant for: GET /v1/courses",
     "instructor": "see one's own roles and booking: GET /v1/me, GET /v1/me/enrolments",
-    "manager": "see one's own compliance, and that one manages people: GET /v1/me",
+    "manager": "see where one's team stands: GET /v1/me/team, then /v1/people/…/compliance",
     "employee": "see My Compliance in every colour, and book a class",
     "applicant": "see what must be done before the first day: GET /v1/me/compliance",
     "external learner": "see what a learner group requires: GET /v1/me/compliance",

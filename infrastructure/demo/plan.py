@@ -1,5 +1,6 @@
 """The demo trust in one call: the same facts, staff number and day always give the same plan."""
 
+import argparse
 from datetime import date
 
 from .bookings import BookingPlanner
@@ -43,3 +44,10 @@ def plan_trust(staff: int = DEFAULT_STAFF, *, today: date, facts: Facts | None =
         awards=all_awards(records),
         enrolments=enrolments,
     )
+
+
+def staff_number(text: str) -> int:
+    """The staff number of a command line; argparse tells what is wrong with another."""
+    if not text.isdecimal() or not LEAST_STAFF <= int(text) <= MOST_STAFF:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of staff between {LEAST_STAFF} and {MOST_STAFF:,}")
+    return int(text)

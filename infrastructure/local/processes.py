@@ -37,8 +37,8 @@ def start(
         )
 
 
-def stop(process: subprocess.Popen[bytes], patience: float = 30) -> None:
-    """Ask a process to end and wait; end it by force after `patience` seconds."""
+def stop(process: subprocess.Popen[bytes], patience: float = 120) -> None:
+    """Ask a process to end and wait; end it by force after `patience` seconds (saving 10,000 staff takes the emulator 15)."""
     if process.poll() is not None:
         return
     process.terminate()

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infrastructure import ROOT, Failure
+from infrastructure.demo.plan import staff_number
 from infrastructure.local import emulator, processes, settings
 from infrastructure.local.deploy import Deployment, deploy, function_names
 from infrastructure.local.desk.settings import Settings as DeskSettings
@@ -262,7 +263,9 @@ def curl_lines(demo: dict[str, Any]) -> list[str]:
 def main() -> int:
     """Run until Ctrl-C; what goes wrong is said in one line."""
     parser = argparse.ArgumentParser(description="Run ESR Learning on this machine.")
-    parser.add_argument("--staff", type=int, help="people in the demo trust; counts on the first run (default 500)")
+    parser.add_argument(
+        "--staff", type=staff_number, help="people in the demo trust; counts on the first run (default 500)"
+    )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # which is nohup's doing
             signal.signal(number, signal.default_int_handler)
