@@ -37,7 +37,7 @@ def relay(event: DynamoDBEvent) -> dict[str, Any]:
     return events.relay_events(event.to_dict())
 
 
-@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=10)
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=4)
 def mailer(event: SQSEvent) -> dict[str, Any]:
     """Notifications become e-mails."""
     from chalicelib.handlers import events

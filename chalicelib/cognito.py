@@ -5,6 +5,7 @@ tests and AWS behave alike: Chalice's local authorizers check nothing.
 """
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 _ALGORITHMS = ["RS256"]
 _ACCESS = "access"
+_LOGIN = re.compile(r"[^#\s]{1,128}")
+_REFUSALS = {
+    "NotAuthorizedException",
+    "UserNotFoundException",
+    "UserNotConfirmedException",
+    "PasswordResetRequiredException",
+    "InvalidParameterException",
+}
 _LEEWAY_SECONDS = 5
 _KEYS_SECONDS = 3600
 _TIMEOUT_SECONDS = 3
@@ -56,13 +65,16 @@ def login_of(access_token: str) -> str:
         )
     except jwt.ExpiredSignatureError as expired:
         raise Unauthenticated("The access token has expired.") from expired
-    except jwt.PyJWKClientConnectionError as unreachable:
+    except (jwt.PyJWKClientConnectionError, OSError) as unreachable:
         raise Unavailable("The sign-in keys cannot be fetched just now.") from unreachable
     except (jwt.PyJWTError, ValueError) as wrong:
         raise Unauthenticated("The access token is not one of this service.") from wrong
     if claims["token_use"] != _ACCESS or claims["client_id"] != setting("COGNITO_CLIENT_ID"):
         raise Unauthenticated("This is not an access token for this service.")
-    return str(claims["username"])
+    login = str(claims["username"])
+    if not _LOGIN.fullmatch(login):
+        raise Unauthenticated("This token names no login of this service.")
+    return login
 
 
 @functools.cache
@@ -94,6 +106,8 @@ def _initiate(flow: str, parameters: dict[str, str]) -> Tokens:
             ClientId=setting("COGNITO_CLIENT_ID"), AuthFlow=flow, AuthParameters=parameters
         )
     except ClientError as refused:
+        if refused.response.get("Error", {}).get("Code") not in _REFUSALS:
+            raise Unavailable("The sign-in service cannot answer just now.") from refused
         raise SignInRefused("The sign-in was refused.") from refused
     except BotoCoreError as unreachable:
         raise Unavailable("The sign-in service cannot be reached just now.") from unreachable

@@ -65,7 +65,7 @@ def _event(notification: Notification, person: Person, method: str, session: tup
 
     data = notification.data
     event = Event()
-    event.add("uid", f"{person.id}.{data['enrolment']}@{_DOMAIN}")
+    event.add("uid", f"{person.id}.{notification.employer}.{data['enrolment']}@{_DOMAIN}")
     event.add("sequence", data["revision"])
     event.add("dtstamp", notification.at)
     event.add("dtstart", session[0])

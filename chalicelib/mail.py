@@ -20,16 +20,27 @@ SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Every server passes it on unchanged."""
 
 
+_PASSING = {
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "LimitExceededException",
+    "ServiceUnavailable",
+}
+_SERVER_FAULT = 500
+
+
 class BadAddress(ValueError):
     """The address held is none."""
 
 
 class Refused(Exception):
-    """SES answered that it will not take this e-mail now. `code` is SES's own."""
+    """SES answered that it will not take this e-mail now. `code` is SES's own; `passing` says that it is not about the e-mail."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, passing: bool) -> None:
         super().__init__(code)
         self.code = code
+        self.passing = passing
 
 
 class Unanswered(Exception):
@@ -96,7 +107,9 @@ def send(message: EmailMessage, natural_key: str) -> str:
             **options,
         )
     except ClientError as refused:
-        raise Refused(refused.response.get("Error", {}).get("Code", "Unknown")) from refused
+        code = refused.response.get("Error", {}).get("Code", "Unknown")
+        status = refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        raise Refused(code, passing=code in _PASSING or status >= _SERVER_FAULT) from refused
     except BotoCoreError as unanswered:
         raise Unanswered(type(unanswered).__name__) from unanswered
     return str(answer["MessageId"])

@@ -30,6 +30,9 @@ from infrastructure.local.emulator import Emulator
 from infrastructure.package import package
 
 ROUNDS = 150
+OWN_MS = 10
+"""Budget of My Compliance and of a booking, in milliseconds above the floor."""
+
 WARM_UP = 10
 LOGIN, PASSWORD = "504-bench", "Bench-only-504-Trust!"
 UNITS, RULES_A_UNIT, AWARDS, ENROLMENTS = 400, 5, 60, 10
@@ -257,8 +260,8 @@ def operations(bench: Bench) -> list[tuple[Measured, str, bool]]:
     compliance = bench.measure("My Compliance, 60 awards, 2,000 rules", get("/v1/me/compliance"))
     booking = bench.measure("Book a place", book, after=lambda made: bench.forget(withdraw(made)))
     return [
-        (compliance, "≤ 3 trips, ≤ 6 reads, own ≤ 10 ms", compliance.round_trips <= 3 and compliance.reads <= 6),
-        (booking, "1 transaction, own ≤ 10 ms", booking.transactions == 1),
+        (compliance, "≤ 3 trips, ≤ 6 reads", compliance.round_trips <= 3 and compliance.reads <= 6),
+        (booking, "1 transaction", booking.transactions == 1),
         (bench.measure("Withdraw", withdraw, book, bench.forget), "", True),
         (bench.measure("Course with its classes", get("/v1/courses/504-bench")), "", True),
         (bench.measure("Class with its places", get("/v1/classes/504-c1")), "", True),
@@ -276,7 +279,9 @@ def show(measured: list[tuple[Measured, str, bool]]) -> bool:
         numbers = (each.round_trips, each.reads, each.writes)
         times = (each.total_ms, each.floor_ms, each.own_ms)
         mark = "" if not budget else " [green]kept[/]" if kept else " [red]missed[/]"
-        table.add_row(each.name, *(f"{n:g}" for n in numbers), *(f"{t:.1f}" for t in times), budget + mark)
+        slow = budget and each.own_ms > OWN_MS
+        own = f" · own {'[yellow]over' if slow else '[green]within'}[/] {OWN_MS} ms" if budget else ""
+        table.add_row(each.name, *(f"{n:g}" for n in numbers), *(f"{t:.1f}" for t in times), budget + mark + own)
     console.print(table)
     return all(kept for _, _, kept in measured)
 

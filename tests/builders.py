@@ -1,5 +1,6 @@
 """Builders that keep every rule, at a fixed moment: Monday 23 November 2026, 10:00 in London."""
 
+from dataclasses import replace  # noqa: F401  for tests that alter what a builder made
 from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.domain.access import AccessMode, AccessRule
@@ -162,6 +163,7 @@ def trust(*requirements):
     competence.define_competencies(SYSTEM, "NHS", [competency(each) for each in (FIRE, MOVING, PREVENT)], NOW)
     competence.define_competencies(SYSTEM, "504", [competency(INDUCTION)], NOW)
     competence.require(SYSTEM, "504", requirements or [requirement()], NOW)
+    catalogue.add_subjects(SYSTEM, "504", [("fire", "Fire safety"), ("moving", "Moving and handling")], NOW)
 
 
 def person(

@@ -12,12 +12,14 @@ class Actor:
     """A signed-in person at one employer.
 
     `learner` is the person's own record there; None for a national administrator at an employer not their own.
+    `employers` are those where the person has a role today.
     """
 
     person: str
     employer: str
     roles: frozenset[Role]
     learner: Learner | None
+    employers: tuple[str, ...] = ()
 
     def may_see(self, capability: Capability, target: Learner, day: date) -> bool:
         """Whether a capability reaches this learner: as an administrator, as oneself, or as their supervisor that day.

@@ -1,5 +1,6 @@
 """The catalogue: courses, offerings and classes (domain.md §1 and §2)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -137,7 +138,7 @@ def search(courses: Iterable[Course], words: str, subject: str | None, competenc
 
     `subject` and `competency` narrow to exactly that subject or awarded competency.
     """
-    wanted = words.casefold().split()
+    wanted = _words_of(words)
     found = [
         course
         for course in courses
@@ -148,9 +149,14 @@ def search(courses: Iterable[Course], words: str, subject: str | None, competenc
     return sorted(found, key=lambda course: (course.title.casefold(), course.id))
 
 
+def _words_of(text: str) -> list[str]:
+    """The words of a text, whatever stands between them; the same for what is sought and what is searched."""
+    return re.findall(r"\w+", text.casefold())
+
+
 def _has_all(course: Course, wanted: list[str]) -> bool:
     if not wanted:
         return True
     text = " ".join((course.title, course.subject, course.description, *(grant.competency for grant in course.grants)))
-    words = text.casefold().replace("|", " ").replace("-", " ").split()
+    words = _words_of(text)
     return all(any(word.startswith(prefix) for word in words) for prefix in wanted)

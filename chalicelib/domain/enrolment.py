@@ -8,7 +8,7 @@ from enum import StrEnum
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Class, ClassStatus, Grants, Mode, Seats, Session
+from chalicelib.domain.catalogue import Class, ClassStatus, Course, CourseStatus, Grants, Mode, Seats, Session
 
 
 class Status(StrEnum):
@@ -117,20 +117,27 @@ class Verdict:
 
 
 def judge_self_enrolment(
-    class_: Class, seats: Seats, access: Access, mine: Iterable[Enrolment], now: datetime
+    course: Course, class_: Class, seats: Seats, access: Access, mine: Iterable[Enrolment], now: datetime
 ) -> Verdict:
     """May this learner enrol on this class now? The first rule that says no decides (domain.md §2 and §5).
 
-    The caller has already made sure the learner may see the class at all.
+    `mine` are the person's enrolments at every employer: nobody can be in two places, or on one class twice.
     """
     enrolments = tuple(mine)
     refusal = (
-        _refused_by_class(class_, now)
+        _refused_by_course(course)
+        or _refused_by_class(class_, now)
         or _refused_by_own_enrolments(class_, enrolments)
         or _refused_by_access(access)
         or _refused_by_seats(seats)
     )
     return Verdict(None, refusal) if refusal else Verdict(Status.CONFIRMED)
+
+
+def _refused_by_course(course: Course) -> errors.Refusal | None:
+    if course.status is CourseStatus.LIVE:
+        return None
+    return errors.CourseNotLive(f"This course is {course.status}.", status=course.status.value)
 
 
 def _refused_by_class(class_: Class, now: datetime) -> errors.Refusal | None:
@@ -174,13 +181,16 @@ def _refused_by_access(access: Access) -> errors.Refusal | None:
         return errors.ApprovalNeeded("This course needs your manager's approval.")
     if access.mode is AccessMode.ADMINISTRATOR:
         return errors.AdministratorOnly("Only the learning team enrols people on this course.")
+    if access.mode is None:
+        return errors.AccessNotMet("You meet none of the access rules of this course.")
     return None
 
 
 def _refused_by_seats(seats: Seats) -> errors.Refusal | None:
     if seats.free is None or (seats.free > 0 and seats.waiting == 0):
         return None
-    return errors.ClassFull("Every seat on this class is taken.", maximum=seats.maximum, waiting=seats.waiting)
+    why = "Every seat on this class is taken." if seats.free == 0 else "Others are waiting for the seats that are free."
+    return errors.ClassFull(why, maximum=seats.maximum, free=seats.free, waiting=seats.waiting)
 
 
 def next_attempt(class_id: str, mine: Iterable[Enrolment]) -> int:

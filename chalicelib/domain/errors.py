@@ -32,7 +32,7 @@ class Unauthenticated(Refusal):
 class SignInRefused(Refusal):
     """The login and password do not match."""
 
-    way_out = "Check both and try again; after several failures wait a minute."
+    way_out = "Check login and password and try again; after several failures wait a minute."
 
 
 class NotPermitted(Refusal):
@@ -126,7 +126,7 @@ class EnrolmentNotOpen(Refusal):
 
 
 class ClassFull(Refusal):
-    """Every seat is taken."""
+    """Every seat is taken, or those that are free have people waiting for them."""
 
     way_out = "Choose another date of this course."
 
@@ -147,6 +147,18 @@ class ApprovalNeeded(Refusal):
     """This course may be taken only with a manager's approval (domain.md §5)."""
 
     way_out = "Ask your manager or the learning team to enrol you."
+
+
+class AccessNotMet(Refusal):
+    """The learner meets none of the course's access rules (domain.md §5). Only administrators are told so; others find nothing."""
+
+    way_out = "Have the learner access of the course changed, or be enrolled by the learning team."
+
+
+class CourseNotLive(Refusal):
+    """The course is a draft or was withdrawn."""
+
+    way_out = "Look for another course that awards the same."
 
 
 class AdministratorOnly(Refusal):

@@ -24,7 +24,11 @@ class RoleGrant:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A person and their records at one employer. `booking_revision` guards against two clashing bookings at once."""
+    """A person and their records at one employer.
+
+    `elsewhere` are their enrolments at other employers, which matter for clashes alone. `booking_revision` guards against two
+    clashing bookings at once.
+    """
 
     person: Person
     employer: str
@@ -33,15 +37,23 @@ class Learner:
     groups: tuple[str, ...] = ()
     awards: tuple[Award, ...] = ()
     enrolments: tuple[Enrolment, ...] = ()
+    elsewhere: tuple[Enrolment, ...] = ()
     grants: tuple[RoleGrant, ...] = ()
     booking_revision: int = 0
 
     def roles_on(self, day: date) -> frozenset[Role]:
-        """Roles from the employment on that day and from grants."""
+        """Roles from the employment on that day and from grants; whoever has left holds none."""
+        if self.has_left(day):
+            return frozenset()
         roles = {grant.role for grant in self.grants}
         if self.employment and self.employment.active_on(day):
             roles.add(ROLE_OF_EMPLOYMENT[self.employment.kind])
         return frozenset(roles)
+
+    def has_left(self, day: date) -> bool:
+        """Whether the employment ended before that day. People without one (administrators of the service) never leave."""
+        ends_on = self.employment.ends_on if self.employment else None
+        return ends_on is not None and ends_on < day
 
     def assignments_on(self, day: date) -> tuple[Assignment, ...]:
         """Assignments that count on a day. An applicant's count from the offer on, before their first day."""

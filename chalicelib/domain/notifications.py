@@ -9,11 +9,14 @@ from chalicelib.domain.events import Event, EventType
 
 
 class Delivery(StrEnum):
-    """The life of a notification's e-mail."""
+    """The life of a notification's e-mail. Parked: refused too often, its message waits in the dead-letter queue, and a redrive
+    sends it. Failed: there is no address to send it to.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
+    PARKED = "parked"
     FAILED = "failed"
 
 
@@ -28,6 +31,10 @@ LEASE = timedelta(seconds=90)
 
 MAX_ATTEMPTS = 5
 """As often as the queue delivers before it gives a message to its dead-letter queue."""
+
+SWEPT_AFTER = timedelta(minutes=20)
+"""A notification waiting this long since it was due, or since it was last put back, is put back on the queue. Longer than the
+queue itself goes on trying (five deliveries, three minutes apart), so that the two do not use up each other's attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +60,10 @@ class Notification:
     read_at: datetime | None = None
 
     def may_be_claimed(self, now: datetime) -> bool:
-        """Waiting, or claimed by somebody who has not come back within the lease."""
+        """Waiting, parked and redriven, or claimed by somebody who has not come back within the lease."""
         if self.delivery is Delivery.SENDING:
             return self.claimed_at is None or now - self.claimed_at > LEASE
-        return self.delivery is Delivery.PENDING
-
-    @property
-    def given_up(self) -> bool:
-        """Whether every attempt was used."""
-        return self.attempts >= MAX_ATTEMPTS
+        return self.delivery in (Delivery.PENDING, Delivery.PARKED)
 
 
 def natural_key(event: Event, template: str) -> str:

@@ -9,7 +9,7 @@ from chalice import Blueprint
 
 from chalicelib.domain import errors
 from chalicelib.domain.calendar import london_day, long_day
-from chalicelib.domain.competency import Award, parse_name
+from chalicelib.domain.competency import Award, MalformedName, parse_name
 from chalicelib.domain.compliance import Colour, Rate, Reason, Standing
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Because, Rulebook, TargetKind
@@ -94,7 +94,7 @@ class ActionView(msgspec.Struct, frozen=True):
             return cls(
                 action.kind.value,
                 f"/v1/courses?competency={quote(competency, safe='')}",
-                "Find training that renews this",
+                "Find training for this",
             )
         return cls(action.kind.value, f"/v1/me/enrolments/{action.enrolment.id}", action.enrolment.title)
 
@@ -120,7 +120,7 @@ class ComplianceRow(msgspec.Struct, frozen=True):
         known = rulebook.competencies.get(standing.competency)
         return cls(
             competency=standing.competency,
-            title=known.title if known else parse_name(standing.competency).title,
+            title=known.title if known else _title_of(standing.competency),
             colour=standing.colour.value,
             rule=standing.reason.value,
             why=why_this_colour(standing, rulebook.amber_months),
@@ -132,6 +132,14 @@ class ComplianceRow(msgspec.Struct, frozen=True):
             ],
             actions=[ActionView.of(action, standing.competency) for action in row.actions],
         )
+
+
+def _title_of(name: str) -> str:
+    """The readable part of a name that stands in no framework; the name itself if it follows no pattern."""
+    try:
+        return parse_name(name).title
+    except MalformedName:
+        return name
 
 
 def why_this_colour(standing: Standing, amber_months: int) -> str:

@@ -30,6 +30,8 @@ REFUSED_PLACES = (
     errors.Clash,
     errors.ApprovalNeeded,
     errors.AdministratorOnly,
+    errors.AccessNotMet,
+    errors.CourseNotLive,
     errors.Conflict,
 )
 
@@ -143,7 +145,7 @@ class Enrol(msgspec.Struct, frozen=True):
     """The class to enrol on."""
 
     class_id: Annotated[
-        str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$", description="As given by the course or class route.")
+        str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="As given by the course or class route.")
     ]
 
 

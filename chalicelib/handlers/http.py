@@ -172,7 +172,7 @@ def _answer(
 ) -> Response:
     body = _body(operation, request)
     query = _query(operation, request)
-    once = _idempotency(operation, request, actor)
+    once = _idempotency(operation, request, actor, path)
     try:
         result = view(Request(actor, path, body, query, now(), once))
     except AlreadyDone:
@@ -236,7 +236,8 @@ def _body(operation: Operation, request: ChaliceRequest) -> Any:
         if raw.strip() not in (b"", b"{}"):
             raise Invalid(FieldError("body", "this request takes no body"))
         return None
-    if request.headers.get("content-type", "application/json").partition(";")[0].strip() != "application/json":
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if content_type != "application/json":
         raise problems.UnsupportedMediaType("The body is not sent as application/json.")
     return parsing.body(raw, operation.body)
 
@@ -276,13 +277,17 @@ def _employer(request: ChaliceRequest) -> str | None:
     return str(given[0])
 
 
-def _idempotency(operation: Operation, request: ChaliceRequest, actor: Actor) -> Idempotency | None:
+def _idempotency(
+    operation: Operation, request: ChaliceRequest, actor: Actor, path: Mapping[str, str]
+) -> Idempotency | None:
     key = request.headers.get("idempotency-key")
     if key is None or not operation.idempotent:
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise Invalid(FieldError("header.Idempotency-Key", "takes up to 80 letters, digits and . : _ -"))
-    asked = "\n".join((operation.method, str(request.path), actor.employer)).encode() + b"\n" + _raw(request)
+    asked = (
+        "\n".join((operation.method, operation.path.format_map(path), actor.employer)).encode() + b"\n" + _raw(request)
+    )
     fingerprint = hashlib.sha256(asked).hexdigest()
     return Idempotency(
         actor.person, key, fingerprint, lambda result: msgspec.to_builtins(_presented(operation, result))

@@ -49,9 +49,9 @@ class MeView(msgspec.Struct, frozen=True):
     assignments: list[AssignmentView]
 
     @classmethod
-    def of(cls, result: tuple[Request, list[str], bool]) -> "MeView":
+    def of(cls, result: tuple[Request, bool]) -> "MeView":
         """Present the actor of a request."""
-        request, employers, manages = result
+        request, manages = result
         actor, learner = request.actor, request.actor.learner
         employment = learner.employment if learner else None
         today = london_day(request.now)
@@ -59,7 +59,7 @@ class MeView(msgspec.Struct, frozen=True):
             person_id=actor.person,
             name=learner.person.full_name if learner else None,
             employer=actor.employer,
-            employers=employers,
+            employers=list(actor.employers),
             roles=sorted({role.value for role in actor.roles} | ({"manager"} if manages else set())),
             employment=employment.kind.value if employment else None,
             employee_number=employment.number if employment else None,
@@ -82,7 +82,7 @@ class MeView(msgspec.Struct, frozen=True):
 @routes.route("GET", "/v1/me", capability=Capability.VIEW_PROFILE, summary="Who am I", answer=MeView)
 def me(request: Request) -> Any:
     """The caller's name, employers, roles and assignments. Roles are read from the grants at every request."""
-    return request, identity.employers_of(request.actor.person), identity.manages_anyone(request.actor)
+    return request, identity.manages_anyone(request.actor, request.now)
 
 
 # --- GET /v1/me/notifications -------------------------------------------------------------------------------

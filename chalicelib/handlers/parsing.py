@@ -41,7 +41,7 @@ def query(values: Mapping[str, list[str]], shape: type[T]) -> T:
         if name in fields and _takes_many(fields[name].type):
             simple[name] = [part for value in given for part in value.split(",")]
         elif len(given) > 1:
-            wrong.append(FieldError(f"query.{name}", "may be given only once"))
+            wrong.append(FieldError(f"query.{_shown(name)}", "may be given only once"))
         else:
             simple[name] = given[0]
     if wrong:

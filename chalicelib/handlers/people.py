@@ -55,13 +55,15 @@ class PeopleSearch(msgspec.Struct, frozen=True):
             msgspec.Meta(
                 min_length=2,
                 max_length=80,
-                pattern=r"^[^#\x00-\x1f]+$",
+                pattern=r"^[^#\x00-\x1f]+$(?!\n)",
                 description="The beginning of a last name, or a last name and the beginning of a first: `testfold`, `testfold sa`.",
             ),
         ]
         | None
     ) = None
-    number: Annotated[str, msgspec.Meta(pattern=r"^[\w-]{1,20}$", description="The employee number.")] | None = None
+    number: Annotated[str, msgspec.Meta(pattern=r"^[\w-]{1,20}$(?!\n)", description="The employee number.")] | None = (
+        None
+    )
     limit: Limit = 20
     cursor: Cursor | None = None
 

@@ -77,6 +77,8 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.AlreadyEnrolled: ProblemType(409, "already-enrolled", "You are on this class already"),
     errors.Clash: ProblemType(409, "clash", "You are on another class at that time"),
     errors.ApprovalNeeded: ProblemType(403, "approval-needed", "This course needs approval"),
+    errors.AccessNotMet: ProblemType(403, "access-not-met", "This course is meant for others"),
+    errors.CourseNotLive: ProblemType(409, "course-not-live", "This course is not offered now"),
     errors.AdministratorOnly: ProblemType(403, "administrator-only", "Only the learning team enrols on this course"),
     errors.NotOpenToWithdraw: ProblemType(409, "not-open-to-withdraw", "There is nothing to withdraw from"),
     errors.TooLateToWithdraw: ProblemType(409, "too-late-to-withdraw", "The class has started"),

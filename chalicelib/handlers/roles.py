@@ -16,7 +16,7 @@ from chalicelib.storage import cursor
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Role grants")
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[\w.-]{1,80}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[\w.-]{1,80}$(?!\n)")]
 
 
 class GrantView(msgspec.Struct, frozen=True):

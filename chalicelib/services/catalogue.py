@@ -1,6 +1,7 @@
 """The catalogue: finding courses and classes one may see, and keeping them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -14,6 +15,7 @@ from chalicelib.domain.catalogue import (
     Course,
     CourseStatus,
     Seats,
+    Session,
     may_belong,
     owner_of,
     search,
@@ -21,7 +23,7 @@ from chalicelib.domain.catalogue import (
 from chalicelib.domain.enrolment import Verdict, judge_self_enrolment
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.storage import audit, catalogue, keys, rules
 from chalicelib.storage.transaction import Transaction
@@ -58,8 +60,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def access_of(actor: Actor, course: Course, rulebook: Rulebook, now: datetime) -> Access:
-    """The actor's access to a course as a learner; without a learner's record here, none."""
-    if actor.learner is None:
+    """The actor's access to a course as a learner; somebody who is no learner here has none."""
+    if actor.learner is None or not actor.scopes(Capability.SELF_ENROL):
         return Access(None)
     return learner_access(actor.learner, course, rulebook, now)
 
@@ -92,15 +94,16 @@ def find(
 def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
     """A course with its next classes and their places. Raises NotFound also for what the actor may not see."""
     course, found = _course(actor, course_id, now)
-    return CourseView(course, found, tuple(catalogue.classes_of_course(course.id, now, CLASSES_SHOWN)))
+    return CourseView(course, found, tuple(catalogue.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)))
 
 
 def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
     """A class, its places, and the verdict on enrolling oneself. Raises NotFound also for what the actor may not see."""
     class_, seats, course, found = class_for(actor, class_id, now)
     verdict = None
-    if actor.learner is not None:
-        verdict = judge_self_enrolment(class_, seats, found, actor.learner.enrolments, now)
+    if actor.learner is not None and actor.scopes(Capability.SELF_ENROL):
+        mine = (*actor.learner.enrolments, *actor.learner.elsewhere)
+        verdict = judge_self_enrolment(course, class_, seats, found, mine, now)
     return ClassView(class_, seats, course, verdict)
 
 
@@ -150,7 +153,12 @@ def add_course(actor: str, course: Course, now: datetime) -> None:
 
 
 def add_class(actor: str, class_: Class, now: datetime) -> None:
-    """Add a class with its sessions; places are free from the start. Raises Conflict if it exists."""
+    """Add a class with its sessions; places are free from the start. Raises Conflict if it exists.
+
+    A dated class without sessions gets one, from its start to its end.
+    """
+    if class_.starts_at and class_.ends_at and not class_.sessions:
+        class_ = replace(class_, sessions=(Session(class_.starts_at, class_.ends_at),))
     transaction = Transaction()
     for row in catalogue.rows_of_class(class_):
         transaction.create(row)

@@ -8,7 +8,7 @@ from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.catalogue import Class, Course
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import NotFound, Refusal, Unavailable
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.services import catalogue
@@ -23,24 +23,27 @@ from chalicelib.storage.transaction import Stale, Transaction, retried
 def enrol_myself(actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None) -> Enrolment:
     """Place the actor on a class. Raises the refusal of the first rule that says no; then nothing has changed.
 
-    The first attempt trusts what the request has read already; if that was stale, everything is read again, strongly consistent.
+    The first attempt trusts what the request has read of the learner. If that was stale, or refuses, the learner is read again,
+    strongly consistent, and judged again: a refusal is never final on a reading that may lag. The class always is read so: its
+    dates are not guarded by the transaction.
     """
     try:
-        return _enrol(actor, _learner_of(actor), class_id, now, once, consistent=False)
-    except Stale:
+        return _enrol(actor, _learner_of(actor), class_id, now, once)
+    except Unavailable:
+        raise
+    except (Stale, Refusal):
         return _enrol_afresh(actor, class_id, now, once)
 
 
 @retried
 def _enrol_afresh(actor: Actor, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
-    return _enrol(actor, _read_again(actor), class_id, now, once, consistent=True)
+    return _enrol(actor, _read_again(actor), class_id, now, once)
 
 
-def _enrol(
-    actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None, consistent: bool
-) -> Enrolment:
-    class_, seats, course, access = catalogue.class_for(actor, class_id, now, consistent)
-    status = rules_of.judge_self_enrolment(class_, seats, access, learner.enrolments, now).or_refuse()
+def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
+    class_, seats, course, access = catalogue.class_for(actor, class_id, now, consistent=True)
+    mine = (*learner.enrolments, *learner.elsewhere)
+    status = rules_of.judge_self_enrolment(course, class_, seats, access, mine, now).or_refuse()
     enrolment = _placed(learner, class_, course, status, now)
     transaction = Transaction()
     enrolments.book(transaction, learner, class_, enrolment)
@@ -55,7 +58,9 @@ def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment
     """Give the actor's place back. Raises NotFound, NotOpenToWithdraw or TooLateToWithdraw; then nothing has changed."""
     try:
         return _withdraw(actor, _learner_of(actor), enrolment_id, now)
-    except Stale:
+    except Unavailable:
+        raise
+    except (Stale, Refusal):
         return _withdraw_afresh(actor, enrolment_id, now)
 
 

@@ -1,15 +1,21 @@
 """From event to notification to e-mail, each step safe to repeat (architecture §3, outbox)."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
 
 from chalicelib import mail, rendering
 from chalicelib.domain.events import Event
-from chalicelib.domain.notifications import TEMPLATES, Delivery, Notification, natural_key
+from chalicelib.domain.notifications import (
+    MAX_ATTEMPTS,
+    SWEPT_AFTER,
+    TEMPLATES,
+    Delivery,
+    Notification,
+    natural_key,
+)
 from chalicelib.storage import outbox, people, queues
 from chalicelib.storage.outbox import NotificationKey
-
-SWEPT_AFTER = timedelta(minutes=5)
-"""A notification still waiting this long after it became due is put back on the queue."""
 
 
 class NotSent(Exception):
@@ -49,7 +55,9 @@ def relay(event: Event) -> NotificationKey | None:
 
 
 def deliver(key: NotificationKey, now: datetime) -> None:
-    """Send the e-mail of a notification, once. Raises NotSent if SES refuses, so that the queue tries again.
+    """Send the e-mail of a notification, once. Raises NotSent if SES refuses: the queue tries again, and in the end parks it.
+
+    A refusal that will pass (throttling, a fault of SES) never uses the e-mail up: the sweeper brings it back.
 
     Claim, send, record: a crash after the claim leaves it SENDING until the lease ends, and the next attempt is marked as
     possibly repeated, because SES may have accepted the first.
@@ -61,19 +69,19 @@ def deliver(key: NotificationKey, now: datetime) -> None:
     if person is None or not person.email:
         outbox.record_unsent(key, "no address held")
         return
-    if notification.given_up:
-        outbox.record_unsent(key, "given up after repeated refusals")
-        return
-    if not outbox.claim(key, notification, now):
-        return
     repeated = notification.possibly_repeated or notification.delivery is Delivery.SENDING
     try:
         message = mail.compose(notification, person, possibly_repeated=repeated)
-        ses_id = mail.send(message, notification.natural_key)
     except mail.BadAddress:
         outbox.record_unsent(key, "the address held is none")
+        return
+    if not outbox.claim(key, notification, now):
+        return
+    try:
+        ses_id = mail.send(message, notification.natural_key)
     except mail.Refused as refused:
-        outbox.release(key, refused.code)
+        used_up = notification.attempts + 1 >= MAX_ATTEMPTS and not refused.passing
+        (outbox.park if used_up else outbox.release)(key, refused.code)
         raise NotSent(refused.code) from refused
     except mail.Unanswered as unanswered:
         # Left SENDING: SES may have it, so the next attempt waits for the lease and is marked as possibly repeated.
@@ -85,7 +93,16 @@ def deliver(key: NotificationKey, now: datetime) -> None:
 def sweep(now: datetime) -> int:
     """Put back on the queue every notification whose e-mail is overdue; the number put back."""
     swept = 0
-    for key in outbox.pending_before(now - SWEPT_AFTER):
-        queues.queue_mail(key)
-        swept += 1
+    for keys in batches(outbox.pending_before(now - SWEPT_AFTER), queues.BATCH):
+        queues.queue_mails(keys)
+        for key in keys:
+            outbox.swept(key, now)
+        swept += len(keys)
     return swept
+
+
+def batches(keys: Iterable[NotificationKey], size: int) -> Iterator[list[NotificationKey]]:
+    """The keys in lists of at most `size`, read as they are needed."""
+    rest = iter(keys)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, OwnGrant, RoleNotGrantable
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import NATIONAL, Person
 from chalicelib.domain.permissions import GRANTABLE, Role
-from chalicelib.storage import audit, keys, learner
+from chalicelib.storage import audit, catalogue, keys, learner, people
 from chalicelib.storage.base import Record, new_id
+from chalicelib.storage.cursor import going_on
 from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.people import AppointmentRow, GrantRow, PersonRow
 from chalicelib.storage.transaction import Stale, Transaction, retried
@@ -27,10 +29,10 @@ def _may_grant(actor: Actor, grant: RoleGrant) -> None:
             way_out="Change the employment or the assignment instead.",
         )
     nationally = Role.NATIONAL_ADMINISTRATOR in actor.roles
-    if grant.role is Role.NATIONAL_ADMINISTRATOR and not (nationally and actor.employer == NATIONAL):
+    if (grant.role is Role.NATIONAL_ADMINISTRATOR) is not (actor.employer == NATIONAL and nationally):
         raise RoleNotGrantable(
-            "Only the national administrator grants this role, at employer NHS.",
-            way_out="Send it as national administrator with ?employer=NHS.",
+            "National administrators are granted at employer NHS, by one of them, and no other role is.",
+            way_out="Name employer NHS for a national administrator, and the employer concerned for any other role.",
         )
     if grant.subjects and grant.role is not Role.CLASS_ADMINISTRATOR:
         raise Invalid(FieldError("body.subjects", "only class administrators are limited to subjects"))
@@ -46,8 +48,10 @@ def grant(
     wanted = RoleGrant(person, actor.employer, role, tuple(sorted(set(subjects))))
     _may_grant(actor, wanted)
     at_employer = learner.learner(person, actor.employer, consistent=True)
-    if at_employer is None and not (actor.employer == NATIONAL and learner.learners(person)):
+    known = at_employer is not None or (actor.employer == NATIONAL and people.person(person) is not None)
+    if not known or (at_employer and at_employer.has_left(london_day(now))):
         raise NotFound("There is no such person at this employer.", person=person)
+    _check_subjects(actor.employer, subjects)
     held = {each.role: each for each in at_employer.grants} if at_employer else {}
     transaction = Transaction()
     if held.get(role) != wanted:
@@ -58,6 +62,12 @@ def grant(
         once.remember(transaction, wanted, now)
     transaction.commit()
     return wanted
+
+
+def _check_subjects(employer: str, subjects: Sequence[str]) -> None:
+    unknown = sorted(set(subjects) - set(catalogue.subjects((employer, NATIONAL))))
+    if unknown:
+        raise Invalid(FieldError("body.subjects", f"{unknown[0]} is not a subject of the catalogue"))
 
 
 def _unchanged(before: RoleGrant | None) -> Any:
@@ -85,22 +95,24 @@ def revoke(actor: Actor, person: str, role: Role, now: datetime) -> None:
 
 def holders(actor: Actor, role: Role, limit: int, after: Any = None) -> tuple[list[RoleGrant], Any]:
     """A page of who holds a role at the actor's employer, and where to go on."""
-    query = Record.gsi1.query(keys.grant(actor.employer, role), limit=limit, last_evaluated_key=after)
+    pk = keys.grant(actor.employer, role)
+    query = Record.gsi1.query(pk, limit=limit, last_evaluated_key=going_on(after, "gsi1pk", pk))
     page = [row.grant() for row in query if isinstance(row, GrantRow)]
     return page, query.last_evaluated_key
 
 
-def appoint_first_administrator(login: str, now: datetime) -> str | None:
+def appoint_first_administrator(login: str, known: str | None, now: datetime) -> str | None:
     """Make the login that the deployment names the national administrator, once in the life of an installation.
 
-    Returns the new person's id; None if the first administrator was appointed before (the parameter no longer has an effect,
-    so that revoking the grant lasts).
+    `known` is the person who has this login already, if anybody. Returns the person's id; None if the first administrator was
+    appointed before (the parameter no longer has an effect, so that revoking the grant lasts).
     """
-    person = Person(new_id(now), "First", "Administrator", login=login)
+    person = Person(known or new_id(now), "First", "Administrator", login=login)
     appointed = RoleGrant(person.id, NATIONAL, Role.NATIONAL_ADMINISTRATOR)
     transaction = Transaction()
     transaction.create(AppointmentRow.new())
-    transaction.create(PersonRow.of(person))
+    for row in [] if known else people.rows_of_person(person):
+        transaction.create(row)
     transaction.create(GrantRow.of(appointed))
     _audit(transaction, SYSTEM, "role.granted", appointed, now)
     try:

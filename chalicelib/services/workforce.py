@@ -9,7 +9,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.people import Assignment, Employment, Person, Unit
 from chalicelib.domain.requirements import Target
 from chalicelib.services import definitions
-from chalicelib.storage import audit, outbox, people, rules
+from chalicelib.storage import audit, keys, outbox, people, rules
 from chalicelib.storage.base import Record, new_id
 from chalicelib.storage.transaction import Transaction
 
@@ -23,9 +23,14 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 def define_structure(actor: str, employer: str, structure: Structure, now: datetime) -> None:
-    """Set up or update an employer's structure. Repeating it changes nothing."""
-    rows: list[Record] = [rules.settings_row(employer, structure.name)]
-    rows += [rules.UnitRow.of(employer, unit) for unit in structure.units]
+    """Set up or update an employer's structure. Repeating it changes nothing, and settings stay as they are."""
+    transaction = Transaction()
+    rules.name_employer(transaction, employer, structure.name)
+    rules.move_version(transaction, employer, keys.RULES)
+    facts = {"units": len(structure.units), "names": len(structure.names)}
+    audit.record(transaction, audit.Entry(employer, actor, "employer.named", now, facts=facts))
+    transaction.commit()
+    rows: list[Record] = [rules.UnitRow.of(employer, unit) for unit in structure.units]
     rows += [rules.NamedRow.of(employer, target, name) for target, name in structure.names]
     definitions.define(actor, employer, "structure.defined", rows, now)
 

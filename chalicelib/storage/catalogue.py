@@ -35,6 +35,13 @@ class CategoryRow(Record, discriminator="category"):
         return cls(keys.owner(owner), keys.category(subject), name=name)
 
 
+def subjects(owners: Iterable[str]) -> list[str]:
+    """The ids of the subjects of some owners' catalogues."""
+    prefix = "CAT" + keys.SEPARATOR
+    rows = (row for owner in owners for row in CategoryRow.query(keys.owner(owner), CategoryRow.sk.startswith(prefix)))
+    return [row.sk.removeprefix(prefix) for row in rows]
+
+
 class CourseRow(Record, discriminator="course"):
     """`E#504#CRS` / `c#META`."""
 
@@ -338,11 +345,20 @@ def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Se
     return class_, seats
 
 
-def classes_of_course(course_id: str, since: datetime, limit: int) -> list[tuple[Class, Seats]]:
-    """The next classes of a course from an instant on, undated e-learning last, by one index query."""
-    rows = Record.gsi2.query(
-        keys.classes_of_course(owner_of(course_id), course_id),
-        Record.gsi2sk >= keys.instant(since),
-        limit=limit,
-    )
-    return [row.summary() for row in rows if isinstance(row, SeatsRow)]
+def classes_of_course(course_id: str, employer: str, since: datetime, limit: int) -> list[tuple[Class, Seats]]:
+    """The next classes of a course from an instant on, then e-learning: its owner's, and the employer's own of a national course.
+
+    Two index queries for each owner, so that many dates do not hide the e-learning.
+    """
+    dated: list[tuple[Class, Seats]] = []
+    undated: list[tuple[Class, Seats]] = []
+    for owner in dict.fromkeys((owner_of(course_id), employer)):
+        pk = keys.classes_of_course(owner, course_id)
+        from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
+        dated += [row.summary() for row in Record.gsi2.query(pk, from_now_on, limit=limit) if isinstance(row, SeatsRow)]
+        without_date = Record.gsi2sk.startswith(keys.UNDATED)
+        undated += [
+            row.summary() for row in Record.gsi2.query(pk, without_date, limit=limit) if isinstance(row, SeatsRow)
+        ]
+    dated.sort(key=lambda found: keys.class_sort(found[0].starts_at, found[0].id))
+    return [*dated[:limit], *undated[:limit]]

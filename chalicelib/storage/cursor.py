@@ -25,6 +25,15 @@ def seal(purpose: str, position: Any) -> str | None:
     return base64.urlsafe_b64encode(_sign(purpose, payload) + payload).decode().rstrip("=")
 
 
+def going_on(after: Any, attribute: str, expected: str, begins: bool = False) -> Any:
+    """A position, if it lies in the partition (or, with `begins`, under the prefix) that is being listed; Invalid otherwise."""
+    if after is not None:
+        found = after.get(attribute, {}).get("S", "") if isinstance(after, dict) else ""
+        if not (found.startswith(expected) if begins else found == expected):
+            raise Invalid(FieldError("query.cursor", "is not a cursor given out for this list"))
+    return after
+
+
 def unseal(purpose: str, cursor: str | None, field: str = "query.cursor") -> Any:
     """The position of a cursor; None for the beginning. Raises Invalid for a cursor this service did not make."""
     if cursor is None:

@@ -133,7 +133,8 @@ def take_seat(transaction: Transaction, class_: Class) -> None:
     """Take a seat while the class is open and has one; a class without a maximum only has to be open."""
     seats = SeatsRow.key_of(class_.id)
     if class_.maximum is None:
-        transaction.check(SeatsRow, seats.pk, seats.sk, SeatsRow.status == ClassStatus.NORMAL.value)
+        unlimited = (SeatsRow.status == ClassStatus.NORMAL.value) & SeatsRow.maximum.does_not_exist()
+        transaction.check(SeatsRow, seats.pk, seats.sk, unlimited)
         return
     free = (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.taken < SeatsRow.maximum) & (SeatsRow.waiting == 0)
     transaction.update(seats, [SeatsRow.taken.add(1)], free)
@@ -149,9 +150,7 @@ def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, afte
 
 def move_booking_revision(transaction: Transaction, learner: Learner) -> None:
     """Move the learner's booking revision, on condition that it is still the one that was read."""
-    row = BookingRow(
-        keys.person(learner.person.id), keys.booking(learner.employer), revision=learner.booking_revision + 1
-    )
+    row = BookingRow(keys.person(learner.person.id), keys.BOOKING, revision=learner.booking_revision + 1)
     if learner.booking_revision == 0:
         transaction.create(row)
     else:

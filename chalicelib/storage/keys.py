@@ -37,7 +37,7 @@ PROFILE = "PROFILE"
 
 
 def login(name: str) -> str:
-    """gsi1 `ID#504-20059417`: from a login to its person."""
+    """`ID#504-20059417`, pk and sk: from a login to its one person."""
     return _join("ID", name)
 
 
@@ -66,9 +66,8 @@ def employee_number(employer: str, number: str) -> str:
     return _join("E", employer, "NO", number)
 
 
-def booking(employer: str) -> str:
-    """`E#504#BOOK`: the revision that every booking of one learner moves."""
-    return _join("E", employer, "BOOK")
+BOOKING = "BOOK"
+"""In a person's partition: the revision that every booking moves, at whichever employer, since nobody can be in two places."""
 
 
 def grant(employer: str, role: str) -> str:

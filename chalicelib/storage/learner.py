@@ -1,5 +1,6 @@
 """One learner at one employer: one query."""
 
+from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
 from chalicelib.storage import keys
 from chalicelib.storage.awards import AwardRow
@@ -25,11 +26,13 @@ def learners(person_id: str, consistent: bool = False) -> dict[str, Learner]:
     profile = next((row for row in rows if isinstance(row, PersonRow)), None)
     if profile is None:
         return {}
+    booking = next((int(row.revision) for row in rows if isinstance(row, BookingRow)), 0)
+    everywhere = [row.enrolment() for row in rows if isinstance(row, EnrolmentRow)]
     by_employer: dict[str, list[Record]] = {}
     for row in rows:
         if row.sk.startswith("E" + keys.SEPARATOR):
             by_employer.setdefault(row.sk.split(keys.SEPARATOR, 2)[1], []).append(row)
-    return {employer: _learner(profile, employer, own) for employer, own in by_employer.items()}
+    return {employer: _learner(profile, employer, own, everywhere, booking) for employer, own in by_employer.items()}
 
 
 def learner(person_id: str, employer: str, consistent: bool = False) -> Learner | None:
@@ -37,9 +40,10 @@ def learner(person_id: str, employer: str, consistent: bool = False) -> Learner 
     return learners(person_id, consistent).get(employer)
 
 
-def _learner(profile: PersonRow, employer: str, rows: list[Record]) -> Learner:
+def _learner(
+    profile: PersonRow, employer: str, rows: list[Record], everywhere: list[Enrolment], booking: int
+) -> Learner:
     employment = next((row.employment() for row in rows if isinstance(row, EmploymentRow)), None)
-    booking = next((int(row.revision) for row in rows if isinstance(row, BookingRow)), 0)
     return Learner(
         person=profile.person(),
         employer=employer,
@@ -47,7 +51,8 @@ def _learner(profile: PersonRow, employer: str, rows: list[Record]) -> Learner:
         assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow)),
         groups=tuple(row.group for row in rows if isinstance(row, MembershipRow)),
         awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
-        enrolments=tuple(row.enrolment() for row in rows if isinstance(row, EnrolmentRow)),
+        enrolments=tuple(each for each in everywhere if each.employer == employer),
+        elsewhere=tuple(each for each in everywhere if each.employer != employer),
         grants=tuple(row.grant() for row in rows if isinstance(row, GrantRow)),
         booking_revision=booking,
     )

@@ -13,6 +13,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Message, MessageKey
+from chalicelib.storage.cursor import going_on
 from chalicelib.storage.transaction import Transaction
 
 EVENT_DAYS = 35
@@ -146,7 +147,7 @@ def notification(key: NotificationKey) -> Notification | None:
 
 
 def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
-    """Take a notification for sending, PENDING or abandoned SENDING to SENDING; False if somebody else was first.
+    """Take a notification for sending: PENDING, PARKED or abandoned SENDING to SENDING; False if somebody else was first.
 
     Taking over an abandoned claim marks the e-mail as possibly repeated: SES may have accepted it before the crash.
     """
@@ -173,8 +174,24 @@ def record_sent(key: NotificationKey, ses_id: str) -> None:
 
 
 def record_unsent(key: NotificationKey, why: str) -> None:
-    """No e-mail will be sent (no address held, or given up): the inbox still shows the message."""
+    """No e-mail can be sent (no address held): the inbox still shows the message."""
     _leave_pending(key, Delivery.FAILED, [NotificationRow.failure.set(why)])
+
+
+def park(key: NotificationKey, why: str) -> None:
+    """SES refused as often as the queue delivers: the queue parks its message now, and a redrive may still send it."""
+    _leave_pending(key, Delivery.PARKED, [NotificationRow.failure.set(why)])
+
+
+def swept(key: NotificationKey, now: datetime) -> None:
+    """Put back on the queue just now: not due again before the queue has tried. Dealt with meanwhile: leave it alone."""
+    try:
+        NotificationRow(key.pk, key.sk).update(
+            [NotificationRow.due_at.set(keys.instant(now))], NotificationRow.pending_pk.exists()
+        )
+    except UpdateError as failure:
+        if failure.cause_response_code != "ConditionalCheckFailedException":
+            raise
 
 
 def release(key: NotificationKey, why: str) -> None:
@@ -209,7 +226,7 @@ def inbox(person_id: str, limit: int, after: dict[str, Any] | None) -> tuple[lis
         NotificationRow.sk.startswith("N" + keys.SEPARATOR),
         scan_index_forward=False,
         limit=limit,
-        last_evaluated_key=after,
+        last_evaluated_key=going_on(after, "pk", keys.person(person_id)),
     )
     page = [row.notification() for row in query]
     return page, query.last_evaluated_key

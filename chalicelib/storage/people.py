@@ -12,10 +12,11 @@ from chalicelib.domain.people import NATIONAL, Assignment, Employment, Employmen
 from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.cursor import going_on
 
 
 class PersonRow(Record, discriminator="person"):
-    """`P#p` / `PROFILE`, found by login through gsi1."""
+    """`P#p` / `PROFILE`."""
 
     first_name = UnicodeAttribute()
     last_name = UnicodeAttribute()
@@ -29,8 +30,6 @@ class PersonRow(Record, discriminator="person"):
         return cls(
             keys.person(person.id),
             keys.PROFILE,
-            gsi1pk=keys.login(person.login) if person.login else None,
-            gsi1sk=keys.PROFILE if person.login else None,
             first_name=person.first_name,
             last_name=person.last_name,
             title=person.title,
@@ -41,6 +40,17 @@ class PersonRow(Record, discriminator="person"):
     def person(self) -> Person:
         """The person of this row."""
         return Person(_person_id(self), self.first_name, self.last_name, self.title, self.email, self.login)
+
+
+class LoginRow(Record, discriminator="login"):
+    """`ID#login` / the same: whose login it is. Written with the person, so that no two people share one."""
+
+    person = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, login: str, person_id: str) -> "LoginRow":
+        """The row of a login."""
+        return cls(keys.login(login), keys.login(login), person=person_id)
 
 
 class EmploymentRow(Record, discriminator="employment"):
@@ -76,7 +86,7 @@ class EmploymentRow(Record, discriminator="employment"):
 
 
 class AssignmentRow(Record, discriminator="assignment"):
-    """`P#p` / `E#504#ASG#a#from`: one job over one validity; in the unit and manager views until it ends."""
+    """`P#p` / `E#504#ASG#a#from`: one job over one validity; in the views of its unit and its supervisor."""
 
     unit = UnicodeAttribute()
     position = UnicodeAttribute()
@@ -161,7 +171,7 @@ class GrantRow(Record, discriminator="grant"):
 
 
 class BookingRow(Record, discriminator="booking"):
-    """`P#p` / `E#504#BOOK`: a number that every booking of this learner moves, on condition that nobody else did."""
+    """`P#p` / `BOOK`: a number that every booking of this person moves, on condition that nobody else did."""
 
     revision = NumberAttribute(default=0)
 
@@ -180,9 +190,11 @@ def _person_id(row: Record) -> str:
 
 
 def person_of_login(login: str) -> str | None:
-    """The person id behind a login, by one eventually consistent index query."""
-    rows = Record.gsi1.query(keys.login(login), limit=1)
-    return next((_person_id(row) for row in rows), None)
+    """The person id behind a login, or None."""
+    try:
+        return str(LoginRow.get(keys.login(login), keys.login(login)).person)
+    except LoginRow.DoesNotExist:
+        return None
 
 
 def person(person_id: str) -> Person | None:
@@ -216,30 +228,37 @@ def with_name(employer: str, last: str, first: str, limit: int, after: Any) -> t
     One index query of about one unit. `last` has at least two letters.
     """
     prefix = f"{last}{keys.SEPARATOR}{first}" if first else last
-    query = Record.gsi1.query(
-        keys.people_by_name(employer, last), Record.gsi1sk.startswith(prefix), limit=limit, last_evaluated_key=after
-    )
+    pk = keys.people_by_name(employer, last)
+    after = going_on(going_on(after, "gsi1pk", pk), "gsi1sk", prefix, begins=True)
+    query = Record.gsi1.query(pk, Record.gsi1sk.startswith(prefix), limit=limit, last_evaluated_key=after)
     return _found(query), query.last_evaluated_key
 
 
 def reports_of(employer: str, supervisor: str, limit: int, after: Any) -> tuple[list[str], Any]:
     """A page of the ids of people with an assignment under a supervisor, each once a page, and where to go on."""
-    query = Record.gsi2.query(keys.reports_to(employer, supervisor), limit=limit, last_evaluated_key=after)
+    pk = keys.reports_to(employer, supervisor)
+    query = Record.gsi2.query(pk, limit=limit, last_evaluated_key=going_on(after, "gsi2pk", pk))
     return list(dict.fromkeys(_person_id(row) for row in query)), query.last_evaluated_key
 
 
-def supervises_anyone(employer: str, person_id: str) -> bool:
-    """Whether anybody's current assignment names this person as supervisor."""
-    return any(Record.gsi2.query(keys.reports_to(employer, person_id), limit=1))
+def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
+    """Whether an assignment held on that day names this person as supervisor."""
+    rows = Record.gsi2.query(keys.reports_to(employer, person_id))
+    return any(isinstance(row, AssignmentRow) and row.assignment().active_on(day) for row in rows)
+
+
+def rows_of_person(person: Person) -> list[Record]:
+    """The profile of somebody new, and their login if they have one."""
+    return [PersonRow.of(person), *([LoginRow.of(person.login, person.id)] if person.login else [])]
 
 
 def rows_of_joiner(
     person: Person, employment: Employment, assignments: Iterable[Assignment], groups: Iterable[str]
 ) -> list[Record]:
-    """Every row somebody new needs: profile, employment, assignments and learner groups."""
+    """Every row somebody new needs: profile, login, employment, assignments and learner groups."""
     employer = employment.employer
     return [
-        PersonRow.of(person),
+        *rows_of_person(person),
         EmploymentRow.of(person, employment),
         *(AssignmentRow.of(person.id, employer, each) for each in assignments),
         *(MembershipRow.of(person.id, employer, group) for group in groups),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.config import setting
@@ -20,6 +21,18 @@ def queue_mail(key: NotificationKey) -> None:
     """Ask the mailer to deal with a notification."""
     body = json.dumps({"pk": key.pk, "sk": key.sk})
     _sqs().send_message(QueueUrl=setting("MAIL_QUEUE_URL"), MessageBody=body)
+
+
+BATCH = 10
+"""As many messages as SQS takes at once."""
+
+
+def queue_mails(keys: Sequence[NotificationKey]) -> None:
+    """Ask the mailer to deal with up to ten notifications. What the queue does not take is left to the next sweep."""
+    entries = [
+        {"Id": str(number), "MessageBody": json.dumps({"pk": key.pk, "sk": key.sk})} for number, key in enumerate(keys)
+    ]
+    _sqs().send_message_batch(QueueUrl=setting("MAIL_QUEUE_URL"), Entries=entries)
 
 
 def notification_key(body: str) -> NotificationKey:

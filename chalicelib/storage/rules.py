@@ -71,6 +71,14 @@ def settings_row(employer: str, name: str, amber_months: int = DEFAULT_AMBER_MON
     return SettingsRow(keys.owner(employer), keys.SETTINGS, name=name, amber_months=amber_months)
 
 
+def name_employer(transaction: Transaction, employer: str, name: str) -> None:
+    """Add to a transaction: the employer's name, leaving its other settings as they are."""
+    transaction.update(
+        SettingsRow(keys.owner(employer), keys.SETTINGS),
+        [SettingsRow.kind.set(SettingsRow), SettingsRow.name.set(name)],
+    )
+
+
 class CompetencyRow(Record, discriminator="competency"):
     """`E#NHS#FRW` / full name: a competency of a framework."""
 
@@ -201,7 +209,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
             kind, _, named = row.sk.partition(keys.SEPARATOR)
             names[Target(TargetKind(kind), named)] = row.name
         elif isinstance(row, SettingsRow):
-            amber_months = int(row.amber_months)
+            amber_months = int(row.amber_months or DEFAULT_AMBER_MONTHS)
             names[Target(TargetKind.EMPLOYER, employer)] = row.name
     requirements: dict[Target, list[Requirement]] = defaultdict(list)
     for row in RequirementRow.query(keys.requirements(employer), consistent_read=True):

@@ -183,8 +183,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything; the emulator last, which then saves its state."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would cost the data
+        ignore_signals()
         self.settle(patience=15)
         for process in self.children.values():
             processes.stop(process)
@@ -192,6 +191,12 @@ class Supervisor:
             self.emulator.stop()
         if settings.PID_FILE.exists() and settings.PID_FILE.read_text() == str(os.getpid()):
             settings.PID_FILE.unlink()
+
+
+def ignore_signals() -> None:
+    """While stopping, a second Ctrl-C would cost the data."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def step(doing: str, work: Callable[[], Made], remark: Callable[[Made], str] = lambda _: "") -> Made:
@@ -273,6 +278,7 @@ def main() -> int:
     try:
         supervisor.run()
     except KeyboardInterrupt:
+        ignore_signals()
         console.print("\nStopping …")
     except Failure as failure:
         console.print(f"[red]✗[/] {failure}", soft_wrap=True)

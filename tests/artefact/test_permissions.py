@@ -13,17 +13,16 @@ DENIED = {"AccessDenied", "AccessDeniedException"}
 READS = {"GetItem", "Query", "QueryIndex"}
 MAY = {
     ("api", "records"): READS | {"BatchGetItem", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"},
-    ("api", "messages"): READS | {"PutItem", "UpdateItem"},
-    ("api", "audit"): {"Query", "QueryIndex", "PutItem"},
-    ("relay", "records"): READS | {"ConditionCheckItem"},
-    ("relay", "messages"): {"GetItem", "PutItem"},
+    ("api", "messages"): {"PutItem", "Query"},
+    ("api", "audit"): {"PutItem"},
+    ("relay", "messages"): {"PutItem"},
     ("relay", "mail"): {"SendMessage"},
     ("relay", "relay-dead"): {"SendMessage"},
-    ("mailer", "records"): READS,
+    ("mailer", "records"): {"GetItem"},
     ("mailer", "messages"): {"GetItem", "UpdateItem"},
     ("mailer", "mail"): {"ReceiveMessage"},
     ("mailer", "ses"): {"SendRawEmail"},
-    ("sweeper", "messages"): READS | {"UpdateItem"},
+    ("sweeper", "messages"): {"QueryIndex", "UpdateItem"},
     ("sweeper", "mail"): {"SendMessage"},
 }
 INDEXES = {

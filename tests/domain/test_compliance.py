@@ -75,6 +75,12 @@ def test_the_award_valid_longest_decides():
     assert colour_with(shorter, longer).colour is Colour.GREEN
 
 
+def test_the_longest_validity_decides_even_if_another_award_is_newer():
+    longer = b.award(awarded_on=date(2026, 1, 1), expires_on=date(2029, 1, 1))
+    newer = b.award(awarded_on=date(2026, 11, 1), expires_on=date(2027, 11, 1), source="newer")
+    assert best([longer, newer], 1, TODAY) is longer
+
+
 def test_an_early_renewal_never_shortens_validity():
     held, renewed = b.award_expiring(date(2027, 8, 1)), b.award_expiring(date(2027, 3, 1), source="renewal")
     assert colour_with(held, renewed).expires_on == date(2027, 8, 1)
@@ -117,7 +123,15 @@ def test_amber_counts_as_compliant():
 
 @pytest.mark.parametrize(
     ("needed", "achieved", "percent"),
-    [(24, 8, "33.33"), (25, 17, "68.00"), (21, 2, "9.52"), (20, 1, "5.00"), (13, 13, "100.00"), (25, 13, "52.00")],
+    [
+        (17, 15, "88.24"),
+        (24, 8, "33.33"),
+        (25, 17, "68.00"),
+        (21, 2, "9.52"),
+        (20, 1, "5.00"),
+        (13, 13, "100.00"),
+        (25, 13, "52.00"),
+    ],
 )
 def test_the_percentages_of_the_brief(needed, achieved, percent):
     assert Rate(needed, achieved).percent == Decimal(percent)

@@ -1,12 +1,13 @@
 """May this learner enrol now, and withdraw? (domain.md §2 and §5)"""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
-from chalicelib.domain.catalogue import ClassStatus, Seats, status_shown
+from chalicelib.domain.catalogue import ClassStatus, CourseStatus, Seats, status_shown
 from chalicelib.domain.enrolment import (
     OPEN,
     SEATED,
@@ -21,8 +22,8 @@ from tests.builders import NOW
 SELF = Access(AccessMode.SELF_ENROL)
 
 
-def verdict(class_=None, seats=None, access=SELF, mine=(), now=NOW):
-    return judge_self_enrolment(class_ or b.class_(), seats or Seats(12, 3, 0), access, mine, now)
+def verdict(class_=None, seats=None, access=SELF, mine=(), now=NOW, course=None):
+    return judge_self_enrolment(course or b.course(), class_ or b.class_(), seats or Seats(12, 3, 0), access, mine, now)
 
 
 def refusal(**given):
@@ -112,12 +113,31 @@ def test_days_between_the_sessions_of_a_class_are_free():
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
-    [(AccessMode.APPROVAL, errors.ApprovalNeeded), (AccessMode.ADMINISTRATOR, errors.AdministratorOnly)],
+    [
+        (AccessMode.APPROVAL, errors.ApprovalNeeded),
+        (AccessMode.ADMINISTRATOR, errors.AdministratorOnly),
+        (None, errors.AccessNotMet),
+    ],
 )
 def test_access_without_self_enrolment_refuses_and_says_whom_to_ask(mode, expected):
     found = verdict(access=Access(mode)).refusal
     assert type(found) is expected
     assert found.way_out
+
+
+@pytest.mark.parametrize("status", [CourseStatus.DRAFT, CourseStatus.WITHDRAWN])
+def test_a_course_that_is_not_live_takes_nobody(status):
+    assert refusal(course=b.course(status=status)) is errors.CourseNotLive
+
+
+def test_who_is_on_the_class_already_is_told_so_before_being_told_about_access():
+    assert refusal(mine=[b.enrolment()], access=Access(AccessMode.APPROVAL)) is errors.AlreadyEnrolled
+
+
+def test_a_class_without_sessions_clashes_by_its_start_and_end():
+    held, wanted = b.class_("504-c2", sessions=[b.session(hour=11)]), b.class_()
+    without = replace(b.enrolment(at=held), sessions=())
+    assert refusal(class_=replace(wanted, sessions=()), mine=[without]) is errors.Clash
 
 
 def test_withdrawing_adds_a_history_row_and_raises_the_revision():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
-from chalicelib.domain.catalogue import ClassStatus
+from chalicelib.domain.catalogue import ClassStatus, CourseStatus
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.services import recount
@@ -133,6 +133,37 @@ def test_a_class_of_another_employer_is_not_found(ward):
     b.offered(b.class_("505-c1", course="505-fire"), course_id="505-fire")
     assert slug(enrol(ward, "504-1", "505-c1")) == "not-found"
     assert ward.get("/v1/classes/505-c1", as_="504-1").status_code == 404
+
+
+def test_one_person_takes_one_seat_of_a_national_class_whoever_employs_them(ward):
+    b.offered(b.class_("NHS-c1", course="NHS-fire"), course_id="NHS-fire")
+    other = b.Employment("505", EmploymentKind.EMPLOYEE, "9", b.date(2020, 1, 1))
+    b.workforce.people.EmploymentRow.of(b.Person("p1", "Sam", "Testfold1"), other).save()
+    body = {"class_id": "NHS-c1"}
+    assert ward.post("/v1/me/enrolments?employer=504", body, as_="504-1").status_code == 201
+    assert slug(ward.post("/v1/me/enrolments?employer=505", body, as_="504-1")) == "already-enrolled"
+    clash = ward.post("/v1/me/enrolments?employer=504", {"class_id": "504-c1"}, as_="504-1")
+    assert slug(clash) == "clash"
+
+
+def test_an_administrator_who_is_an_employee_too_does_not_enrol_past_learner_access(api):
+    b.trust()
+    porters = AccessRule("01", AccessMode.SELF_ENROL, (Target(TargetKind.JOB, "porter"),))
+    b.offered(b.class_(), rules=(porters,))
+    b.offered(b.class_("504-d1", course="504-draft"), course_id="504-draft", status=CourseStatus.DRAFT)
+    b.person(role="learning_administrator")
+    assert slug(enrol(api, "504-1")) == "access-not-met"
+    assert slug(enrol(api, "504-1", "504-d1")) == "course-not-live"
+
+
+def test_who_is_no_learner_here_is_not_told_that_they_may_enrol(api):
+    b.trust()
+    b.offered(b.class_())
+    b.person(employer="505")
+    b.grant("p1", "instructor", "504")
+    assert api.get("/v1/classes/504-c1?employer=504", as_="505-1").status_code == 404
+    b.grant("p1", "learning_administrator", "504")
+    assert api.get("/v1/classes/504-c1?employer=504", as_="505-1").json_body["may_enrol"] is None
 
 
 def test_a_national_class_is_open_to_every_employer(ward):

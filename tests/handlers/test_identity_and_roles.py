@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from chalicelib.domain import errors
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.audit import AuditRow
@@ -80,6 +81,47 @@ def test_another_employer_is_refused_whether_it_exists_or_not(trust):
     for employer in ("505", "999"):
         answer = trust.get(f"/v1/me?employer={employer}", as_="504-1")
         assert (answer.status_code, slug(answer)) == (403, "employer-not-yours")
+
+
+def test_a_role_at_the_nation_reaches_no_employer_but_the_national_administrators(trust):
+    login = b.person()
+    b.grant("p1", Role.LEARNING_ADMINISTRATOR, "NHS")
+    assert trust.get("/v1/me?employer=504", as_=login).json_body["roles"] == ["employee"]
+    assert trust.get("/v1/me?employer=505", as_=login).status_code == 403
+
+
+def test_an_employer_one_has_left_is_no_choice_any_more(trust):
+    b.person()
+    left = b.Employment("505", EmploymentKind.EMPLOYEE, "9", b.date(2020, 1, 1), b.date(2026, 1, 1))
+    b.workforce.people.EmploymentRow.of(b.Person("p1", "Sam", "Testfold1"), left).save()
+    answer = trust.get("/v1/me", as_="504-1").json_body
+    assert (answer["employer"], answer["employers"]) == ("504", ["504"])
+
+
+def test_a_leaver_keeps_no_administrator_role_and_is_granted_none(trust):
+    b.person(1, role="learning_administrator")
+    b.person(2, role="learning_administrator")
+    row = b.workforce.people.EmploymentRow.get("P#p2", "E#504#WHO")
+    row.update([b.workforce.people.EmploymentRow.ends_on.set(b.date(2026, 11, 1))])
+    assert trust.get("/v1/role-grants?role=instructor", as_="504-2").status_code == 403
+    assert grant(trust, "p2").status_code == 404
+
+
+def test_who_supervised_somebody_until_yesterday_is_no_manager(trust):
+    b.person(2, assignments=[b.assignment("2", supervisor="p1", ends_on=b.date(2026, 11, 22))])
+    b.person(1)
+    assert trust.get("/v1/me", as_="504-1").json_body["roles"] == ["employee"]
+
+
+def test_a_login_belongs_to_one_person(trust):
+    b.person(1)
+    with pytest.raises(errors.Conflict):
+        b.person(2, login="504-1")
+
+
+@pytest.mark.parametrize("login", ["", "a#b", "a b", "x" * 200])
+def test_a_token_with_a_login_that_is_none_is_refused(trust, login):
+    assert trust.get("/v1/me", as_=None, token=tokens.access_token(login)).status_code == 401
 
 
 def test_people_of_two_employers_say_which(trust):
@@ -177,6 +219,21 @@ def test_somebody_of_another_employer_is_not_found(administrator):
     assert slug(grant(administrator, "p9")) == "not-found"
 
 
+def test_a_subject_of_no_catalogue_is_refused_by_field(administrator):
+    answer = grant(administrator, role="class_administrator", subjects=["juggling"])
+    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "body.subjects")
+
+
+def test_a_cursor_of_another_employer_is_refused(administrator):
+    b.person(3)
+    grant(administrator, "p2")
+    grant(administrator, "p3")
+    cursor = administrator.get("/v1/role-grants?role=instructor&limit=1", as_="504-1").json_body["next_cursor"]
+    b.grant("p1", Role.LEARNING_ADMINISTRATOR, "505")
+    answer = administrator.get(f"/v1/role-grants?role=instructor&employer=505&cursor={cursor}", as_="504-1")
+    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "query.cursor")
+
+
 def test_revoking_what_is_not_held_is_not_found(administrator):
     assert slug(administrator.delete("/v1/role-grants/p2/instructor", as_="504-1")) == "not-found"
     assert administrator.delete("/v1/role-grants/p2/king", as_="504-1").json_body["errors"][0]["field"] == "path.role"
@@ -199,6 +256,45 @@ def test_the_first_administrator_comes_from_the_deployment_and_can_appoint_other
     assert granted.status_code == 201
     nationally = {"person_id": "p1", "role": "national_administrator"}
     assert trust.post("/v1/role-grants?employer=NHS", nationally, as_="the-first").status_code == 201
+
+
+def test_somebody_registered_before_may_be_the_first_administrator(trust, monkeypatch):
+    login = b.person()
+    monkeypatch.setenv("FIRST_ADMINISTRATOR", login)
+    assert roles_of(trust, login) == ["employee", "national_administrator"]
+    assert trust.get("/v1/me", as_=login).json_body["person_id"] == "p1"
+
+
+def test_a_first_administrator_who_was_revoked_stays_revoked_and_can_be_granted_again(trust, monkeypatch):
+    monkeypatch.setenv("FIRST_ADMINISTRATOR", "the-first")
+    first = trust.get("/v1/me", as_="the-first").json_body["person_id"]
+    b.person()
+    b.grant("p1", Role.NATIONAL_ADMINISTRATOR, "NHS")
+    revoked = trust.delete(f"/v1/role-grants/{first}/national_administrator?employer=NHS", as_="504-1")
+    assert revoked.status_code == 204
+    answer = trust.get("/v1/me", as_="the-first")
+    assert (answer.status_code, slug(answer)) == (403, "employer-not-yours")
+    again = {"person_id": first, "role": "national_administrator"}
+    assert trust.post("/v1/role-grants?employer=NHS", again, as_="504-1").status_code == 201
+    assert roles_of(trust, "the-first") == ["national_administrator"]
+
+
+def test_national_administrators_are_granted_at_the_nation_only_and_nothing_else_is(trust):
+    b.person(1)
+    b.person(2)
+    b.grant("p1", Role.NATIONAL_ADMINISTRATOR, "NHS")
+    at_504 = {"person_id": "p2", "role": "national_administrator"}
+    assert slug(trust.post("/v1/role-grants?employer=504", at_504, as_="504-1")) == "role-not-grantable"
+    at_nhs = {"person_id": "p2", "role": "learning_administrator"}
+    assert slug(trust.post("/v1/role-grants?employer=NHS", at_nhs, as_="504-1")) == "role-not-grantable"
+
+
+def test_a_learning_administrator_revokes_no_national_administrator(trust):
+    b.person(1, role="learning_administrator")
+    b.person(2)
+    b.grant("p2", Role.NATIONAL_ADMINISTRATOR, "504")
+    answer = trust.delete("/v1/role-grants/p2/national_administrator", as_="504-1")
+    assert slug(answer) == "role-not-grantable"
 
 
 def test_there_is_one_first_administrator_in_the_life_of_an_installation(trust, monkeypatch):

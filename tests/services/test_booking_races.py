@@ -81,6 +81,37 @@ def test_a_class_closed_while_somebody_books_takes_nobody(last_seat):
     assert taken() == 0
 
 
+def test_a_class_given_a_maximum_while_somebody_books_is_judged_again(last_seat):
+    b.catalogue.add_class(b.SYSTEM, b.class_("504-c9", maximum=None, sessions=[b.session(b.date(2026, 12, 9))]), NOW)
+
+    def limit():
+        stored.SeatsRow.key_of("504-c9").update([stored.SeatsRow.maximum.set(1)])
+
+    with seams.before_commit(limit):
+        book(1, "504-c9")
+    assert taken("504-c9") == 1
+
+
+def test_dates_moved_a_moment_ago_count_although_reads_lag(last_seat):
+    with seams.lagging_reads():
+        row = stored.ClassRow.get("E#504#CLS#504-c1", "META", consistent_read=True)
+        row.update([stored.ClassRow.enrol_until.set(b.date(2026, 11, 22))])
+        with pytest.raises(errors.EnrolmentNotOpen):
+            book(1)
+
+
+def test_withdrawing_moves_the_revision_that_bookings_wait_for(last_seat):
+    enrolled = book(1)
+
+    def withdraw_and_book_elsewhere():
+        enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+
+    with seams.before_commit(withdraw_and_book_elsewhere), pytest.raises(errors.NotOpenToWithdraw):
+        enrolment.withdraw_myself(actor(1), enrolled.id, NOW)
+    revision = b.workforce.people.BookingRow.get("P#p1", "BOOK").revision
+    assert revision == 2
+
+
 def test_reads_that_lag_can_delay_but_neither_oversell_nor_double_book(last_seat):
     with seams.lagging_reads():
         book(2)
@@ -133,6 +164,22 @@ def test_a_lagging_read_never_puts_old_rules_into_the_cache(last_seat):
         rulebook = b.workforce.rules.rulebook("504")
     assert len(rulebook.requirements[b.requirement().target]) == 2
     assert "new" in rulebook.units
+
+
+def test_a_change_of_the_nation_reaches_every_employers_cache(last_seat):
+    before = b.workforce.rules.rulebook_and_courses("504")
+    b.competence.define_competencies(b.SYSTEM, "NHS", [b.competency("NHS|CSTF|New Subject - 1 Year|")], NOW)
+    b.offered(course_id="NHS-new")
+    after = b.workforce.rules.rulebook_and_courses("504")
+    assert "NHS|CSTF|New Subject - 1 Year|" in after[0].competencies.keys() - before[0].competencies.keys()
+    assert "NHS-new" in after[1].keys() - before[1].keys()
+
+
+def test_defining_the_structure_again_leaves_the_amber_window_as_it_was_set(last_seat):
+    settings = b.workforce.rules.SettingsRow
+    settings.get("E#504", "SETTINGS").update([settings.amber_months.set(6)])
+    b.workforce.define_structure(b.SYSTEM, "504", b.workforce.Structure("Renamed", b.UNITS, []), NOW)
+    assert b.workforce.rules.rulebook("504").amber_months == 6
 
 
 def test_collisions_are_retried(last_seat):

@@ -222,8 +222,9 @@ def test_a_crash_between_notification_and_queue_is_made_good_by_the_stream(booke
 def test_a_lost_queue_message_is_put_back_by_the_sweeper(booked):
     relay()
     queue_url_is_emptied()
-    assert outbox.sweep(NOW + timedelta(minutes=4)) == 0
-    assert outbox.sweep(NOW + timedelta(minutes=6)) == 1
+    assert outbox.sweep(NOW + timedelta(minutes=19)) == 0
+    assert outbox.sweep(NOW + timedelta(minutes=21)) == 1
+    assert outbox.sweep(NOW + timedelta(minutes=26)) == 0  # the queue is trying
     events.send_mail({"Records": queue_messages()})
     assert len(booked.accepted) == 1
     assert outbox.sweep(NOW + timedelta(minutes=60)) == 0
@@ -279,15 +280,65 @@ def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_stil
     record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
     for _ in range(MAX_ATTEMPTS):
         assert events.send_mail({"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
-    assert notifications()[0].delivery == Delivery.PENDING
-    assert outbox.sweep(NOW + timedelta(hours=1)) == 1
-    booked.refuse_with = None
-    deliver(NOW + timedelta(hours=1))
-    assert booked.accepted == []
-    assert notifications()[0].delivery == Delivery.FAILED
-    assert outbox.sweep(NOW + timedelta(hours=2)) == 0
+    assert notifications()[0].delivery == Delivery.PARKED
+    assert outbox.sweep(NOW + timedelta(hours=1)) == 0
     page, _ = inbox.page("p1", 10, None)
     assert page[0].subject.startswith("You are booked")
+
+
+def test_a_parked_e_mail_is_sent_when_its_message_is_redriven(booked):
+    relay()
+    booked.refuse_with = "MessageRejected"
+    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+    for _ in range(MAX_ATTEMPTS):
+        events.send_mail({"Records": [record]})
+    booked.refuse_with = None
+    assert events.send_mail({"Records": [record]}) == {"batchItemFailures": []}
+    assert notifications()[0].delivery == Delivery.SENT
+    assert booked.message()["X-Possibly-Repeated"] is None
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable"])
+def test_ses_out_for_an_hour_loses_nothing(booked, code):
+    """The queue gives up on the message each time; the sweeper brings it back until SES answers again."""
+    relay()
+    booked.refuse_with = code
+    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+    for minutes in (0, 21, 42):
+        for _ in range(MAX_ATTEMPTS):
+            assert events.send_mail({"Records": [record]})["batchItemFailures"]
+        assert outbox.sweep(NOW + timedelta(minutes=minutes + 21)) == 1
+    booked.refuse_with = None
+    events.send_mail({"Records": [record]})
+    assert len(booked.accepted) == 1
+    assert outbox.sweep(NOW + timedelta(hours=3)) == 0
+
+
+def test_many_overdue_e_mails_go_back_in_batches(booked):
+    relay()
+    row = notifications()[0]
+    for number in range(25):
+        row.sk = f"N#2026-11-23T10:00:00Z#{number:02d}"
+        row.save()
+    assert outbox.sweep(NOW + timedelta(minutes=21)) == 26
+    assert outbox.sweep(NOW + timedelta(minutes=22)) == 0
+
+
+def test_two_who_take_over_the_same_abandoned_claim_send_once(booked, monkeypatch):
+    relay()
+    with monkeypatch.context() as patch:
+        patch.setattr(mail, "send", _die)
+        with pytest.raises(KeyboardInterrupt):
+            deliver()
+    later = NOW + LEASE + timedelta(seconds=1)
+    abandoned = outbox.outbox.notification(key())
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox.outbox, "notification", lambda _: abandoned)
+        deliver(later)
+        notification = NotificationRow.get(key().pk, key().sk)
+        notification.update([NotificationRow.delivery.set("sending")])
+        deliver(later)
+    assert len(booked.accepted) == 1
 
 
 def test_a_refusal_that_passes_is_sent_without_a_mark(booked):

@@ -75,6 +75,18 @@ def create_app(settings: Settings) -> Flask:
             more=len(names) > page * MAILS_PER_PAGE,
         )
 
+    @desk.get("/enrolments/<item>")
+    @desk.get("/courses/<item>")
+    def portal_link(item: str) -> str:
+        """Where the links of the mails lead on this machine: the web portal is not part of it."""
+        enrolment = request.path.startswith("/enrolments/")
+        routes = (
+            [f"GET /v1/me/enrolments/{item}", f"POST /v1/me/enrolments/{item}/withdrawal"]
+            if enrolment
+            else [f"GET /v1/courses/{item}"]
+        )
+        return render_template("link.html", item=item, routes=routes)
+
     def mail_or_404(name: str) -> Mail:
         return mailbox.mail(name) or abort(404)
 

@@ -1,0 +1,47 @@
+"""When assignments, groups and roles of a learner count."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from chalicelib.domain.learner import RoleGrant
+from chalicelib.domain.people import Employment, EmploymentKind
+from chalicelib.domain.permissions import Role
+from tests import builders as b
+from tests.builders import TODAY
+
+
+def leaver(**changes):
+    left = Employment("504", changes.pop("kind", EmploymentKind.EMPLOYEE), "1", date(2024, 1, 1), date(2026, 11, 22))
+    return b.learner(employment=left, **changes)
+
+
+def test_after_the_last_day_neither_assignments_nor_groups_nor_roles_count():
+    gone = leaver(groups=("agency",), grants=(RoleGrant("p1", "504", Role.LEARNING_ADMINISTRATOR),))
+    assert gone.assignments_on(TODAY) == ()
+    assert gone.groups_on(TODAY) == ()
+    assert gone.roles_on(TODAY) == frozenset()
+
+
+def test_on_the_last_day_everything_still_counts():
+    last = date(2026, 11, 22)
+    going = leaver(groups=("agency",), grants=(RoleGrant("p1", "504", Role.INSTRUCTOR),))
+    assert len(going.assignments_on(last)) == len(going.groups_on(last)) == 1
+    assert going.roles_on(last) == {Role.EMPLOYEE, Role.INSTRUCTOR}
+
+
+def test_an_administrator_without_an_employment_never_leaves():
+    nobody = b.learner(employment=None, assignments=(), grants=(RoleGrant("p1", "NHS", Role.NATIONAL_ADMINISTRATOR),))
+    assert nobody.roles_on(TODAY) == {Role.NATIONAL_ADMINISTRATOR}
+
+
+def test_an_applicants_ended_assignment_does_not_count():
+    ended = b.assignment(ends_on=date(2026, 11, 22))
+    assert b.learner(EmploymentKind.APPLICANT, assignments=(ended,)).assignments_on(TODAY) == ()
+
+
+@pytest.mark.parametrize(("day", "expected"), [(date(2023, 12, 31), 0), (date(2024, 1, 1), 1)])
+def test_an_employees_assignment_counts_from_its_first_day(day, expected):
+    early = replace(b.learner(), employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1)))
+    assert len(early.assignments_on(day)) == expected
