@@ -28,6 +28,7 @@ import boto3
 import jwt
 import pytest
 from chalice.test import Client
+from hypothesis import settings
 from moto import mock_aws
 
 from chalicelib import observability
@@ -36,6 +37,9 @@ from chalicelib.storage import base, queues, rules
 from infrastructure import tables
 from tests import tokens
 from tests.builders import NOW
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture
