@@ -1,6 +1,5 @@
 """Builders that keep every rule, at a fixed moment: Monday 23 November 2026, 10:00 in London."""
 
-from dataclasses import replace  # noqa: F401  for tests that alter what a builder made
 from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.domain.access import AccessMode, AccessRule

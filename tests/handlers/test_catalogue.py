@@ -1,5 +1,7 @@
 """Finding courses and classes over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.domain.catalogue import CourseStatus
@@ -76,7 +78,7 @@ def test_an_employers_own_class_of_a_national_course_is_listed_with_it(catalogue
 
 
 def test_a_dated_class_given_no_sessions_has_one(catalogue):
-    without = b.replace(b.class_("504-plain"), sessions=())
+    without = replace(b.class_("504-plain"), sessions=())
     b.catalogue.add_class(b.SYSTEM, without, b.NOW)
     assert len(catalogue.get("/v1/classes/504-plain", as_="504-1").json_body["sessions"]) == 1
 
