@@ -1,5 +1,6 @@
 """Enrolling oneself and withdrawing: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,26 +22,31 @@ from chalicelib.storage.transaction import Stale, Transaction, retried
 
 
 def enrol_myself(actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None) -> Enrolment:
-    """Place the actor on a class. Raises the refusal of the first rule that says no; then nothing has changed.
+    """Place the actor on a class. Raises the refusal of the first rule that says no; then nothing has changed."""
+    return _judged(actor, lambda learner: _enrol(actor, learner, class_id, now, once))
 
-    The first attempt trusts what the request has read of the learner. If that was stale, or refuses, the learner is read again,
-    strongly consistent, and judged again: a refusal is never final on a reading that may lag. The class always is read so: its
-    dates are not guarded by the transaction.
+
+def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
+    """Give the actor's place back. Raises NotFound, NotOpenToWithdraw or TooLateToWithdraw; then nothing has changed."""
+    return _judged(actor, lambda learner: _withdraw(actor, learner, enrolment_id, now))
+
+
+def _judged(actor: Actor, change: Callable[[Learner], Enrolment]) -> Enrolment:
+    """Make a change, first on what the request has read of the learner.
+
+    If that was stale, or refuses, the learner is read again, strongly consistent, and judged again: a refusal is never final on a
+    reading that may lag.
     """
     try:
-        return _enrol(actor, _learner_of(actor), class_id, now, once)
+        return change(_learner_of(actor))
     except Unavailable:
         raise
     except (Stale, Refusal):
-        return _enrol_afresh(actor, class_id, now, once)
-
-
-@retried
-def _enrol_afresh(actor: Actor, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
-    return _enrol(actor, _read_again(actor), class_id, now, once)
+        return retried(lambda: change(_read_again(actor)))()
 
 
 def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
+    # The class is read strongly consistent: its dates are not guarded by the transaction.
     class_, seats, course, access = catalogue.class_for(actor, class_id, now, consistent=True)
     mine = (*learner.enrolments, *learner.elsewhere)
     status = rules_of.judge_self_enrolment(course, class_, seats, access, mine, now).or_refuse()
@@ -52,21 +58,6 @@ def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: I
         once.remember(transaction, enrolment, now)
     transaction.commit()
     return enrolment
-
-
-def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
-    """Give the actor's place back. Raises NotFound, NotOpenToWithdraw or TooLateToWithdraw; then nothing has changed."""
-    try:
-        return _withdraw(actor, _learner_of(actor), enrolment_id, now)
-    except Unavailable:
-        raise
-    except (Stale, Refusal):
-        return _withdraw_afresh(actor, enrolment_id, now)
-
-
-@retried
-def _withdraw_afresh(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
-    return _withdraw(actor, _read_again(actor), enrolment_id, now)
 
 
 def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:

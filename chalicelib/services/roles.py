@@ -65,6 +65,8 @@ def grant(
 
 
 def _check_subjects(employer: str, subjects: Sequence[str]) -> None:
+    if not subjects:
+        return
     unknown = sorted(set(subjects) - set(catalogue.subjects((employer, NATIONAL))))
     if unknown:
         raise Invalid(FieldError("body.subjects", f"{unknown[0]} is not a subject of the catalogue"))
