@@ -70,13 +70,24 @@ def _years(months: int) -> str:
 class Competency:
     """A skill in a framework: national (owner `NHS`) or an employer's own. `name` is the key.
 
-    `renewal_months` is data, not read from the name: sources disagree on periods (domain.md §3).
+    `renewal_months` is data, not read from the name: sources disagree on periods (domain.md §3). `levels` names its proficiency
+    scale from level 1 up; national competencies normally have one, "1 - Assessed" (domain.md §1). `covers` names those that
+    whoever holds this one need not hold besides (Level 3 covers 2 and 1). It is in use between `starts_on` and `ends_on`,
+    London days, both included; outside them nothing can require it, and what was awarded stays held.
     """
 
     name: str
     title: str
     subject: str
     renewal_months: int | None
+    levels: tuple[str, ...] = ("Assessed",)
+    covers: tuple[str, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    def in_use_on(self, day: date) -> bool:
+        """Whether the competency may be required on a day."""
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
 
 
 class Origin(StrEnum):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from chalicelib.domain.calendar import add_months
 from chalicelib.domain.competency import Award
@@ -63,7 +64,7 @@ def best(awards: Iterable[Award], level: int, day: date) -> Award | None:
 
 
 def judge(required: Required, awards: Iterable[Award], day: date, amber_months: int) -> Standing:
-    """The colour of one required competency on a day, given the awards of that competency."""
+    """The colour of one required competency on a day, given the awards of that competency and of those that cover it."""
     held = tuple(awards)
     award = best(held, required.level, day)
     if award is None:
@@ -85,13 +86,26 @@ def _colour_of(award: Award, day: date, amber_months: int) -> tuple[Colour, Reas
 
 
 def evaluate(
-    required: Mapping[str, Required], awards: Iterable[Award], day: date, amber_months: int
+    required: Mapping[str, Required],
+    awards: Iterable[Award],
+    day: date,
+    amber_months: int,
+    counts_for: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> tuple[Standing, ...]:
-    """Every row of Compliance and Competency on a day, red first (domain.md §3)."""
+    """Every row of Compliance and Competency on a day, red first (domain.md §3).
+
+    `counts_for` says which other competencies an award of one satisfies too, at its own level ("covers", domain.md §1).
+    """
     held: dict[str, list[Award]] = {}
+    covering: dict[str, list[Award]] = {}
     for award in awards:
         held.setdefault(award.competency, []).append(award)
-    rows = [judge(need, held.get(name, ()), day, amber_months) for name, need in required.items()]
+        for covered in counts_for.get(award.competency, ()):
+            covering.setdefault(covered, []).append(award)
+    rows = [
+        judge(need, (*held.get(name, ()), *covering.get(name, ())), day, amber_months)
+        for name, need in required.items()
+    ]
     for name, awards_of in held.items():
         if name not in required and (held_award := best(awards_of, 0, day)):
             rows.append(Standing(name, Colour.BLUE, Reason.NOT_REQUIRED, None, held_award))

@@ -9,7 +9,7 @@ from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
-from chalicelib.domain.requirements import Rulebook, Target, TargetKind
+from chalicelib.domain.requirements import Exemption, Rulebook, Target, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Learner:
     assignments: tuple[Assignment, ...] = ()
     groups: tuple[str, ...] = ()
     awards: tuple[Award, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
     enrolments: tuple[Enrolment, ...] = ()
     elsewhere: tuple[Enrolment, ...] = ()
     grants: tuple[RoleGrant, ...] = ()
@@ -52,8 +53,7 @@ class Learner:
 
     def has_left(self, day: date) -> bool:
         """Whether the employment ended before that day. People without one (administrators of the service) never leave."""
-        ends_on = self.employment.ends_on if self.employment else None
-        return ends_on is not None and ends_on < day
+        return self.employment is not None and self.employment.left_before(day)
 
     def assignments_on(self, day: date) -> tuple[Assignment, ...]:
         """Assignments that count on a day. An applicant's count from the offer on, before their first day."""
@@ -73,8 +73,10 @@ class Learner:
 
     def compliance_on(self, day: date, rulebook: Rulebook) -> tuple[Standing, ...]:
         """Every row of Compliance and Competency on a day, under the rules given, red first."""
-        required = rulebook.required_of(self.person.id, self.assignments_on(day), self.groups_on(day), day)
-        return evaluate(required, self.awards, day, rulebook.amber_months)
+        required = rulebook.required_of(
+            self.person.id, self.assignments_on(day), self.groups_on(day), day, self.exemptions
+        )
+        return evaluate(required, self.awards, day, rulebook.amber_months, rulebook.counts_for)
 
     def standpoints_on(self, day: date, rulebook: Rulebook) -> tuple[Standpoint, ...]:
         """The ways in which this learner meets access rules: one for each assignment, one if there is none."""

@@ -34,19 +34,38 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodOfService:
+    """Days of belonging to an employer that are over: somebody who left and came back has some before the present ones."""
+
+    kind: EmploymentKind
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Employment:
-    """A person at one employer: as what, under which employee number, and on which days."""
+    """A person at one employer: as what, under which employee number, and on which days.
+
+    `kind` and the days are those of the latest period of service; a re-hire has `earlier` ones.
+    """
 
     employer: str
     kind: EmploymentKind
     number: str
     starts_on: date
     ends_on: date | None = None
+    earlier: tuple[PeriodOfService, ...] = ()
 
     def active_on(self, day: date) -> bool:
         """Applicants count from the offer, before their first day (domain.md §1: they see My Compliance)."""
         started = self.kind is EmploymentKind.APPLICANT or self.starts_on <= day
-        return started and (self.ends_on is None or day <= self.ends_on)
+        now = started and (self.ends_on is None or day <= self.ends_on)
+        return now or any(each.starts_on <= day <= each.ends_on for each in self.earlier)
+
+    def left_before(self, day: date) -> bool:
+        """Whether a period of service ended before a day on which none is held."""
+        ended = self.ends_on is not None and self.ends_on < day
+        return (ended or any(each.ends_on < day for each in self.earlier)) and not self.active_on(day)
 
 
 @dataclass(frozen=True, slots=True)

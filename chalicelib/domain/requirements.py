@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from chalicelib.domain.competency import Competency
 from chalicelib.domain.people import Assignment, Unit
@@ -42,6 +43,20 @@ class Requirement:
     def in_force_on(self, day: date) -> bool:
         """First and last day included."""
         return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A person need not hold a competency between these London days, both included, and why. It always ends."""
+
+    competency: str
+    reason: str
+    starts_on: date
+    ends_on: date
+
+    def in_force_on(self, day: date) -> bool:
+        """First and last day included."""
+        return self.starts_on <= day <= self.ends_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +108,43 @@ class Rulebook:
         yield Target(TargetKind.POSITION, assignment.position)
 
     def required_by(self, targets: Iterable[Target], assignment: str | None, day: date) -> list[Because]:
-        """The rules in force on that day at these targets."""
+        """The rules in force on that day at these targets, of competencies then in use."""
         return [
             Because(requirement, assignment)
             for target in targets
             for requirement in self.requirements.get(target, ())
-            if requirement.in_force_on(day)
+            if requirement.in_force_on(day) and self.in_use_on(requirement.competency, day)
         ]
 
+    def in_use_on(self, competency: str, day: date) -> bool:
+        """Whether a competency may be required on a day. One that stands in no framework is not held back."""
+        known = self.competencies.get(competency)
+        return known is None or known.in_use_on(day)
+
+    @cached_property
+    def counts_for(self) -> Mapping[str, frozenset[str]]:
+        """For each competency that covers others: all it covers, directly and through those, itself left out."""
+        return {name: covered for name in self.competencies if (covered := self._covered_by(name))}
+
+    def _covered_by(self, name: str) -> frozenset[str]:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            known = self.competencies.get(waiting.pop())
+            new = set(known.covers) - found if known else set()
+            found |= new
+            waiting += new
+        return frozenset(found - {name})
+
     def required_of(
-        self, person: str, assignments: Iterable[Assignment], groups: Iterable[str], day: date
+        self,
+        person: str,
+        assignments: Iterable[Assignment],
+        groups: Iterable[str],
+        day: date,
+        exemptions: Iterable[Exemption] = (),
     ) -> dict[str, Required]:
-        """The person's requirements: the union over assignments, learner groups and the person's own rules."""
+        """The person's requirements: the union over assignments, learner groups and the person's own rules, less exemptions."""
         reasons = [
             because
             for assignment in assignments
@@ -113,7 +153,8 @@ class Rulebook:
         own = [Target(TargetKind.LEARNER_GROUP, group) for group in groups]
         own.append(Target(TargetKind.PERSON, person))
         reasons += self.required_by(own, None, day)
-        return merge(reasons)
+        exempt = {each.competency for each in exemptions if each.in_force_on(day)}
+        return merge(each for each in reasons if each.requirement.competency not in exempt)
 
 
 def merge(reasons: Iterable[Because]) -> dict[str, Required]:
