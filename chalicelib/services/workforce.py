@@ -5,9 +5,11 @@ from datetime import datetime
 
 import msgspec
 
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.people import Assignment, Employment, Person, Unit
-from chalicelib.domain.requirements import Target
+from chalicelib.domain.requirements import Rulebook, Target
+from chalicelib.domain.workforce import Change
 from chalicelib.services import definitions
 from chalicelib.storage import audit, keys, outbox, people, rules
 from chalicelib.storage.base import Record, new_id
@@ -33,6 +35,24 @@ def define_structure(actor: str, employer: str, structure: Structure, now: datet
     rows: list[Record] = [rules.UnitRow.of(employer, unit) for unit in structure.units]
     rows += [rules.NamedRow.of(employer, target, name) for target, name in structure.names]
     definitions.define(actor, employer, "structure.defined", rows, now)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a change: "accepted"; "unchanged" (a repetition, a late message, or what was known); or "refused".
+
+    `changed` names the sections whose content changed, `errors` every wrong field, `warnings` what was done otherwise than asked.
+    """
+
+    state: str
+    person: str | None = None
+    changed: tuple[str, ...] = ()
+    errors: tuple[FieldError, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def apply(actor: str, employer: str, change: Change, rulebook: Rulebook, now: datetime) -> Outcome:
+    """Take in one message about one person: joiner, mover or leaver, in one transaction. Never raises for what it says."""
+    raise NotImplementedError
 
 
 class Joiner(msgspec.Struct, frozen=True):
