@@ -12,15 +12,20 @@ class EventType(StrEnum):
     ENROLMENT_CONFIRMED = "enrolment.confirmed"
     ENROLMENT_WITHDRAWN = "enrolment.withdrawn"
     LEARNER_CHANGED = "learner.changed"
+    JOB_STARTED = "job.started"
+    RULES_CHANGED = "rules.changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. `id` is a ULID, `data` holds what messages need, so that telling somebody reads nothing else."""
+    """One fact. `id` is a ULID, `data` holds what messages need, so that telling somebody reads nothing else.
+
+    `person` is None where the fact concerns nobody in particular: a job, or the nation's rules.
+    """
 
     id: str
     type: EventType
     employer: str
-    person: str
+    person: str | None
     at: datetime
     data: dict[str, Any] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Everything one employer knows of one learner: what a single query brings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,6 +21,17 @@ class RoleGrant:
     employer: str
     role: Role
     subjects: tuple[str, ...] = ()
+
+
+def assignments_that_count(
+    employment: Employment, assignments: Iterable[Assignment], day: date
+) -> tuple[Assignment, ...]:
+    """Those of an employment's assignments that count on a day; an applicant's count from the offer on."""
+    if not employment.active_on(day):
+        return ()
+    if employment.kind is EmploymentKind.APPLICANT:
+        return tuple(each for each in assignments if each.ends_on is None or day <= each.ends_on)
+    return tuple(each for each in assignments if each.active_on(day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,7 @@ class Learner:
 
     def assignments_on(self, day: date) -> tuple[Assignment, ...]:
         """Assignments that count on a day. An applicant's count from the offer on, before their first day."""
-        if self.employment is None or not self.employment.active_on(day):
-            return ()
-        if self.employment.kind is EmploymentKind.APPLICANT:
-            return tuple(each for each in self.assignments if each.ends_on is None or day <= each.ends_on)
-        return tuple(each for each in self.assignments if each.active_on(day))
+        return assignments_that_count(self.employment, self.assignments, day) if self.employment else ()
 
     def groups_on(self, day: date) -> tuple[str, ...]:
         """Learner groups, while the employment lasts."""

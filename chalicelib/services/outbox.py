@@ -32,7 +32,7 @@ def relay(event: Event) -> NotificationKey | None:
     Delivered twice, it finds its notification written and queues it once more, which the mailer's claim makes harmless.
     """
     template = TEMPLATES.get(event.type)
-    if template is None:
+    if template is None or event.person is None:
         return None
     try:
         rendered = rendering.render(template, event.data)

@@ -145,6 +145,11 @@ def snapshot(employer: str, number: str) -> str:
     return _join("E", employer, "CMP", number)
 
 
+def snapshot_sort(person_id: str, number: str) -> str:
+    """gsi1 sort `CMP#01J9…#20059417-2`."""
+    return _join("CMP", person_id, number)
+
+
 def due(employer: str) -> str:
     """gsi2 `E#504#DUE`: snapshots by the next day on which time alone changes something."""
     return _join("E", employer, "DUE")
@@ -244,6 +249,21 @@ def counters(employer: str) -> str:
     return _join("E", employer, "AGG")
 
 
+def unit_counter(unit_id: str) -> str:
+    """`UNIT#ward-9`: sort key of a unit's counters."""
+    return _join("UNIT", unit_id)
+
+
+def competency_counters(employer: str) -> str:
+    """`E#504#CAG`: the same counters by competency, sort key `UNIT#ward-9#NHS|CSTF|Fire Safety - 1 Year|`."""
+    return _join("E", employer, "CAG")
+
+
+def competency_counter(unit_id: str, competency: str) -> str:
+    """`UNIT#ward-9#NHS|CSTF|Fire Safety - 1 Year|`."""
+    return _join("UNIT", unit_id, competency)
+
+
 def frozen_month(employer: str, month: str) -> str:
     """`E#504#AGG#2026-12`: unit counters as they stood at a month's end."""
     return _join("E", employer, "AGG", month)
@@ -267,6 +287,20 @@ def run(day: date) -> str:
 def work(employer: str, ulid: str) -> str:
     """`E#504#JOB#01J9…`: a long job and its progress (jobs people hold are `JOB#` under `E#504`)."""
     return _join("E", employer, "JOB", ulid)
+
+
+def part(name: str) -> str:
+    """`PART#ward-9`: a finished part of a long job, with its result. A name may hold `#`, since it ends the key."""
+    return f"PART{SEPARATOR}{name}"
+
+
+def works(employer: str) -> str:
+    """gsi1 `E#504#JOBS`: the long jobs of an employer, sorted by their ULID."""
+    return _join("E", employer, "JOBS")
+
+
+EMPLOYERS = "EMPLOYERS"
+"""The partition that lists every employer, sort key `E#504`."""
 
 
 def idempotency(person_id: str, key: str) -> str:

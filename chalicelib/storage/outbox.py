@@ -28,7 +28,7 @@ class EventRow(Message, discriminator="event"):
 
     type = UnicodeAttribute()
     employer = UnicodeAttribute()
-    person = UnicodeAttribute()
+    person = UnicodeAttribute(null=True)
     at = InstantAttribute()
     data = JSONAttribute()
 

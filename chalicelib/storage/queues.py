@@ -1,4 +1,4 @@
-"""The queues: e-mails to send, and events that could not be relayed."""
+"""The queues: e-mails to send, work to do, and events that could not be relayed."""
 
 import functools
 import json
@@ -7,6 +7,10 @@ from typing import Any
 
 from chalicelib.config import setting
 from chalicelib.storage.outbox import NotificationKey
+
+
+class NotQueued(Exception):
+    """A queue did not take a message; whoever sends it sends all of them again."""
 
 
 @functools.cache
@@ -47,3 +51,20 @@ def park_event(pk: str, sk: str, why: str) -> None:
     """Set aside an event that cannot be relayed, by its key, so that those behind it go on."""
     body = json.dumps({"pk": pk, "sk": sk, "why": why})
     _sqs().send_message(QueueUrl=setting("RELAY_DEAD_QUEUE_URL"), MessageBody=body)
+
+
+def queue_work(message: dict[str, Any]) -> None:
+    """Hand the worker one piece of work, e.g. `{"kind": "project", "employer": "504", "person": "01J9…"}`."""
+    queue_works([message])
+
+
+def queue_works(messages: Sequence[dict[str, Any]], delay_seconds: int = 0) -> None:
+    """Hand the worker any number of pieces of work, to begin after a delay. Raises NotQueued if the queue did not take one."""
+    for start in range(0, len(messages), BATCH):
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps(message), "DelaySeconds": delay_seconds}
+            for number, message in enumerate(messages[start : start + BATCH])
+        ]
+        answer = _sqs().send_message_batch(QueueUrl=setting("WORK_QUEUE_URL"), Entries=entries)
+        if answer.get("Failed"):
+            raise NotQueued(f"{len(answer['Failed'])} of {len(entries)} messages were not taken.")

@@ -1,0 +1,56 @@
+"""Long work in parts, with progress to ask for (architecture §3: a change that touches many)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class JobKind(StrEnum):
+    """What a job does. All but files consist of parts that are worked on one by one, in any order."""
+
+    RULES = "rules"
+    WHAT_IF = "what-if"
+    RECONCILIATION = "reconciliation"
+    FILE = "workforce file"
+
+
+class JobState(StrEnum):
+    """Whether something is still to be done."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of an employer: who started it, and how much of it is done.
+
+    `done` counts parts out of `total`; for a file, rows or bytes as its reader says. `changed_at` is when something was last
+    done. `revision` rises with every `advance`, so that two workers on one file cannot both go on.
+    """
+
+    id: str
+    employer: str
+    kind: JobKind
+    by: str
+    started_at: datetime
+    changed_at: datetime
+    total: int
+    done: int
+    state: JobState
+    facts: dict[str, Any] = field(default_factory=dict)
+    revision: int = 0
+
+    @property
+    def percent(self) -> int:
+        """How much is done, rounded down, so that 100 means all of it."""
+        if self.state is JobState.DONE:
+            return 100
+        return min(99, 100 * self.done // self.total) if self.total else 0
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the last of it was done; None while it runs."""
+        return None if self.state is JobState.RUNNING else self.changed_at
