@@ -14,7 +14,7 @@ from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Colour, Reason, Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.learner import Learner, assignments_that_count
-from chalicelib.domain.people import Assignment, Employment, EmploymentKind
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.requirements import Exemption, Required, Rulebook, Target, TargetKind
 
 UNASSIGNED = "-"
@@ -108,8 +108,8 @@ class Facts:
 
     `validities` are those of the one assignment; under number "-" there are none. `carries` says when the requirements of the
     person's learner groups and of the person belong to this assignment: the primary one, else the first by number. Awards are
-    kept without their source, and only those that can decide: per competency, none that is beaten by another in level and
-    in its last valid day.
+    only those that can decide: per competency, none that is beaten by another in level and in its last valid day. What
+    decides nothing is left out: an award's source, an exemption's reason, a supervisor.
     """
 
     person: str
@@ -142,8 +142,8 @@ class Facts:
         left = employment.ends_on is not None and employment.ends_on < day
         if left and all(each.ends_on < day for each in employment.earlier):
             return True
-        counted = (*self.validities, *self.carries)
-        return all(each.ends_on is not None and each.ends_on < day for each in counted)
+        ends = [*(each.ends_on for each in self.validities), *(each.ends_on for each in self.carries)]
+        return all(end is not None and end < day for end in ends)
 
     def held_on(self, day: date) -> tuple[Assignment, ...]:
         """The validities that count on a day: one, or for an applicant perhaps several."""
@@ -230,7 +230,13 @@ def facts_of(learner: Learner, day: date) -> tuple[Facts, ...]:
         return ()
     carried = _carried(employment, learner.assignments, day)
     numbers = sorted({each.number for each in learner.assignments} | ({UNASSIGNED} & carried.keys()))
+    assignments = sorted(
+        (replace(each, supervisor=None) for each in learner.assignments), key=lambda each: (each.number, each.starts_on)
+    )
     awards = tuple(replace(each, source="") for each in learner.awards)
+    exemptions = sorted(
+        (replace(each, reason="") for each in learner.exemptions), key=lambda each: (each.competency, each.starts_on)
+    )
     booked = tuple(sorted(_booked(learner.enrolments), key=lambda each: (each.starts_on, each.competency, each.level)))
     found = (
         Facts(
@@ -238,13 +244,11 @@ def facts_of(learner: Learner, day: date) -> tuple[Facts, ...]:
             employer=learner.employer,
             number=number,
             employment=employment,
-            validities=tuple(
-                sorted((a for a in learner.assignments if a.number == number), key=lambda each: each.starts_on)
-            ),
+            validities=tuple(each for each in assignments if each.number == number),
             carries=tuple(carried.get(number, ())),
             groups=tuple(sorted(learner.groups)),
             awards=awards,
-            exemptions=tuple(sorted(learner.exemptions, key=lambda each: (each.competency, each.starts_on))),
+            exemptions=tuple(exemptions),
             booked=booked,
         ).since(day)
         for number in numbers
@@ -284,7 +288,8 @@ def _carrier(employment: Employment, assignments: tuple[Assignment, ...], day: d
 
 def _edges_of(employment: Employment, assignments: Iterable[Assignment]) -> Iterator[date]:
     """Days on which a period of service or a validity begins, or is over."""
-    for period in (employment, *employment.earlier, *assignments):
+    periods: list[Employment | PeriodOfService | Assignment] = [employment, *employment.earlier, *assignments]
+    for period in periods:
         yield period.starts_on
         yield from _after(period.ends_on)
 
@@ -377,7 +382,8 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
     yet) is looked at on that day, when the snapshot is judged again.
     """
     edges = [*_edges_of(facts.employment, facts.validities)]
-    for span in (*facts.carries, *facts.exemptions):
+    spans: list[Span | Exemption] = [*facts.carries, *facts.exemptions]
+    for span in spans:
         edges += [*([span.starts_on] if span.starts_on else ()), *_after(span.ends_on)]
     for target in _targets_on(facts, rulebook, day):
         for rule in rulebook.requirements.get(target, ()):

@@ -2,6 +2,7 @@
 
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.projection import Snapshot
 from chalicelib.storage import keys
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import Record
@@ -14,6 +15,7 @@ from chalicelib.storage.people import (
     MembershipRow,
     PersonRow,
 )
+from chalicelib.storage.projection import SnapshotRow
 
 
 def _rows(person_id: str, consistent: bool) -> list[Record]:
@@ -22,7 +24,19 @@ def _rows(person_id: str, consistent: bool) -> list[Record]:
 
 def learners(person_id: str, consistent: bool = False) -> dict[str, Learner]:
     """The person at each of their employers, from the whole partition; empty if there is no such person."""
-    rows = _rows(person_id, consistent)
+    return _from_rows(_rows(person_id, consistent))
+
+
+def learner_and_snapshots(person_id: str, employer: str) -> tuple[Learner | None, tuple[Snapshot, ...]]:
+    """The person at one employer and their snapshots there: one query, strongly consistent."""
+    rows = _rows(person_id, consistent=True)
+    kept = (
+        row.snapshot() for row in rows if isinstance(row, SnapshotRow) and row.sk.split(keys.SEPARATOR)[1] == employer
+    )
+    return _from_rows(rows).get(employer), tuple(kept)
+
+
+def _from_rows(rows: list[Record]) -> dict[str, Learner]:
     profile = next((row for row in rows if isinstance(row, PersonRow)), None)
     if profile is None:
         return {}

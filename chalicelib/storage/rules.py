@@ -151,10 +151,10 @@ def forget() -> None:
     _catalogues.clear()
 
 
-def _versions(employer: str, *kinds: str) -> dict[str, Versions]:
+def _versions(employer: str, *kinds: str, consistent: bool = False) -> dict[str, Versions]:
     """The current versions of each kind, by one batch read of the employer's and the nation's rows."""
     wanted = {(keys.owner(owner), kind) for kind in kinds for owner in (employer, NATIONAL)}
-    found = {(row.pk, row.sk): int(row.number) for row in VersionRow.batch_get(wanted)}
+    found = {(row.pk, row.sk): int(row.number) for row in VersionRow.batch_get(wanted, consistent_read=consistent)}
     return {
         kind: Versions(
             found.get((keys.owner(employer), kind), 0),
@@ -172,6 +172,16 @@ def rulebook(employer: str) -> Rulebook:
 def rulebook_version(employer: str) -> Versions:
     """The versions of an employer's rules: one round trip of one read unit."""
     return _versions(employer, keys.RULES)[keys.RULES]
+
+
+def versions_now(employer: str) -> Versions:
+    """The versions of an employer's rules, strongly consistent: what a projection works under and looks at again afterwards."""
+    return _versions(employer, keys.RULES, consistent=True)[keys.RULES]
+
+
+def rulebook_at(employer: str, versions: Versions) -> Rulebook:
+    """The rulebook under versions just read: from memory, or read now, in which case it may hold newer rules already."""
+    return _rulebook_at(employer, versions)
 
 
 def rulebook_and_courses(employer: str) -> tuple[Rulebook, dict[str, Course]]:
@@ -234,3 +244,23 @@ def competencies(owner: str) -> Iterable[Competency]:
 def move_version(transaction: Transaction, owner: str, kind: str) -> None:
     """Add to a transaction: move the version of an owner's rules or catalogue, so that every cache reads them again."""
     transaction.update(VersionRow(keys.owner(owner), kind), [VersionRow.number.add(1)])
+
+
+class EmployerRow(Record, discriminator="employer"):
+    """`EMPLOYERS` / `E#504`: an employer that uses the service."""
+
+    @classmethod
+    def of(cls, employer: str) -> "EmployerRow":
+        """The row of an employer."""
+        return cls(keys.EMPLOYERS, keys.owner(employer))
+
+
+def list_employer(transaction: Transaction, employer: str) -> None:
+    """Add to a transaction: the employer on the list of all, so that daily and weekly runs find it."""
+    transaction.put(EmployerRow.of(employer))
+
+
+def employers() -> list[str]:
+    """Every employer that uses the service."""
+    rows = EmployerRow.query(keys.EMPLOYERS, consistent_read=True)
+    return [str(row.sk.partition(keys.SEPARATOR)[2]) for row in rows]

@@ -1,0 +1,375 @@
+"""Snapshots and the counters of units: always written together, so that the counters are the sum of the snapshots."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import msgspec
+from pynamodb.attributes import BinaryAttribute, NumberAttribute
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.competency import Award, Origin
+from chalicelib.domain.compliance import Colour, Reason
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, PeriodOfService
+from chalicelib.domain.projection import NOTHING, UNASSIGNED, Booked, Counts, Facts, Row, Snapshot, Span
+from chalicelib.domain.requirements import Exemption
+from chalicelib.storage import keys
+from chalicelib.storage.base import Record
+from chalicelib.storage.transaction import Transaction
+
+MOST_ACTIONS = 95
+"""Actions of one transaction of snapshots and counters; DynamoDB takes 100."""
+
+Change = tuple[Snapshot | None, Snapshot | None]
+"""A snapshot before and after; None where there is none."""
+
+
+class SnapshotRow(Record, discriminator="snapshot"):
+    """`P#p` / `E#504#CMP#a`; gsi1 is the view of its unit (`-` without one), gsi2 lists it by its next change."""
+
+    body = BinaryAttribute(legacy_encoding=False)
+    revision = NumberAttribute()
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "SnapshotRow":
+        """The row of a snapshot."""
+        facts, following = snapshot.facts, snapshot.next_change_on
+        return cls(
+            keys.person(facts.person),
+            keys.snapshot(facts.employer, facts.number),
+            gsi1pk=keys.unit_view(facts.employer, snapshot.unit or UNASSIGNED),
+            gsi1sk=keys.snapshot_sort(facts.person, facts.number),
+            gsi2pk=keys.due(facts.employer) if following else None,
+            gsi2sk=keys.due_sort(following, facts.person, facts.number) if following else None,
+            body=_packed(snapshot),
+            revision=snapshot.revision,
+        )
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot of this row."""
+        _, person = self.pk.split(keys.SEPARATOR)
+        _, employer, _, number = self.sk.split(keys.SEPARATOR)
+        return _unpacked(self.body, person, employer, number, int(self.revision))
+
+
+class CounterRow(Record, discriminator="counter"):
+    """`E#504#AGG` / `UNIT#u`, and `E#504#CAG` / `UNIT#u#competency`: changed by exact differences only."""
+
+    assignments = NumberAttribute(default=0)
+    required = NumberAttribute(default=0)
+    achieved = NumberAttribute(default=0)
+    expiring = NumberAttribute(default=0)
+    future = NumberAttribute(default=0)
+
+    def counts(self) -> Counts:
+        """The counts of this row."""
+        return Counts(
+            int(self.assignments or 0),
+            int(self.required or 0),
+            int(self.achieved or 0),
+            int(self.expiring or 0),
+            int(self.future or 0),
+        )
+
+    @classmethod
+    def adding(cls, difference: Counts) -> list[Action]:
+        """The update that adds a difference, leaving out what stays."""
+        numbers = {name: getattr(difference, name) for name in Counts.__slots__}
+        return [cls.kind.set(cls), *(getattr(cls, name).add(number) for name, number in numbers.items() if number)]
+
+
+# --- the body of a snapshot: JSON arrays, compressed; competencies by their place in a list of names, days as numbers ------------
+
+_DAY_0 = date(2000, 1, 1).toordinal()
+_REASONS = tuple(Reason)
+_KINDS = tuple(EmploymentKind)
+_ORIGINS = tuple(Origin)
+_COLOURS = {
+    Reason.EXPIRES_SOON: Colour.AMBER,
+    Reason.VALID: Colour.GREEN,
+    Reason.NO_EXPIRY: Colour.GREEN,
+    Reason.NOT_REQUIRED: Colour.BLUE,
+}
+
+
+def _number(day: date | None) -> int | None:
+    return None if day is None else day.toordinal() - _DAY_0
+
+
+def _day(number: int) -> date:
+    return date.fromordinal(number + _DAY_0)
+
+
+def _day_or_none(number: int | None) -> date | None:
+    return None if number is None else _day(number)
+
+
+def _packed(snapshot: Snapshot) -> bytes:
+    facts, service = snapshot.facts, snapshot.facts.employment
+    named: list[Row | Award | Exemption | Booked] = [
+        *snapshot.rows,
+        *facts.awards,
+        *facts.exemptions,
+        *facts.booked,
+    ]
+    names = sorted({each.competency for each in named})
+    place = {name: number for number, name in enumerate(names)}
+    body = {
+        "names": names,
+        "unit": snapshot.unit,
+        "counted": snapshot.counted,
+        "next": _number(snapshot.next_change_on),
+        "version": snapshot.version,
+        "rows": [
+            [
+                place[row.competency],
+                row.level,
+                _REASONS.index(row.reason),
+                _number(row.expires_on),
+                row.achieved_level,
+                _number(row.awarded_on),
+                _number(row.future_on),
+            ]
+            for row in snapshot.rows
+        ],
+        "service": [
+            service.number,
+            *([_KINDS.index(each.kind), _number(each.starts_on), _number(each.ends_on)] for each in _periods(service)),
+        ],
+        "validities": [
+            [
+                each.unit,
+                each.position,
+                each.job,
+                each.staff_group,
+                int(each.primary),
+                _number(each.starts_on),
+                _number(each.ends_on),
+            ]
+            for each in facts.validities
+        ],
+        "carries": [[_number(each.starts_on), _number(each.ends_on)] for each in facts.carries],
+        "groups": facts.groups,
+        "awards": [
+            [
+                place[each.competency],
+                each.level,
+                _number(each.awarded_on),
+                _number(each.expires_on),
+                _ORIGINS.index(each.origin),
+            ]
+            for each in facts.awards
+        ],
+        "exemptions": [
+            [place[each.competency], _number(each.starts_on), _number(each.ends_on)] for each in facts.exemptions
+        ],
+        "booked": [[place[each.competency], each.level, _number(each.starts_on)] for each in facts.booked],
+    }
+    return zlib.compress(msgspec.json.encode(body))
+
+
+def _periods(service: Employment) -> Iterator[Employment | PeriodOfService]:
+    yield service
+    yield from service.earlier
+
+
+def _unpacked(packed: bytes, person: str, employer: str, number: str, revision: int) -> Snapshot:
+    body: dict[str, Any] = msgspec.json.decode(zlib.decompress(packed))
+    names = body["names"]
+    employee_number, latest, *earlier = body["service"]
+    facts = Facts(
+        person=person,
+        employer=employer,
+        number=number,
+        employment=Employment(
+            employer,
+            _KINDS[latest[0]],
+            employee_number,
+            _day(latest[1]),
+            _day_or_none(latest[2]),
+            tuple(PeriodOfService(_KINDS[kind], _day(start), _day(end)) for kind, start, end in earlier),
+        ),
+        validities=tuple(
+            Assignment(number, unit, position, job, group, None, bool(primary), _day(start), _day_or_none(end))
+            for unit, position, job, group, primary, start, end in body["validities"]
+        ),
+        carries=tuple(Span(_day_or_none(start), _day_or_none(end)) for start, end in body["carries"]),
+        groups=tuple(body["groups"]),
+        awards=tuple(
+            Award(names[name], level, _day(awarded), _day_or_none(expires), _ORIGINS[origin], "")
+            for name, level, awarded, expires, origin in body["awards"]
+        ),
+        exemptions=tuple(Exemption(names[name], "", _day(start), _day(end)) for name, start, end in body["exemptions"]),
+        booked=tuple(Booked(names[name], level, _day(start)) for name, level, start in body["booked"]),
+    )
+    rows = tuple(
+        Row(
+            names[name],
+            level,
+            _COLOURS.get(_REASONS[reason], Colour.RED),
+            _REASONS[reason],
+            _day_or_none(expires),
+            achieved,
+            _day_or_none(awarded),
+            _day_or_none(future),
+        )
+        for name, level, reason, expires, achieved, awarded, future in body["rows"]
+    )
+    own, national = body["version"]
+    return Snapshot(facts, body["unit"], body["counted"], rows, _day_or_none(body["next"]), (own, national), revision)
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+def snapshots_of(person: str, employer: str) -> tuple[Snapshot, ...]:
+    """The snapshots of one person at one employer, strongly consistent."""
+    prefix = keys.at_employer(employer) + "CMP" + keys.SEPARATOR
+    rows = SnapshotRow.query(keys.person(person), SnapshotRow.sk.startswith(prefix), consistent_read=True)
+    return tuple(row.snapshot() for row in rows)
+
+
+def snapshots_of_unit(employer: str, unit: str, limit: int, after: Any = None) -> tuple[list[Snapshot], Any]:
+    """A page of the snapshots in the view of a unit (`-`: of those without a unit), and where to go on. May lag a moment."""
+    query = Record.gsi1.query(
+        keys.unit_view(employer, unit),
+        Record.gsi1sk.startswith("CMP" + keys.SEPARATOR),
+        limit=limit,
+        last_evaluated_key=after,
+    )
+    page = [row.snapshot() for row in query if isinstance(row, SnapshotRow)]
+    return page, query.last_evaluated_key
+
+
+def due_by(employer: str, day: date, limit: int, after: Any = None) -> tuple[list[Snapshot], Any]:
+    """A page of the snapshots that time changes on that day or before, earliest first, and where to go on. May lag a moment."""
+    end = day.isoformat() + chr(ord(keys.SEPARATOR) + 1)
+    query = Record.gsi2.query(keys.due(employer), Record.gsi2sk < end, limit=limit, last_evaluated_key=after)
+    page = [row.snapshot() for row in query if isinstance(row, SnapshotRow)]
+    return page, query.last_evaluated_key
+
+
+def as_they_stand(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """The same snapshots (up to 100) as written last, strongly consistent; those that are gone are left out."""
+    wanted = [
+        (keys.person(each.facts.person), keys.snapshot(each.facts.employer, each.facts.number)) for each in snapshots
+    ]
+    return [row.snapshot() for row in SnapshotRow.batch_get(wanted, consistent_read=True)]
+
+
+def counters(employer: str, consistent: bool = False) -> dict[str, Counts]:
+    """The counters of every unit in which somebody has an assignment, or had."""
+    rows = CounterRow.query(keys.counters(employer), consistent_read=consistent)
+    return {str(row.sk.partition(keys.SEPARATOR)[2]): row.counts() for row in rows}
+
+
+def counters_by_competency(
+    employer: str, units: Sequence[str] | None = None, consistent: bool = False
+) -> dict[str, dict[str, Counts]]:
+    """The counters of each competency in these units, a query each; None: in all units, one query."""
+    pk = keys.competency_counters(employer)
+    found: dict[str, dict[str, Counts]] = defaultdict(dict)
+    prefixes = [None] if units is None else [keys.unit_counter(unit) + keys.SEPARATOR for unit in units]
+    for prefix in prefixes:
+        within = CounterRow.sk.startswith(prefix) if prefix else None
+        for row in CounterRow.query(pk, within, consistent_read=consistent):
+            _, unit, competency = row.sk.split(keys.SEPARATOR)
+            found[unit][competency] = row.counts()
+    return dict(found)
+
+
+# --- writing --------------------------------------------------------------------------------------------------
+
+
+_Counter = tuple[str, str, str | None]
+"""A counter: employer, unit, and competency or None for the unit's total."""
+
+
+def commit(changes: Iterable[Change]) -> None:
+    """Write snapshots and add their exact differences to the counters. Raises Stale if a snapshot was changed meanwhile.
+
+    As few transactions as 95 actions each allow; each is exact in itself. After Stale some may be committed.
+    """
+    together: list[Change] = []
+    sums: dict[_Counter, Counts] = {}
+    for change in changes:
+        for step in _steps(change):
+            added = _added(sums, _differences(step))
+            if together and len(together) + 1 + len(added) > MOST_ACTIONS:
+                _write(together, sums)
+                together, added = [], _differences(step)
+            together.append(step)
+            sums = added
+            if step[1] is not change[1]:  # the next step writes the same snapshot
+                _write(together, sums)
+                together, sums = [], {}
+    if together:
+        _write(together, sums)
+
+
+def _differences(change: Change) -> dict[_Counter, Counts]:
+    """What a change adds to each counter, zero left out."""
+    before, after = (_counters_of(each) for each in change)
+    return _added(after, {at: -counts for at, counts in before.items()})
+
+
+def _counters_of(snapshot: Snapshot | None) -> dict[_Counter, Counts]:
+    if snapshot is None or not snapshot.counted or snapshot.unit is None:
+        return {}
+    employer, unit = snapshot.facts.employer, snapshot.unit
+    found: dict[_Counter, Counts] = {(employer, unit, None): snapshot.total}
+    for competency, counts in snapshot.by_competency.items():
+        found[employer, unit, competency] = counts
+    return found
+
+
+def _added(sums: dict[_Counter, Counts], more: dict[_Counter, Counts]) -> dict[_Counter, Counts]:
+    both = sums | {at: sums.get(at, NOTHING) + counts for at, counts in more.items()}
+    return {at: counts for at, counts in both.items() if counts != NOTHING}
+
+
+def _steps(change: Change) -> Iterator[Change]:
+    """The change itself, or, where it moves too many counters for one transaction, several over snapshots with fewer rows."""
+    before, after = change
+    if 1 + len(_differences(change)) <= MOST_ACTIONS:
+        yield change
+        return
+    rows_a_step = MOST_ACTIONS - 3  # besides the snapshot and the totals of two units
+    at = before
+    while at and at.counted and at.rows:
+        less = _numbered(replace(at, rows=at.rows[:-rows_a_step]), at)
+        yield at, less
+        at = less
+    if after and after.counted:
+        for count in range(rows_a_step, len(after.rows), rows_a_step):
+            more = _numbered(replace(after, rows=after.rows[:count]), at)
+            yield at, more
+            at = more
+    yield at, after
+
+
+def _numbered(after: Snapshot, before: Snapshot | None) -> Snapshot:
+    return replace(after, revision=(before.revision if before else 0) + 1)
+
+
+def _write(changes: Sequence[Change], differences: dict[_Counter, Counts]) -> None:
+    transaction = Transaction()
+    for before, after in changes:
+        if after is not None:
+            row = SnapshotRow.of(_numbered(after, before))
+            condition = SnapshotRow.revision == before.revision if before else SnapshotRow.pk.does_not_exist()
+            transaction.replace(row, condition)
+        elif before is not None:
+            transaction.delete(SnapshotRow.of(before), SnapshotRow.revision == before.revision)
+    for at, difference in differences.items():
+        transaction.update(_counter_row(*at), CounterRow.adding(difference))
+    transaction.commit()
+
+
+def _counter_row(employer: str, unit: str, competency: str | None) -> CounterRow:
+    if competency is None:
+        return CounterRow(keys.counters(employer), keys.unit_counter(unit))
+    return CounterRow(keys.competency_counters(employer), keys.competency_counter(unit, competency))
