@@ -51,3 +51,29 @@ def sweeper(_event: Any) -> int:
     from chalicelib.handlers import events
 
     return events.sweep_outbox()
+
+
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:eu-west-2:000000000000:table/messages/stream/placeholder", batch_size=100
+)
+def projector(event: DynamoDBEvent) -> dict[str, Any]:
+    """Events of the outbox become compliance snapshots and counters."""
+    from chalicelib.handlers import work
+
+    return work.project_events(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=1)
+def worker(event: SQSEvent) -> dict[str, Any]:
+    """Long work is done piece by piece."""
+    from chalicelib.handlers import work
+
+    return work.do_work(event.to_dict(), event.context.get_remaining_time_in_millis)
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=10)
+def feeder(event: SQSEvent) -> dict[str, Any]:
+    """What the workforce system sends or drops becomes changes of people."""
+    from chalicelib.handlers import feed
+
+    return feed.take(event.to_dict())

@@ -41,7 +41,7 @@ INPUTS = (
 )
 
 # The AWS services that the application calls. botocore carries the description of every other one too.
-SERVICES = frozenset({"cognito-idp", "dynamodb", "ses", "sqs"})
+SERVICES = frozenset({"cognito-idp", "dynamodb", "s3", "ses", "sqs"})
 NEVER_READ_AT_RUN_TIME = re.compile(
     r"""
       (?:botocore|boto3)/data/ (?! (?:{services})/ ) [^/]+ /

@@ -50,7 +50,7 @@ def aws(monkeypatch):
         for definition in tables.definitions("esr-learning-test"):
             dynamodb.create_table(**definition)
         sqs = boto3.client("sqs")
-        for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL"):
+        for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL", "WORK_QUEUE_URL"):
             monkeypatch.setenv(name, sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"])
         base.connection._client = None
         queues._sqs.cache_clear()
