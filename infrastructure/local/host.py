@@ -17,8 +17,8 @@ import sys
 import threading
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,14 +60,33 @@ class Host(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.functions = functions
-        # A Lambda execution environment works on one event at a time, and Chalice relies on it.
-        self.one_at_a_time: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self.last_activity = time.monotonic()
+        self._one_request_at_a_time = threading.Lock()
+        self._running = 0
+        self._counting = threading.Lock()
+        self._last_activity = time.monotonic()
+
+    @contextmanager
+    def running(self, event: dict[str, Any]) -> Iterator[None]:
+        """While a function works on an event.
+
+        A Lambda execution environment works on one event at a time, and Chalice relies on it for requests. Other events have
+        environments beside one another here as there: a long piece of work must not use up the time of those that wait.
+        """
+        self._count(1)
+        try:
+            with self._one_request_at_a_time if "httpMethod" in event else nullcontext():
+                yield
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._running += change
+            self._last_activity = time.monotonic()
 
     def seconds_idle(self) -> float:
         """Seconds since a function last ran; 0 while one runs."""
-        busy = any(lock.locked() for lock in self.one_at_a_time.copy().values())
-        return 0 if busy else time.monotonic() - self.last_activity
+        return 0 if self._running else time.monotonic() - self._last_activity
 
 
 class Invocation(BaseHTTPRequestHandler):
@@ -84,13 +103,12 @@ class Invocation(BaseHTTPRequestHandler):
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         function = self.path.strip("/")
         try:
-            handler = _load(self.server.functions[function])
-            with self.server.one_at_a_time[function]:
+            with self.server.running(event):
+                handler = _load(self.server.functions[function])
                 status, answer = 200, json.dumps(handler(event, self._context()))
         except Exception as error:  # whatever a handler raises is a failed invocation
             traceback.print_exc()
             status, answer = 500, json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
-        self.server.last_activity = time.monotonic()
         sys.stdout.flush()
         self._answer(status, answer)
 

@@ -19,7 +19,7 @@ from infrastructure.package import package
 STACK = "esr-learning-test"
 SENDER = "learning@trust.invalid"
 PASSWORD = "only used in this test"
-FUNCTIONS = ("api", "relay", "mailer", "sweeper")
+FUNCTIONS = ("api", "relay", "mailer", "sweeper", "projector", "worker", "feeder")
 
 
 def pytest_collection_modifyitems(items):
@@ -127,6 +127,7 @@ def stack(artefact, smtp):
             QueueUrl=stack.outputs["MailQueueUrl"], Attributes={"VisibilityTimeout": "1"}
         )
         let_the_mailer_send(stack)
+        let_buckets_be_reached(stack)
         yield stack
         stack.http.clear()  # the emulator waits for open connections before it ends
 
@@ -137,6 +138,12 @@ def let_the_mailer_send(stack):
     statement = {"Effect": "Allow", "Action": ["ses:SendEmail", "ses:SendRawEmail"], "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     stack.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
+
+
+def let_buckets_be_reached(stack):
+    """The emulator speaks plain HTTP, which the buckets' policies refuse to everybody."""
+    for output in ("WorkforceBucket", "FilesBucket"):
+        stack.client("s3").delete_bucket_policy(Bucket=stack.outputs[output])
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,14 @@ from tests.artefact.conftest import FUNCTIONS, SENDER, STACK
 pytestmark = pytest.mark.emulator
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
-READS = {"GetItem", "Query", "QueryIndex"}
+READS = {"GetItem", "BatchGetItem", "Query", "QueryIndex"}
+ALL = READS | {"ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"}
 MAY = {
-    ("api", "records"): READS | {"BatchGetItem", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"},
+    ("api", "records"): ALL,
     ("api", "messages"): {"PutItem", "Query"},
     ("api", "audit"): {"PutItem"},
+    ("api", "workforce files"): {"PutObject"},
+    ("api", "files"): {"GetObject"},
     ("relay", "messages"): {"PutItem"},
     ("relay", "mail"): {"SendMessage"},
     ("relay", "relay-dead"): {"SendMessage"},
@@ -24,12 +27,43 @@ MAY = {
     ("mailer", "ses"): {"SendRawEmail"},
     ("sweeper", "messages"): {"QueryIndex", "UpdateItem"},
     ("sweeper", "mail"): {"SendMessage"},
+    ("projector", "records"): ALL,
+    ("projector", "messages"): {"PutItem"},
+    ("projector", "audit"): {"PutItem"},
+    ("projector", "work"): {"SendMessage"},
+    ("projector", "projector-dead"): {"SendMessage"},
+    ("worker", "records"): ALL,
+    ("worker", "messages"): {"PutItem"},
+    ("worker", "audit"): {"PutItem"},
+    ("worker", "work"): {"SendMessage", "ReceiveMessage"},
+    ("worker", "workforce files"): {"GetObject", "GetObjectVersion", "ListObjects"},
+    ("worker", "files"): {"GetObject", "PutObject", "ListObjects"},
+    ("feeder", "records"): ALL,
+    ("feeder", "messages"): {"PutItem"},
+    ("feeder", "audit"): {"PutItem"},
+    ("feeder", "workforce"): {"ReceiveMessage"},
+    ("feeder", "work"): {"SendMessage"},
+    ("feeder", "workforce files"): {"GetObject", "GetObjectVersion", "ListObjects"},
 }
 INDEXES = {
     "records": ("gsi1", "gsi1pk"),
     "messages": ("pending", "pending_pk"),
     "audit": ("person", "person_pk"),
 }
+QUEUES = {
+    "mail": "MailQueueUrl",
+    "mail-dead": "MailDeadQueueUrl",
+    "relay-dead": "RelayDeadQueueUrl",
+    "projector-dead": "ProjectorDeadQueueUrl",
+    "work": "WorkQueueUrl",
+    "work-dead": "WorkDeadQueueUrl",
+    "workforce": "WorkforceQueueUrl",
+    "workforce-dead": "WorkforceDeadQueueUrl",
+}
+BUCKETS = {"workforce files": "WorkforceBucket", "files": "FilesBucket"}
+
+
+PROBE = '{"pk": "PROBE", "sk": "PROBE"}'
 
 
 def table_calls(dynamodb, table):
@@ -61,7 +95,7 @@ def table_calls(dynamodb, table):
 
 def queue_calls(sqs, url):
     return {
-        "SendMessage": lambda: sqs.send_message(QueueUrl=url, MessageBody='{"pk": "PROBE", "sk": "PROBE"}'),
+        "SendMessage": lambda: sqs.send_message(QueueUrl=url, MessageBody=PROBE),
         "ReceiveMessage": lambda: sqs.receive_message(QueueUrl=url),
         "PurgeQueue": lambda: sqs.purge_queue(QueueUrl=url),
     }
@@ -75,9 +109,12 @@ def mail_calls(ses):
     }
 
 
-def bucket_calls(s3, bucket):
+def bucket_calls(s3, bucket, version):
     return {
+        "GetObject": lambda: s3.get_object(Bucket=bucket, Key="probe"),
+        "GetObjectVersion": lambda: s3.get_object(Bucket=bucket, Key="probe", VersionId=version),
         "PutObject": lambda: s3.put_object(Bucket=bucket, Key="probe", Body=b""),
+        "DeleteObject": lambda: s3.delete_object(Bucket=bucket, Key="probe"),
         "ListObjects": lambda: s3.list_objects_v2(Bucket=bucket),
     }
 
@@ -99,20 +136,25 @@ def is_denied(call):
     return False
 
 
+@pytest.fixture(scope="module")
+def versions(stack):
+    """An object in each bucket, and its version: only who may list a bucket is told that something is not there."""
+    put = stack.client("s3").put_object
+    return {name: put(Bucket=stack.outputs[bucket], Key="probe")["VersionId"] for name, bucket in BUCKETS.items()}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
-@pytest.mark.parametrize(
-    "resource", ["records", "messages", "audit", "mail", "mail-dead", "relay-dead", "ses", "s3", "users"]
-)
-def test_a_function_may_do_what_it_needs_and_nothing_else(stack, function, resource):
-    urls = {"mail": "MailQueueUrl", "mail-dead": "MailDeadQueueUrl", "relay-dead": "RelayDeadQueueUrl"}
+@pytest.mark.parametrize("resource", [*INDEXES, *QUEUES, *BUCKETS, "ses", "users"])
+def test_a_function_may_do_what_it_needs_and_nothing_else(stack, versions, function, resource):
     if resource in INDEXES:
         calls = table_calls(stack.as_function("dynamodb", function), resource)
-    elif resource in urls:
-        calls = queue_calls(stack.as_function("sqs", function), stack.outputs[urls[resource]])
+    elif resource in QUEUES:
+        calls = queue_calls(stack.as_function("sqs", function), stack.outputs[QUEUES[resource]])
+    elif resource in BUCKETS:
+        bucket = stack.outputs[BUCKETS[resource]]
+        calls = bucket_calls(stack.as_function("s3", function), bucket, versions[resource])
     elif resource == "ses":
         calls = mail_calls(stack.as_function("ses", function))
-    elif resource == "s3":
-        calls = bucket_calls(stack.as_function("s3", function), stack.outputs["FilesBucket"])
     else:
         calls = user_calls(stack.as_function("cognito-idp", function), stack.outputs["UserPoolId"])
     granted = {name for name, call in calls.items() if not is_denied(call)}

@@ -97,21 +97,66 @@ def test_batches_may_fail_in_part(template):
         for source in function["Properties"].get("Events", {}).values()
         if source["Type"] in ("SQS", "DynamoDB")
     ]
-    assert len(sources) == 2
+    assert len(sources) == 5
     assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
 
 
-def test_the_stream_is_read_from_its_start_and_a_batch_that_keeps_failing_is_set_aside(template):
-    source = template["Resources"]["Relay"]["Properties"]["Events"]["RelayDynamodbEventSource"]["Properties"]
+@pytest.mark.parametrize("function", ["Relay", "Projector"])
+def test_the_stream_is_read_from_its_start_and_a_batch_that_keeps_failing_is_set_aside(template, function):
+    events = template["Resources"][function]["Properties"]["Events"]
+    source = events[f"{function}DynamodbEventSource"]["Properties"]
     assert source["StartingPosition"] == "TRIM_HORIZON"
     assert source["Stream"] == {"Fn::GetAtt": ["MessagesTable", "StreamArn"]}
-    assert source["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["RelayDeadQueue", "Arn"]}
+    assert source["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [f"{function}DeadQueue", "Arn"]}
     assert source["BisectBatchOnFunctionError"] is True
 
 
-def test_a_message_is_hidden_for_six_times_as_long_as_the_mailer_may_take(template):
-    hidden = template["Resources"]["MailQueue"]["Properties"]["VisibilityTimeout"]
-    assert hidden == 6 * template["Resources"]["Mailer"]["Properties"]["Timeout"]
+@pytest.mark.parametrize("function", ["Relay", "Projector"])
+def test_a_reader_of_the_stream_that_falls_behind_is_an_alarm(template, function):
+    watched = [each["Dimensions"][0]["Value"] for each in alarms(template) if each["MetricName"] == "IteratorAge"]
+    assert {"Ref": function} in watched
+
+
+def test_counters_that_were_wrong_are_an_alarm_under_the_name_that_is_counted(template):
+    (alarm,) = [each for each in alarms(template) if each["MetricName"] == "ProjectionDifferences"]
+    told = template["Resources"]["Worker"]["Properties"]["Environment"]["Variables"]
+    assert alarm["Namespace"] == told["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": told["POWERTOOLS_SERVICE_NAME"]}]
+    assert alarm["Threshold"] == 1
+
+
+def test_the_day_begins_in_london_and_everything_is_counted_again_on_sundays(template):
+    schedules = of_type(template, "AWS::Scheduler::Schedule")
+    assert {name: each["Properties"]["ScheduleExpression"] for name, each in schedules.items()} == {
+        "DaySchedule": "cron(5 0 * * ? *)",
+        "ReconciliationSchedule": "cron(0 3 ? * SUN *)",
+    }
+    for each in schedules.values():
+        assert each["Properties"]["ScheduleExpressionTimezone"] == "Europe/London"
+        assert each["Properties"]["Target"]["Arn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
+
+
+def test_only_our_bus_and_our_bucket_may_write_to_the_workforce_queue(template):
+    policy = template["Resources"]["WorkforceQueuePolicy"]["Properties"]["PolicyDocument"]
+    senders = {each["Principal"]["Service"]: each["Condition"] for each in policy["Statement"]}
+    assert senders.keys() == {"events.amazonaws.com", "s3.amazonaws.com"}
+    assert senders["events.amazonaws.com"]["ArnEquals"] == {"aws:SourceArn": {"Fn::GetAtt": ["WorkforceRule", "Arn"]}}
+    named = senders["s3.amazonaws.com"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].rpartition(":::")[2]
+    assert named == template["Resources"]["WorkforceBucket"]["Properties"]["BucketName"]["Fn::Sub"]
+    assert senders["s3.amazonaws.com"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_files_that_name_people_do_not_stay(template):
+    for bucket in ("WorkforceBucket", "FilesBucket"):
+        (rule,) = template["Resources"][bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 90)
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+@pytest.mark.parametrize(("queue", "consumer"), [("Mail", "Mailer"), ("Work", "Worker"), ("Workforce", "Feeder")])
+def test_a_message_is_hidden_for_at_least_three_times_as_long_as_its_consumer_may_take(template, queue, consumer):
+    hidden = template["Resources"][f"{queue}Queue"]["Properties"]["VisibilityTimeout"]
+    assert hidden >= 3 * template["Resources"][consumer]["Properties"]["Timeout"]
 
 
 def test_no_policy_gives_a_wildcard(template):
