@@ -26,11 +26,13 @@ class RoleGrant:
 def assignments_that_count(
     employment: Employment, assignments: Iterable[Assignment], day: date
 ) -> tuple[Assignment, ...]:
-    """Those of an employment's assignments that count on a day; an applicant's count from the offer on."""
+    """Those of an employment's assignments that count on a day; an applicant's count from the offer on, as they will begin."""
     if not employment.active_on(day):
         return ()
-    if employment.kind is EmploymentKind.APPLICANT:
-        return tuple(each for each in assignments if each.ends_on is None or day <= each.ends_on)
+    if employment.kind_on(day) is EmploymentKind.APPLICANT:
+        not_over = [each for each in assignments if each.ends_on is None or day <= each.ends_on]
+        latest_first = sorted(not_over, key=lambda each: each.starts_on, reverse=True)
+        return tuple({each.number: each for each in latest_first}.values())
     return tuple(each for each in assignments if each.active_on(day))
 
 
@@ -60,7 +62,7 @@ class Learner:
             return frozenset()
         roles = {grant.role for grant in self.grants}
         if self.employment and self.employment.active_on(day):
-            roles.add(ROLE_OF_EMPLOYMENT[self.employment.kind])
+            roles.add(ROLE_OF_EMPLOYMENT[self.employment.kind_on(day)])
         return frozenset(roles)
 
     def has_left(self, day: date) -> bool:

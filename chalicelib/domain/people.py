@@ -56,6 +56,11 @@ class Employment:
     ends_on: date | None = None
     earlier: tuple[PeriodOfService, ...] = ()
 
+    def kind_on(self, day: date) -> EmploymentKind:
+        """As what the person belongs on a day: an employee who is to come back as something else is an employee until then."""
+        past = (each.kind for each in self.earlier if each.starts_on <= day <= each.ends_on)
+        return next(past, self.kind)
+
     def active_on(self, day: date) -> bool:
         """Applicants count from the offer, before their first day (domain.md §1: they see My Compliance)."""
         started = self.kind is EmploymentKind.APPLICANT or self.starts_on <= day

@@ -9,7 +9,7 @@ written back into them. Therefore any order of the same messages, however often 
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -124,16 +124,8 @@ class Personnel:
     groups: Register[frozenset[str]] | None = None
 
     def employment(self, employer: str, number: str) -> Employment | None:
-        """The latest period of service with the earlier ones, each ending before the next begins; None if none was ever real."""
-        real = sorted((each.value for each in self.periods.values() if not each.value.cancelled), key=_first_day)
-        if not real:
-            return None
-        earlier = tuple(
-            PeriodOfService(each.kind, each.starts_on, _earliest(each.ends_on, _day_before(following.starts_on)))
-            for each, following in pairwise(real)
-        )
-        latest = real[-1]
-        return Employment(employer, latest.kind, number, latest.starts_on, latest.ends_on, earlier)
+        """The latest period of service with the earlier ones; None if none was ever real."""
+        return employment_of((each.value for each in self.periods.values()), employer, number)
 
     def ends(self) -> dict[tuple[str, date], date | None]:
         """The effective last day of each validity that is held: its own, or the day before the next one of the assignment."""
@@ -160,6 +152,34 @@ class Personnel:
         )
 
 
+def employment_of(periods: Iterable[ServiceSection], employer: str, number: str) -> Employment | None:
+    """The latest period of service with the earlier ones, each ending before the next begins; None if all were cancelled."""
+    real = sorted((each for each in periods if not each.cancelled), key=lambda each: each.starts_on)
+    if not real:
+        return None
+    earlier = tuple(
+        PeriodOfService(each.kind, each.starts_on, _earliest(each.ends_on, _day_before(following.starts_on)))
+        for each, following in pairwise(real)
+    )
+    latest = real[-1]
+    return Employment(employer, latest.kind, number, latest.starts_on, latest.ends_on, earlier)
+
+
+def section_of(assignment: Assignment) -> AssignmentSection:
+    """An assignment as a message would have given it."""
+    return AssignmentSection(
+        assignment.number,
+        assignment.starts_on,
+        assignment.ends_on,
+        assignment.unit,
+        assignment.position,
+        assignment.job,
+        assignment.staff_group,
+        assignment.supervisor,
+        assignment.primary,
+    )
+
+
 def as_assignment(section: AssignmentSection, ends_on: date | None) -> Assignment:
     """A validity that is held as an assignment, with its effective last day."""
     return Assignment(
@@ -173,10 +193,6 @@ def as_assignment(section: AssignmentSection, ends_on: date | None) -> Assignmen
         section.starts_on,
         ends_on,
     )
-
-
-def _first_day(section: ServiceSection) -> date:
-    return section.starts_on
 
 
 def _day_before(day: date) -> date:
@@ -243,14 +259,15 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _MESSAGE_ID = re.compile(r"[\w.:/|~-]{1,80}", re.ASCII)
 _NUMBER = re.compile(r"\w[\w-]{0,19}", re.ASCII)
 _ASSIGNMENT_NUMBER = re.compile(r"\w[\w.-]{0,39}", re.ASCII)
+_PERSON_ID = re.compile(r"[\w.~-]{1,80}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\\\"]{1,64}@[\w-]+(\.[\w-]+)+")
 _LOGIN = re.compile(r"[\w.@+-]{1,80}", re.ASCII)
 _UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
-MAX_ASSIGNMENTS = 30
-"""Validities in one message: as many as fit one transaction together with those they change."""
+MAX_ASSIGNMENTS = 15
+"""Validities in one message: as many as fit one transaction together with those they shorten and the supervisors they name."""
 
-MAX_GROUPS = 30
+MAX_GROUPS = 20
 """Learner groups of one person."""
 
 _FACTS = (
@@ -273,7 +290,7 @@ def _wrong(change: Change, rulebook: Rulebook) -> Iterator[FieldError]:
         yield FieldError("sequence", "is a whole number from 0 to 9007199254740991")
     if not _NUMBER.fullmatch(change.employee_number):
         yield FieldError("employee_number", "takes up to 20 letters, digits, _ and -")
-    if change.person_id is not None and not _NUMBER_OF_PERSON.fullmatch(change.person_id):
+    if change.person_id is not None and not _PERSON_ID.fullmatch(change.person_id):
         yield FieldError("person_id", "is not the id of a person")
     if (change.person, change.employment, change.learner_groups) == (None, None, None) and not change.assignments:
         yield FieldError("person", "the message says nothing: give person, employment, assignments or learner_groups")
@@ -287,9 +304,6 @@ def _wrong(change: Change, rulebook: Rulebook) -> Iterator[FieldError]:
         yield from _wrong_assignment(f"assignments[{index}]", each, change.employee_number, rulebook)
     yield from _overlaps(change.assignments)
     yield from _wrong_groups(change.learner_groups or (), rulebook)
-
-
-_NUMBER_OF_PERSON = re.compile(r"[\w.~-]{1,80}", re.ASCII)
 
 
 def _wrong_person(person: PersonSection) -> Iterator[FieldError]:

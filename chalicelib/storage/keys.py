@@ -62,7 +62,7 @@ def name_sort(last_name: str, first_name: str, person_id: str) -> str:
 
 
 def employee_number(employer: str, number: str) -> str:
-    """gsi2 `E#504#NO#20059417`."""
+    """`E#504#NO#20059417`: gsi2 of the employment; pk and sk of the row that says whose number it is."""
     return _join("E", employer, "NO", number)
 
 
@@ -297,6 +297,11 @@ def part(name: str) -> str:
 def works(employer: str) -> str:
     """gsi1 `E#504#JOBS`: the long jobs of an employer, sorted by their ULID."""
     return _join("E", employer, "JOBS")
+
+
+def works_of_kind(employer: str, kind: str) -> str:
+    """gsi2 `E#504#JOBS#workforce file`: those of one kind, sorted alike."""
+    return _join("E", employer, "JOBS", kind)
 
 
 EMPLOYERS = "EMPLOYERS"

@@ -62,7 +62,7 @@ def _learner(
         person=profile.person(),
         employer=employer,
         employment=employment,
-        assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow)),
+        assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow) and row.held),
         groups=tuple(row.group for row in rows if isinstance(row, MembershipRow)),
         awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
         enrolments=tuple(each for each in everywhere if each.employer == employer),

@@ -10,6 +10,15 @@ from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Person
 from chalicelib.domain.permissions import Role
+from chalicelib.domain.workforce import (
+    AssignmentSection,
+    Register,
+    ServiceSection,
+    Stamp,
+    as_assignment,
+    employment_of,
+    section_of,
+)
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
 from chalicelib.storage.cursor import going_on
@@ -23,10 +32,11 @@ class PersonRow(Record, discriminator="person"):
     title = UnicodeAttribute(null=True)
     email = UnicodeAttribute(null=True)
     login = UnicodeAttribute(null=True)
+    home = UnicodeAttribute(null=True)
 
     @classmethod
-    def of(cls, person: Person) -> "PersonRow":
-        """The row of a person."""
+    def of(cls, person: Person, home: str | None = None) -> "PersonRow":
+        """The row of a person; `home` is the employer that keeps their name, e-mail and login (decision 0010)."""
         return cls(
             keys.person(person.id),
             keys.PROFILE,
@@ -35,6 +45,7 @@ class PersonRow(Record, discriminator="person"):
             title=person.title,
             email=person.email,
             login=person.login,
+            home=home,
         )
 
     def person(self) -> Person:
@@ -53,14 +64,36 @@ class LoginRow(Record, discriminator="login"):
         return cls(keys.login(login), keys.login(login), person=person_id)
 
 
+class NumberRow(Record, discriminator="employee number"):
+    """`E#504#NO#20059417`, pk and sk: whose employee number it is. Written with the employment, so that no two people share one; or
+    ahead of it, when somebody is named as supervisor before anything else is known of them.
+    """
+
+    person = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, employer: str, number: str, person_id: str) -> "NumberRow":
+        """The row of an employee number."""
+        key = keys.employee_number(employer, number)
+        return cls(key, key, person=person_id)
+
+
 class EmploymentRow(Record, discriminator="employment"):
-    """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2; it holds the name a search shows."""
+    """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2; it holds the name a search shows.
+
+    `periods`, `person_stamp` and `groups_stamp` are what workforce messages said (decision 0010); every one of them moves
+    `revision`. Kind and days are those of the latest period of service.
+    """
 
     name = UnicodeAttribute()
     type = UnicodeAttribute()
     number = UnicodeAttribute()
     starts_on = DayAttribute()
     ends_on = DayAttribute(null=True)
+    periods = JSONAttribute(null=True)
+    person_stamp = JSONAttribute(null=True)
+    groups_stamp = JSONAttribute(null=True)
+    revision = NumberAttribute(default=0)
 
     @classmethod
     def of(cls, person: Person, employment: Employment) -> "EmploymentRow":
@@ -79,57 +112,130 @@ class EmploymentRow(Record, discriminator="employment"):
             ends_on=employment.ends_on,
         )
 
-    def employment(self) -> Employment:
-        """The employment of this row."""
+    def employment(self) -> Employment | None:
+        """The employment of this row; None if every period of service was cancelled."""
         employer = self.sk.split(keys.SEPARATOR)[1]
-        return Employment(employer, EmploymentKind(self.type), self.number, self.starts_on, self.ends_on)
+        if not self.periods:
+            return Employment(employer, EmploymentKind(self.type), self.number, self.starts_on, self.ends_on)
+        return employment_of((each.value for each in self.registers()), employer, self.number)
+
+    def registers(self) -> list[Register[ServiceSection]]:
+        """The periods of service as messages gave them; the one of a row written without messages has no stamp."""
+        if not self.periods:
+            own = ServiceSection(EmploymentKind(self.type), self.starts_on, self.ends_on)
+            return [Register(own, None)]
+        return [
+            Register(
+                ServiceSection(
+                    EmploymentKind(kind),
+                    date.fromisoformat(starts_on),
+                    date.fromisoformat(ends_on) if ends_on else None,
+                    cancelled,
+                ),
+                stamp_from(stamp),
+            )
+            for kind, starts_on, ends_on, cancelled, stamp in self.periods
+        ]
+
+    def remember(self, periods: Iterable[Register[ServiceSection]]) -> None:
+        """Keep the periods of service as messages gave them."""
+        self.periods = [
+            [
+                each.value.kind.value,
+                each.value.starts_on.isoformat(),
+                each.value.ends_on.isoformat() if each.value.ends_on else None,
+                each.value.cancelled,
+                each.stamp,
+            ]
+            for each in periods
+        ]
+
+
+def stamp_from(stored: Any) -> Stamp | None:
+    """A stamp from its stored pair."""
+    return (int(stored[0]), str(stored[1])) if stored else None
 
 
 class AssignmentRow(Record, discriminator="assignment"):
-    """`P#p` / `E#504#ASG#a#from`: one job over one validity; in the views of its unit and its supervisor."""
+    """`P#p` / `E#504#ASG#a#from`: one job over one validity; in the views of its unit and its supervisor until it is over.
 
-    unit = UnicodeAttribute()
-    position = UnicodeAttribute()
-    job = UnicodeAttribute()
-    staff_group = UnicodeAttribute()
+    `until` is the last day as it was sent, `ends_on` the effective one: the next validity may begin sooner. A row with a `marker`
+    ("ended" or "cancelled") says that the assignment is not held from that day on, or that this validity never was: no assignment.
+    """
+
+    unit = UnicodeAttribute(null=True)
+    position = UnicodeAttribute(null=True)
+    job = UnicodeAttribute(null=True)
+    staff_group = UnicodeAttribute(null=True)
     supervisor = UnicodeAttribute(null=True)
     primary = BooleanAttribute(default=False)
     ends_on = DayAttribute(null=True)
+    until = DayAttribute(null=True)
+    marker = UnicodeAttribute(null=True)
+    stamp = JSONAttribute(null=True)
 
     @classmethod
     def of(cls, person_id: str, employer: str, assignment: Assignment) -> "AssignmentRow":
-        """The row of an assignment."""
-        supervisor = assignment.supervisor
-        return cls(
-            keys.person(person_id),
-            keys.assignment(employer, assignment.number, assignment.starts_on),
-            gsi1pk=keys.unit_view(employer, assignment.unit),
-            gsi1sk=keys.assignment_sort(person_id, assignment.number),
-            gsi2pk=keys.reports_to(employer, supervisor) if supervisor else None,
-            gsi2sk=keys.person(person_id) if supervisor else None,
-            unit=assignment.unit,
-            position=assignment.position,
-            job=assignment.job,
-            staff_group=assignment.staff_group,
-            supervisor=supervisor,
-            primary=assignment.primary,
-            ends_on=assignment.ends_on,
+        """The row of an assignment that no message gave."""
+        row = cls.of_register(
+            person_id, employer, Register(section_of(assignment), None), assignment.ends_on, assignment.starts_on
         )
+        row.until = None
+        return row
 
-    def assignment(self) -> Assignment:
-        """The assignment of this row."""
+    @classmethod
+    def of_register(
+        cls, person_id: str, employer: str, register: Register[AssignmentSection], ends_on: date | None, day: date
+    ) -> "AssignmentRow":
+        """The row of a validity as a message gave it, with its effective last day. One that is over by `day` is in no view."""
+        section = register.value
+        row = cls(
+            keys.person(person_id),
+            keys.assignment(employer, section.number, section.starts_on),
+            unit=section.unit,
+            position=section.position,
+            job=section.job,
+            staff_group=section.staff_group,
+            supervisor=section.supervisor,
+            primary=section.primary,
+            ends_on=ends_on,
+            until=section.ends_on,
+            marker="cancelled" if section.cancelled else "ended" if section.ended else None,
+            stamp=register.stamp,
+        )
+        if section.held and section.unit and (ends_on is None or ends_on >= day):
+            row.gsi1pk = keys.unit_view(employer, section.unit)
+            row.gsi1sk = keys.assignment_sort(person_id, section.number)
+            row.gsi2pk = keys.reports_to(employer, section.supervisor) if section.supervisor else None
+            row.gsi2sk = keys.person(person_id) if section.supervisor else None
+        return row
+
+    @property
+    def held(self) -> bool:
+        """Whether the row is an assignment and no marker."""
+        return self.marker is None
+
+    def register(self) -> Register[AssignmentSection]:
+        """The validity as it was given."""
         *_, number, starts_on = self.sk.split(keys.SEPARATOR)
-        return Assignment(
+        section = AssignmentSection(
             number,
+            date.fromisoformat(starts_on),
+            self.until if self.stamp else self.ends_on,
             self.unit,
             self.position,
             self.job,
             self.staff_group,
             self.supervisor,
-            self.primary,
-            date.fromisoformat(starts_on),
-            self.ends_on,
+            bool(self.primary),
+            self.marker == "ended",
+            self.marker == "cancelled",
         )
+        return Register(section, stamp_from(self.stamp))
+
+    def assignment(self) -> Assignment:
+        """The assignment of this row, which is no marker."""
+        return as_assignment(self.register().value, self.ends_on)
 
 
 class MembershipRow(Record, discriminator="membership"):
@@ -214,7 +320,11 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def _found(rows: Iterable[Record]) -> list[Found]:
-    return [Found(_person_id(row), row.name, row.employment()) for row in rows if isinstance(row, EmploymentRow)]
+    return [
+        Found(_person_id(row), row.name, employment)
+        for row in rows
+        if isinstance(row, EmploymentRow) and (employment := row.employment())
+    ]
 
 
 def with_number(employer: str, number: str) -> list[Found]:
@@ -244,21 +354,22 @@ def reports_of(employer: str, supervisor: str, limit: int, after: Any) -> tuple[
 def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
     """Whether an assignment held on that day names this person as supervisor."""
     rows = Record.gsi2.query(keys.reports_to(employer, person_id))
-    return any(isinstance(row, AssignmentRow) and row.assignment().active_on(day) for row in rows)
+    return any(isinstance(row, AssignmentRow) and row.held and row.assignment().active_on(day) for row in rows)
 
 
-def rows_of_person(person: Person) -> list[Record]:
-    """The profile of somebody new, and their login if they have one."""
-    return [PersonRow.of(person), *([LoginRow.of(person.login, person.id)] if person.login else [])]
+def rows_of_person(person: Person, home: str | None = None) -> list[Record]:
+    """The profile of somebody new, kept by the employer that registers them, and their login if they have one."""
+    return [PersonRow.of(person, home), *([LoginRow.of(person.login, person.id)] if person.login else [])]
 
 
 def rows_of_joiner(
     person: Person, employment: Employment, assignments: Iterable[Assignment], groups: Iterable[str]
 ) -> list[Record]:
-    """Every row somebody new needs: profile, login, employment, assignments and learner groups."""
+    """Every row somebody new needs: profile, login, employee number, employment, assignments and learner groups."""
     employer = employment.employer
     return [
-        *rows_of_person(person),
+        *rows_of_person(person, employer),
+        NumberRow.of(employer, employment.number, person.id),
         EmploymentRow.of(person, employment),
         *(AssignmentRow.of(person.id, employer, each) for each in assignments),
         *(MembershipRow.of(person.id, employer, group) for group in groups),
