@@ -21,6 +21,8 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "EsrLearningTest",
     "POWERTOOLS_SERVICE_NAME": "esr-learning",
     "LOG_LEVEL": "INFO",
+    "WORKFORCE_BUCKET": "esr-learning-test-workforce",
+    "FILES_BUCKET": "esr-learning-test-files",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
 
@@ -33,7 +35,7 @@ from moto import mock_aws
 
 from chalicelib import observability
 from chalicelib.handlers import http
-from chalicelib.storage import base, queues, rules
+from chalicelib.storage import base, files, queues, rules
 from infrastructure import tables
 from tests import tokens
 from tests.builders import NOW
@@ -44,7 +46,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture
 def aws(monkeypatch):
-    """Empty tables and queues."""
+    """Empty tables, queues and buckets."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         for definition in tables.definitions("esr-learning-test"):
@@ -52,8 +54,13 @@ def aws(monkeypatch):
         sqs = boto3.client("sqs")
         for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL", "WORK_QUEUE_URL"):
             monkeypatch.setenv(name, sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"])
+        s3 = boto3.client("s3")
+        for name in ("WORKFORCE_BUCKET", "FILES_BUCKET"):
+            s3.create_bucket(Bucket=os.environ[name], CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+            s3.put_bucket_versioning(Bucket=os.environ[name], VersioningConfiguration={"Status": "Enabled"})
         base.connection._client = None
         queues._sqs.cache_clear()
+        files._s3.cache_clear()
         rules.forget()
         yield
 
