@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from chalicelib.domain.compliance import Colour
-from chalicelib.domain.projection import Row, Snapshot
+from chalicelib.domain.projection import NOTHING, Counts, Row, Snapshot
 from chalicelib.domain.requirements import Requirement, Rulebook, Target
 
 
@@ -57,57 +57,62 @@ def _key(requirement: Requirement) -> tuple[Target, str, date]:
     return requirement.target, requirement.competency, requirement.starts_on
 
 
+EVERYTHING = ""
+"""Stands for all competencies together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a draft does to rows: how many are required and achieved before and after, and whom it turns red.
+    """What a draft does to rows: the counts before and after, how many rows are no longer required, and whom it turns red.
 
     `turn_red` are the persons with a row that is red after and was not red, or not required, before; each counts once, however
-    many assignments they hold. `no_longer` are the rows required before and not after.
+    many assignments they hold.
     """
 
-    required_before: int = 0
-    achieved_before: int = 0
-    required_after: int = 0
-    achieved_after: int = 0
+    before: Counts = NOTHING
+    after: Counts = NOTHING
     no_longer: int = 0
     turn_red: frozenset[str] = frozenset()
 
     def __add__(self, other: "Effect") -> "Effect":
         """The effects together; a person in both counts once."""
         return Effect(
-            self.required_before + other.required_before,
-            self.achieved_before + other.achieved_before,
-            self.required_after + other.required_after,
-            self.achieved_after + other.achieved_after,
+            self.before + other.before,
+            self.after + other.after,
             self.no_longer + other.no_longer,
             self.turn_red | other.turn_red,
         )
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything differs between before and after."""
+        return self.before != self.after or self.no_longer > 0 or bool(self.turn_red)
 
 
 NO_EFFECT = Effect()
 
 
 def compare(before: Snapshot, after: Snapshot) -> dict[str, Effect]:
-    """What changes for one assignment, by competency: every one required before or after. Empty if it is not counted."""
+    """The effect on one assignment, judged on one day under the rules as they are and as they would be.
+
+    By competency, each that is required before or after, and EVERYTHING. Empty if the assignment is not counted.
+    """
     if not before.counted:
         return {}
     old = {row.competency: row for row in before.rows}
     new = {row.competency: row for row in after.rows}
-    return {
-        competency: _effect(before.facts.person, old.get(competency), new.get(competency))
-        for competency in old.keys() | new.keys()
-    }
+    effects = {each: _effect(before.facts.person, old.get(each), new.get(each)) for each in old.keys() | new.keys()}
+    no_longer = len(old.keys() - new.keys())
+    turn_red = frozenset[str]().union(*(each.turn_red for each in effects.values()))
+    return {EVERYTHING: Effect(before.total, after.total, no_longer, turn_red), **effects}
 
 
 def _effect(person: str, before: Row | None, after: Row | None) -> Effect:
-    turns_red = _red(after) and not _red(before)
     return Effect(
-        required_before=before is not None,
-        achieved_before=before is not None and not _red(before),
-        required_after=after is not None,
-        achieved_after=after is not None and not _red(after),
-        no_longer=before is not None and after is None,
-        turn_red=frozenset((person,)) if turns_red else frozenset(),
+        before.counts if before else NOTHING,
+        after.counts if after else NOTHING,
+        int(before is not None and after is None),
+        frozenset((person,)) if _red(after) and not _red(before) else frozenset(),
     )
 
 

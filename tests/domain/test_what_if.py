@@ -3,14 +3,15 @@
 from dataclasses import replace
 from datetime import date
 
-from chalicelib.domain.projection import facts_of, judge
+from chalicelib.domain.projection import NOTHING, Counts, facts_of, judge
 from chalicelib.domain.requirements import Target, TargetKind
-from chalicelib.domain.what_if import NO_EFFECT, Draft, Effect, End, compare, with_changes
+from chalicelib.domain.what_if import EVERYTHING, NO_EFFECT, Draft, Effect, End, compare, with_changes
 from tests import builders as b
 from tests.builders import FIRE, MOVING, TODAY
 
 WARD = Target(TargetKind.UNIT, "ward-9")
 P1 = frozenset({"p1"})
+RED, GREEN = Counts(1, 1, 0), Counts(1, 1, 1)
 
 
 def rules_of(rulebook):
@@ -56,15 +57,16 @@ def test_ending_without_a_day_ends_every_validity_of_this_target_and_no_other():
 def test_somebody_who_lacks_what_a_draft_requires_turns_red():
     draft = Draft(add=(b.requirement(MOVING, TargetKind.UNIT, "surgery"),))
     assert effects(b.rulebook(b.requirement(FIRE)), draft) == {
-        FIRE: Effect(required_before=1, required_after=1),
-        MOVING: Effect(required_after=1, turn_red=P1),
+        FIRE: Effect(RED, RED),
+        MOVING: Effect(NOTHING, RED, turn_red=P1),
+        EVERYTHING: Effect(RED, Counts(1, 2, 0), turn_red=P1),
     }
 
 
 def test_somebody_who_holds_it_counts_as_achieved():
     held = b.learner(awards=(b.award(MOVING),))
     draft = Draft(add=(b.requirement(MOVING),))
-    assert effects(b.rulebook(), draft, learner=held) == {MOVING: Effect(required_after=1, achieved_after=1)}
+    assert effects(b.rulebook(), draft, learner=held)[MOVING] == Effect(NOTHING, GREEN)
 
 
 def test_red_before_is_not_turned_red_again():
@@ -75,13 +77,24 @@ def test_red_before_is_not_turned_red_again():
 def test_a_higher_level_turns_red_whoever_holds_a_lower_one():
     held = b.learner(awards=(b.award(FIRE, level=1),))
     draft = Draft(add=(b.requirement(FIRE, TargetKind.UNIT, "ward-9", level=2),))
-    expected = Effect(required_before=1, achieved_before=1, required_after=1, turn_red=P1)
-    assert effects(b.rulebook(b.requirement(FIRE)), draft, learner=held) == {FIRE: expected}
+    assert effects(b.rulebook(b.requirement(FIRE)), draft, learner=held)[FIRE] == Effect(GREEN, RED, turn_red=P1)
 
 
 def test_what_is_no_longer_required_is_told():
     draft = Draft((End(b.requirement().target, FIRE),))
-    assert effects(b.rulebook(b.requirement(FIRE)), draft) == {FIRE: Effect(required_before=1, no_longer=1)}
+    assert effects(b.rulebook(b.requirement(FIRE)), draft)[FIRE] == Effect(RED, NOTHING, no_longer=1)
+
+
+def test_a_wider_amber_window_turns_nobody_red_but_expires_more_soon():
+    held = b.learner(awards=(b.award_expiring(date(2027, 4, 1)),))
+    effect = effects(b.rulebook(b.requirement(FIRE)), Draft(amber_months=6), learner=held)[FIRE]
+    assert effect == Effect(GREEN, Counts(1, 1, 1, expiring=1))
+    assert effect.changes_something
+
+
+def test_a_draft_that_says_what_is_required_already_changes_nothing():
+    same = Draft(add=(b.requirement(FIRE, TargetKind.UNIT, "ward-9"),))
+    assert not effects(b.rulebook(b.requirement(FIRE)), same)[FIRE].changes_something
 
 
 def test_on_a_day_ahead_the_draft_meets_awards_and_assignments_as_they_then_stand():
@@ -92,9 +105,9 @@ def test_on_a_day_ahead_the_draft_meets_awards_and_assignments_as_they_then_stan
     )
     learner = b.learner(awards=(expiring,), assignments=moving_on)
     draft = Draft(add=(b.requirement(MOVING, TargetKind.UNIT, "ward-10"),))
-    assert effects(b.rulebook(), draft, learner=learner) == {}
+    assert MOVING not in effects(b.rulebook(), draft, learner=learner)
     ahead = effects(b.rulebook(), draft, date(2027, 1, 1), learner)
-    assert ahead == {MOVING: Effect(required_after=1, turn_red=P1)}
+    assert ahead[MOVING] == Effect(NOTHING, RED, turn_red=P1)
 
 
 def test_whoever_is_not_counted_in_reports_is_not_counted_here():
@@ -105,7 +118,7 @@ def test_whoever_is_not_counted_in_reports_is_not_counted_here():
 
 
 def test_a_person_with_two_assignments_turns_red_once():
-    one = Effect(required_after=1, turn_red=P1)
-    both = one + one + Effect(required_after=1, turn_red=frozenset({"p2"}))
-    assert (both.required_after, len(both.turn_red)) == (3, 2)
+    one = Effect(NOTHING, RED, turn_red=P1)
+    both = one + one + Effect(NOTHING, RED, turn_red=frozenset({"p2"}))
+    assert (both.after.required, len(both.turn_red)) == (3, 2)
     assert one + NO_EFFECT == one
