@@ -4,7 +4,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -17,7 +17,8 @@ from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Per
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Booked, Counts, Facts, Row, Snapshot, Span
 from chalicelib.domain.requirements import Exemption
 from chalicelib.storage import keys
-from chalicelib.storage.base import Record
+from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.people import AssignmentRow, MembershipRow
 from chalicelib.storage.transaction import Transaction
 
 MOST_ACTIONS = 95
@@ -79,6 +80,22 @@ class CounterRow(Record, discriminator="counter"):
         """The update that adds a difference, leaving out what stays."""
         numbers = {name: getattr(difference, name) for name in Counts.__slots__}
         return [cls.kind.set(cls), *(getattr(cls, name).add(number) for name, number in numbers.items() if number)]
+
+
+class RunRow(Record, discriminator="run"):
+    """`RUN#2026-12-01` / `E#504`: what the daily run found due and changed at an employer; zero counts included."""
+
+    due = NumberAttribute(default=0)
+    changed = NumberAttribute(default=0)
+    finished_at = InstantAttribute(null=True)
+
+
+def record_run(day: date, employer: str, due: int, changed: int, finished_at: datetime | None) -> None:
+    """Add to the row of an employer's daily run; it is finished once nothing was left to do."""
+    actions: list[Action] = [RunRow.kind.set(RunRow), RunRow.due.add(due), RunRow.changed.add(changed)]
+    if finished_at:
+        actions.append(RunRow.finished_at.set(finished_at))
+    RunRow(keys.run(day), keys.owner(employer)).update(actions)
 
 
 # --- the body of a snapshot: JSON arrays, compressed; competencies by their place in a list of names, days as numbers ------------
@@ -260,6 +277,22 @@ def as_they_stand(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return [row.snapshot() for row in SnapshotRow.batch_get(wanted, consistent_read=True)]
 
 
+def members_of(employer: str, group: str) -> list[str]:
+    """The ids of the members of a learner group. May lag a moment."""
+    rows = Record.gsi1.query(keys.membership(employer, group))
+    return [row.pk.split(keys.SEPARATOR)[1] for row in rows if isinstance(row, MembershipRow)]
+
+
+def held_in(employer: str, unit: str, day: date) -> Iterator[tuple[str, str]]:
+    """Person and number of each assignment held in a unit on a day. May lag a moment."""
+    rows = Record.gsi1.query(keys.unit_view(employer, unit), Record.gsi1sk.startswith("ASG" + keys.SEPARATOR))
+    for row in rows:
+        if isinstance(row, AssignmentRow):
+            assignment = row.assignment()
+            if assignment.active_on(day):
+                yield row.pk.split(keys.SEPARATOR)[1], assignment.number
+
+
 def counters(employer: str, consistent: bool = False) -> dict[str, Counts]:
     """The counters of every unit in which somebody has an assignment, or had."""
     rows = CounterRow.query(keys.counters(employer), consistent_read=consistent)
@@ -279,6 +312,14 @@ def counters_by_competency(
             _, unit, competency = row.sk.split(keys.SEPARATOR)
             found[unit][competency] = row.counts()
     return dict(found)
+
+
+def counters_of_unit(employer: str, unit: str) -> tuple[Counts, dict[str, Counts]]:
+    """The counters of one unit, in all and by competency, strongly consistent."""
+    key = CounterRow.sk == keys.unit_counter(unit)
+    rows = CounterRow.query(keys.counters(employer), key, consistent_read=True)
+    total = next((row.counts() for row in rows), NOTHING)
+    return total, counters_by_competency(employer, [unit], consistent=True).get(unit, {})
 
 
 # --- writing --------------------------------------------------------------------------------------------------

@@ -241,9 +241,15 @@ def competencies(owner: str) -> Iterable[Competency]:
     return [row.competency() for row in CompetencyRow.query(keys.framework(owner), consistent_read=True)]
 
 
-def move_version(transaction: Transaction, owner: str, kind: str) -> None:
-    """Add to a transaction: move the version of an owner's rules or catalogue, so that every cache reads them again."""
-    transaction.update(VersionRow(keys.owner(owner), kind), [VersionRow.number.add(1)])
+def move_version(transaction: Transaction, owner: str, kind: str, expected: int | None = None) -> None:
+    """Add to a transaction: move the version of an owner's rules or catalogue, so that every cache reads them again.
+
+    `expected` makes it conditional on being the next change after that version.
+    """
+    condition = None
+    if expected is not None:
+        condition = VersionRow.number == expected if expected else VersionRow.number.does_not_exist()
+    transaction.update(VersionRow(keys.owner(owner), kind), [VersionRow.number.add(1)], condition)
 
 
 class EmployerRow(Record, discriminator="employer"):

@@ -1,0 +1,251 @@
+"""Compliance of everybody, materialised: snapshots follow every change of records, of rules and of the date (architecture §3).
+
+Three rules keep it exact (decision 0009). Counters change only by exact differences, in the transaction of their snapshot and on
+condition of its revision. Whoever has written looks again, until records and snapshots agree. And whoever has worked under
+rules looks afterwards whether they still stand.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, Snapshot, facts_of, judge
+from chalicelib.domain.requirements import Rulebook, TargetKind
+from chalicelib.observability import log_fault
+from chalicelib.storage import learner as learners
+from chalicelib.storage import projection as stored
+from chalicelib.storage import queues, rules
+from chalicelib.storage.projection import Change
+from chalicelib.storage.transaction import ATTEMPTS, retried
+
+T = TypeVar("T")
+
+TOGETHER = 20
+"""Snapshots judged and written in one transaction."""
+
+
+def under_current_rules(employer: str, work: Callable[[Rulebook], T]) -> T:
+    """Do projecting work under the employer's rules, and again if they moved meanwhile: old rules never have the last word.
+
+    Two small reads, however much work it is. Raises Conflict if the rules move faster than the work is done.
+    """
+    versions = rules.versions_now(employer)
+    for _ in range(ATTEMPTS):
+        result = work(rules.rulebook_at(employer, versions))
+        now = rules.versions_now(employer)
+        if now == versions:
+            return result
+        versions = now
+    raise Conflict("The rules change faster than people can be projected.")
+
+
+# --- from records ---------------------------------------------------------------------------------------------
+
+
+def project(person: str, employer: str, now: datetime) -> Learner | None:
+    """Make a person's snapshots at an employer what their records say under the current rules; the person as last read."""
+    return under_current_rules(employer, lambda rulebook: project_under(rulebook, person, now)[0])
+
+
+def project_all(employer: str, persons: Iterable[str], now: datetime) -> int:
+    """Project several people one after the other; how many snapshots changed."""
+    wanted = list(persons)
+    return under_current_rules(employer, lambda book: sum(project_under(book, person, now)[1] for person in wanted))
+
+
+def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learner | None, int]:
+    """Project one person under rules whose version the caller looks at again; the person, and how many snapshots changed.
+
+    One read if nothing changed; else two, and one transaction between them. The second look finds what another
+    projector or a further change did meanwhile.
+    """
+    written = 0
+    for _ in range(ATTEMPTS):
+        learner, changed = _look_and_write(rulebook, person, london_day(now))
+        if not changed:
+            return learner, written
+        written += changed
+    raise Conflict("This person's records change faster than they can be projected.")
+
+
+@retried
+def _look_and_write(rulebook: Rulebook, person: str, day: date) -> tuple[Learner | None, int]:
+    learner, kept = learners.learner_and_snapshots(person, rulebook.employer)
+    changes = _changes(kept, _expected(learner, rulebook, day), day)
+    stored.commit(changes)
+    return learner, len(changes)
+
+
+def _expected(learner: Learner | None, rulebook: Rulebook, day: date) -> list[Snapshot]:
+    return [judge(facts, rulebook, day) for facts in facts_of(learner, day)] if learner else []
+
+
+def _changes(kept: Iterable[Snapshot], expected: Iterable[Snapshot], day: date) -> list[Change]:
+    """What has to be written so that the snapshots kept become those expected."""
+    before = {each.facts.number: each for each in kept}
+    after = {each.facts.number: each for each in expected}
+    pairs = [(before.get(number), after.get(number)) for number in sorted({*before, *after})]
+    return [(old, new) for old, new in pairs if not (old and new and old.says_the_same_as(new, day))]
+
+
+# --- from snapshots -------------------------------------------------------------------------------------------
+
+
+def rejudge(employer: str, snapshots: Iterable[Snapshot], now: datetime) -> int:
+    """Judge snapshots again from their facts, under the current rules as of now; how many changed."""
+    given = list(snapshots)
+    return under_current_rules(employer, lambda rulebook: _rejudge_under(rulebook, given, now))
+
+
+def rejudge_unit(employer: str, unit: str, now: datetime) -> int:
+    """Judge every snapshot in the view of a unit again (`-`: those without a unit); how many changed.
+
+    What was judged before a crash costs only its reading the second time.
+    """
+
+    def judge_all(rulebook: Rulebook) -> int:
+        return sum(_rejudge_under(rulebook, page, now) for page in _pages_of_unit(employer, unit))
+
+    return under_current_rules(employer, judge_all)
+
+
+def _pages_of_unit(employer: str, unit: str) -> Iterator[list[Snapshot]]:
+    after: Any = None
+    while True:
+        page, after = stored.snapshots_of_unit(employer, unit, TOGETHER, after)
+        yield page
+        if after is None:
+            return
+
+
+def _rejudge_under(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime) -> int:
+    return sum(
+        _rejudge_together(rulebook, snapshots[start : start + TOGETHER], london_day(now))
+        for start in range(0, len(snapshots), TOGETHER)
+    )
+
+
+@retried
+def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], day: date) -> int:
+    """Snapshots come from an index, which may lag: they are judged as they stand."""
+    kept = stored.as_they_stand(snapshots)
+    pairs = ((each, None if each.facts.over_on(day) else judge(each.facts, rulebook, day)) for each in kept)
+    changes: list[Change] = [(old, new) for old, new in pairs if not (new and old.says_the_same_as(new, day))]
+    stored.commit(changes)
+    return len(changes)
+
+
+# --- time -----------------------------------------------------------------------------------------------------
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What a daily run did: snapshots due, those changed, the people who count nowhere any more, and whether all is done."""
+
+    due: int
+    changed: int
+    over: frozenset[str]
+    finished: bool
+
+
+def day(employer: str, now: datetime, has_time: Callable[[], bool] = lambda: True) -> Run:
+    """Judge again every snapshot that time changes by today, and record it in the employer's row of the daily run.
+
+    Stops when there is no time left; what remains is found by the next call, since what is judged is due no more. Somebody who
+    cannot be judged is handed to the work queue, and the others go on.
+    """
+    today = london_day(now)
+    due = changed = 0
+    over: set[str] = set()
+    after: Any = None
+    finished = False
+    while not finished and has_time():
+        page, after = stored.due_by(employer, today, TOGETHER, after)
+        try:
+            changed += rejudge(employer, page, now)
+        except Exception as fault:
+            log_fault(fault, employer=employer)
+            persons = {each.facts.person for each in page}
+            queues.queue_works([{"kind": "project", "employer": employer, "person": each} for each in persons])
+        due += len(page)
+        over |= {each.facts.person for each in page if each.facts.over_on(today)}
+        finished = after is None
+    stored.record_run(today, employer, due, changed, now if finished else None)
+    return Run(due, changed, frozenset(over), finished)
+
+
+# --- counting again -------------------------------------------------------------------------------------------
+
+LOOK_AGAIN_SECONDS = 2.0
+"""How long a change may be on its way before a difference counts as one."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Something kept that is not what counting again gives: a counter of a unit, one of its competencies, or a snapshot."""
+
+    unit: str
+    kept: Counts
+    counted: Counts
+    competency: str | None = None
+    person: str | None = None
+    assignment: str | None = None
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Where it is and by how much; the same when looked at again while others work."""
+        return self.unit, self.competency, self.person, self.assignment, self.kept - self.counted
+
+
+def recount(employer: str, units: Iterable[str], now: datetime) -> Iterator[Difference]:
+    """Whatever in these units is not as a full recount gives it: nothing, unless there is a bug.
+
+    Counters against the sum of their snapshots; each snapshot against what the person's records say; and a snapshot for every
+    assignment held. What differs is looked at again a little later, strongly consistent, and counts if it still does.
+    """
+    for unit in units:
+        if found := list(_differences(employer, unit, now)):
+            time.sleep(LOOK_AGAIN_SECONDS)
+            again = {each.place for each in _differences(employer, unit, now)}
+            yield from (each for each in found if each.place in again)
+
+
+def _differences(employer: str, unit: str, now: datetime) -> Iterator[Difference]:
+    today = london_day(now)
+    rulebook = rules.rulebook_at(employer, rules.versions_now(employer))
+    listed = [each for page in _pages_of_unit(employer, unit) for each in page]
+    yield from _wrong_counters(employer, unit, listed)
+    persons = {each.facts.person for each in listed} | {person for person, _ in stored.held_in(employer, unit, today)}
+    if unit == UNASSIGNED:
+        groups = [target.id for target in rulebook.names if target.kind is TargetKind.LEARNER_GROUP]
+        persons |= {person for group in groups for person in stored.members_of(employer, group)}
+    for person in sorted(persons):
+        learner, kept = learners.learner_and_snapshots(person, employer)
+        for old, new in _changes(kept, _expected(learner, rulebook, today), today):
+            if unit in {each.unit or UNASSIGNED for each in (old, new) if each}:
+                number = (old or new).facts.number  # type: ignore[union-attr]
+                yield Difference(unit, _sum_of(old), _sum_of(new), None, person, number)
+
+
+def _wrong_counters(employer: str, unit: str, listed: list[Snapshot]) -> Iterator[Difference]:
+    total, by_competency = NOTHING, dict[str, Counts]()
+    for start in range(0, len(listed), TOGETHER):
+        for snapshot in stored.as_they_stand(listed[start : start + TOGETHER]):
+            if snapshot.unit == unit:
+                total += snapshot.total
+                for name, counts in snapshot.by_competency.items():
+                    by_competency[name] = by_competency.get(name, NOTHING) + counts
+    kept_total, kept = stored.counters_of_unit(employer, unit)
+    if kept_total != total:
+        yield Difference(unit, kept_total, total)
+    for name in sorted({*kept, *by_competency}):
+        if kept.get(name, NOTHING) != by_competency.get(name, NOTHING):
+            yield Difference(unit, kept.get(name, NOTHING), by_competency.get(name, NOTHING), name)
+
+
+def _sum_of(snapshot: Snapshot | None) -> Counts:
+    return snapshot.total if snapshot else NOTHING
