@@ -19,6 +19,7 @@ Role = Literal[
     "learning administrator",
     "class administrator",
     "instructor",
+    "workforce feed",
     "manager",
     "employee",
     "applicant",
@@ -126,7 +127,7 @@ class OrganisationFacts(Fact, frozen=True):
 
 
 class CompetencyFact(Fact, frozen=True):
-    """The parts of a competency's name; no `renewal_years` means that it is never renewed."""
+    """The parts of a competency's name; no `renewal_years` means that it is never renewed. `covers`: counts for those, too."""
 
     key: Key
     owner: Text
@@ -135,6 +136,7 @@ class CompetencyFact(Fact, frozen=True):
     level: Positive | None = None
     detail: str | None = None
     renewal_years: Positive | None = None
+    covers: list[str] = []
 
 
 class CompetencyFacts(Fact, frozen=True):
@@ -163,11 +165,21 @@ class RequirementFact(Fact, frozen=True):
     every: Positive | None = None
 
 
+class ExemptionFact(Fact, frozen=True):
+    """The first holder of a post need not hold a competency for so many days more."""
+
+    post: PostName
+    competency: str
+    days: Positive
+    reason: Text
+
+
 class RequirementFacts(Fact, frozen=True):
     """requirements.yaml."""
 
     learner_groups: list[LearnerGroupFact]
     requirements: list[RequirementFact]
+    exemptions: list[ExemptionFact] = []
 
 
 # --- catalogue.yaml ---------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """Plans the competencies and who needs them, and answers which apply to an assignment."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta
 
 from .facts import CompetencyFact, Facts, RequirementFact
-from .organisation import Department
-from .trust import Assignment, Competency, Framework, Organisation, Requirement, RequirementTarget
+from .organisation import Department, holders
+from .trust import Assignment, Competency, Exemption, Framework, Organisation, Requirement, RequirementTarget
 
 
 def competency_name(fact: CompetencyFact) -> str:
@@ -33,7 +33,7 @@ def competency_names(facts: Facts) -> dict[str, str]:
 
 
 def plan_framework(facts: Facts, departments: list[Department], organisation: Organisation, today: date) -> Framework:
-    """All competencies, and each requirement of the facts written out for the units, positions and people it means."""
+    """All competencies, and requirements and exemptions written out for the units, positions and people they mean."""
     names = competency_names(facts)
     competencies = tuple(
         Competency(
@@ -44,6 +44,7 @@ def plan_framework(facts: Facts, departments: list[Department], organisation: Or
             level=fact.level,
             detail=fact.detail,
             renewal_months=None if fact.renewal_years is None else 12 * fact.renewal_years,
+            covers=tuple(names[key] for key in fact.covers),
         )
         for fact in facts.competencies.competencies
     )
@@ -53,7 +54,13 @@ def plan_framework(facts: Facts, departments: list[Department], organisation: Or
         for kind, target_id in _targets(facts, fact, departments, organisation)
         for key in fact.competencies
     )
-    return Framework(competencies, requirements)
+    held = holders(departments, organisation.people)
+    exemptions = tuple(
+        Exemption(held[fact.post][0].id, names[fact.competency], fact.reason, today, today + timedelta(days=fact.days))
+        for fact in facts.requirements.exemptions
+        if fact.post in held
+    )
+    return Framework(competencies, requirements, exemptions)
 
 
 def _targets(
@@ -92,13 +99,17 @@ class RequirementIndex:
         self._parents = {unit.id: unit.parent_id for unit in organisation.units}
         self._groups_of = {member: group.id for group in organisation.learner_groups for member in group.member_ids}
         self._shared: dict[tuple[str, str], frozenset[str]] = {}
+        self._exempt: dict[str, set[str]] = {}
+        for exemption in framework.exemptions:
+            self._exempt.setdefault(exemption.person_id, set()).add(exemption.competency)
 
     def of_assignment(self, assignment: Assignment) -> frozenset[str]:
         """Competencies required of an assignment, each once."""
         place = (assignment.unit_id, assignment.position_id)
         if place not in self._shared:
             self._shared[place] = frozenset(self._of_place(assignment))
-        return self._shared[place].union(self._by_target.get(("person", assignment.person_id), ()))
+        required = self._shared[place].union(self._by_target.get(("person", assignment.person_id), ()))
+        return required - self._exempt.get(assignment.person_id, set())
 
     def of_external_learner(self, person_id: str) -> frozenset[str]:
         """Competencies required of somebody without an assignment, through their learner group."""

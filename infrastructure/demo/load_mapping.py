@@ -14,7 +14,7 @@ from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Person, Unit
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.requirements import Requirement, Target, TargetKind
+from chalicelib.domain.requirements import Exemption, Requirement, Target, TargetKind
 from chalicelib.services.workforce import Joiner, Structure
 
 from . import trust as plan
@@ -62,16 +62,18 @@ _ROLES: dict[plan.GrantedRole, Role] = {
     "learning administrator": Role.LEARNING_ADMINISTRATOR,
     "class administrator": Role.CLASS_ADMINISTRATOR,
     "instructor": Role.INSTRUCTOR,
+    "workforce feed": Role.WORKFORCE_FEED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """Somebody who joins, with what they bring along: awards, and enrolments made in the system used before."""
+    """Somebody who joins, with what they bring along: awards, enrolments made in the system used before, and exemptions."""
 
     joiner: Joiner
     awards: tuple[Award, ...]
     enrolments: tuple[Enrolment, ...]
+    exemptions: tuple[Exemption, ...] = ()
 
     @property
     def person(self) -> str:
@@ -152,7 +154,7 @@ def _competencies(trust: plan.Trust) -> dict[str, tuple[Competency, ...]]:
     by_owner: dict[str, list[Competency]] = defaultdict(list)
     for each in trust.framework.competencies:
         title = parse_name(each.name).title
-        by_owner[each.owner].append(Competency(each.name, title, each.subject, each.renewal_months))
+        by_owner[each.owner].append(Competency(each.name, title, each.subject, each.renewal_months, covers=each.covers))
     return {owner: tuple(competencies) for owner, competencies in by_owner.items()}
 
 
@@ -307,6 +309,10 @@ class _PeopleMapper:
         self._enrolments: dict[str, list[plan.Enrolment]] = defaultdict(list)
         for enrolment in set(trust.enrolments).difference(booked):
             self._enrolments[enrolment.person_id].append(enrolment)
+        self._exemptions: dict[str, list[Exemption]] = defaultdict(list)
+        for exempt in trust.framework.exemptions:
+            exemption = Exemption(exempt.competency, exempt.reason, exempt.start, exempt.end)
+            self._exemptions[exempt.person_id].append(exemption)
         renewals = {each.name: each.renewal_months for each in trust.framework.competencies}
         self._expiry = cache(lambda name, day: expiry_of(day, renewals[name]))
 
@@ -317,6 +323,7 @@ class _PeopleMapper:
                 self._joiner(person),
                 tuple(self._award(each) for each in self._awards[person.id]),
                 tuple(self._enrolment(each) for each in enrolments),
+                tuple(self._exemptions[person.id]),
             )
 
     def _joiner(self, planned: plan.Person) -> Joiner:

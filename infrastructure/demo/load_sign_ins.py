@@ -31,6 +31,7 @@ WHAT_TO_TRY = {
     "learning administrator": "find people (POST /v1/people/search), see anybody's compliance and why, grant roles",
     "class administrator": "find every course and class, whoever it is meant for: GET /v1/courses",
     "instructor": "see one's own roles and booking: GET /v1/me, GET /v1/me/enrolments",
+    "workforce feed": "send joiners, movers and leavers, or a file of them: see below",
     "manager": "see where one's team stands: GET /v1/me/team, then /v1/people/…/compliance",
     "employee": "see My Compliance in every colour, and book a class",
     "applicant": "see what must be done before the first day: GET /v1/me/compliance",

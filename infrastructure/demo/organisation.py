@@ -363,7 +363,12 @@ class _Staff:
             if sign_in.post is None:
                 continue
             match sign_in.role:
-                case "national administrator" | "learning administrator" | "class administrator" as role:
+                case (
+                    "national administrator"
+                    | "learning administrator"
+                    | "class administrator"
+                    | "workforce feed" as role
+                ):
                     granted.append(RoleGrant(held[sign_in.post][0].id, role, tuple(sign_in.subjects)))
         courses = self._facts.catalogue.courses
         teaching = {post: None for course in courses if course.classes for post in course.classes.taught_by}

@@ -183,10 +183,13 @@ def _check_posts_filled(organisation: OrganisationFacts) -> None:
 def _check_competencies(facts: Facts) -> None:
     file, competencies = "competencies.yaml", facts.competencies.competencies
     _unique(file, "competencies[{}].key", (competency.key for competency in competencies))
+    keys = {competency.key for competency in competencies}
     for index, competency in enumerate(competencies):
         _check_owner(facts, file, f"competencies[{index}]", competency.owner)
         if (competency.framework == "LOCAL") == (competency.owner == "NHS"):
             raise FactsError(file, f"competencies[{index}].framework", "LOCAL is for the employer's own, and only them")
+        for number, key in enumerate(competency.covers):
+            _known(file, f"competencies[{index}].covers[{number}]", key, keys, "competency")
 
 
 def _check_owner(facts: Facts, file: str, field: str, owner: str) -> None:
@@ -216,6 +219,9 @@ def _check_requirements(facts: Facts) -> None:
             raise FactsError(file, f"{field}.of", f"wrong for the target {requirement.target}")
         for index, target in enumerate(requirement.of):
             _known(file, f"{field}.of[{index}]", target, targets[requirement.target], requirement.target)
+    for number, exemption in enumerate(facts.requirements.exemptions):
+        _known(file, f"exemptions[{number}].post", exemption.post, targets["post"], "post")
+        _known(file, f"exemptions[{number}].competency", exemption.competency, keys, "competency")
 
 
 def _check_catalogue(facts: Facts) -> None:

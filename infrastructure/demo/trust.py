@@ -25,7 +25,9 @@ EnrolmentStatus = Literal[
     "Attended – Not Completed",
     "Did Not Attend",
 ]
-GrantedRole = Literal["national administrator", "learning administrator", "class administrator", "instructor"]
+GrantedRole = Literal[
+    "national administrator", "learning administrator", "class administrator", "instructor", "workforce feed"
+]
 
 # Only these hold a seat.
 SEAT_STATUSES: tuple[EnrolmentStatus, ...] = ("Confirmed", "Completed", "Attended – Not Completed", "Did Not Attend")
@@ -108,7 +110,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Competency:
-    """A competency under its full name, with the parts the name is made of. `renewal_months` None: never renewed."""
+    """A competency under its full name, with the parts the name is made of. `renewal_months` None: never renewed.
+
+    Holding it counts for those it `covers`, by full name, too.
+    """
 
     name: str
     owner: str
@@ -118,6 +123,7 @@ class Competency:
     detail: str | None
     renewal_months: int | None
     proficiency_level: str = ASSESSED
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,17 @@ class Requirement:
     target_id: str
     competency: str
     valid_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A person need not hold a competency from `start` to `end`, both included."""
+
+    person_id: str
+    competency: str
+    reason: str
+    start: date
+    end: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +291,11 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """What can be held and what must be."""
+    """What can be held and what must be, and by whom not for a while."""
 
     competencies: tuple[Competency, ...]
     requirements: tuple[Requirement, ...]
+    exemptions: tuple[Exemption, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,15 @@ class Recount:
         self.awards: dict[tuple[str, str], list[Award]] = defaultdict(list)
         for award in trust.awards:
             self.awards[award.person_id, award.competency].append(award)
+        self._covering: dict[str, set[str]] = defaultdict(set)
+        for each in trust.framework.competencies:
+            for covered in each.covers:
+                self._covering[covered].add(each.name)
+        self._exempt = {
+            (each.person_id, each.competency)
+            for each in trust.framework.exemptions
+            if each.start <= trust.today <= each.end
+        }
         self._units = {unit.id: unit for unit in trust.organisation.units}
         self._targets: dict[tuple[str, str], set[str]] = defaultdict(set)
         for requirement in trust.framework.requirements:
@@ -85,15 +94,16 @@ class Recount:
         while unit_id:
             found |= self._targets.get(("unit", unit_id), set())
             unit_id = self._units[unit_id].parent_id
-        return found
+        return {each for each in found if (assignment.person_id, each) not in self._exempt}
 
     def expiry(self, award: Award) -> date | None:
         months = self.months[award.competency]
         return None if months is None else add_months(award.awarded_on, months)
 
     def colour(self, person_id: str, competency: str) -> str:
-        """Of a required competency: red never, red expired, amber or green."""
-        expiries = [self.expiry(award) for award in self.awards.get((person_id, competency), [])]
+        """Of a required competency, by its own awards and those of what covers it: red never, red expired, amber or green."""
+        counting = {competency} | self._covering[competency]
+        expiries = [self.expiry(award) for name in counting for award in self.awards.get((person_id, name), [])]
         if not expiries:
             return "red never"
         if None in expiries:

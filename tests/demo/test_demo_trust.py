@@ -213,13 +213,20 @@ def test_one_ready_sign_in_for_each_role(trust: Trust) -> None:
         "learning administrator",
         "class administrator",
         "instructor",
+        "workforce feed",
         "manager",
         "employee",
         "applicant",
         "external learner",
     ]
     granted = {(grant.person_id, grant.role): grant for grant in organisation.grants}
-    for role in ("national administrator", "learning administrator", "class administrator", "instructor"):
+    for role in (
+        "national administrator",
+        "learning administrator",
+        "class administrator",
+        "instructor",
+        "workforce feed",
+    ):
         assert (sign_ins[role].person_id, role) in granted
     assert granted[sign_ins["class administrator"].person_id, "class administrator"].subjects == ("resuscitation",)
     assert any(each.instructor_id == sign_ins["instructor"].person_id for each in trust.classes)
@@ -231,7 +238,26 @@ def test_one_ready_sign_in_for_each_role(trust: Trust) -> None:
     assert all(each.login == people[each.person_id].login for each in sign_ins.values())
 
 
-# --- Requirements and compliance --------------------------------------------------------------------------------------
+# --- Rules and compliance --------------------------------------------------------------------------------------
+
+
+def test_the_manager_is_exempt_from_something_required_for_a_while(trust: Trust) -> None:
+    (exemption,) = trust.framework.exemptions
+    manager = next(each.person_id for each in trust.organisation.sign_ins if each.role == "manager")
+    assert exemption.person_id == manager
+    assert exemption.start == trust.today < exemption.end
+    staff_groups = {each.staff_group_id for each in trust.organisation.assignments if each.person_id == manager}
+    assert any(
+        each.competency == exemption.competency and each.target_id in staff_groups
+        for each in trust.framework.requirements
+    )
+
+
+def test_a_higher_level_counts_for_the_lower_ones(default_trust: Trust) -> None:
+    covers = {each.name: each.covers for each in default_trust.framework.competencies if each.covers}
+    ((name, covered),) = covers.items()
+    assert "Level 3" in name
+    assert [("Level 1" in each, "Level 2" in each) for each in covered] == [(True, False), (False, True)]
 
 
 def test_13_to_25_requirements_for_each_assignment(trust: Trust, recount: Recount) -> None:

@@ -219,6 +219,7 @@ def test_roles_are_granted_where_they_belong(through_services):
         ("504", Role.LEARNING_ADMINISTRATOR),
         ("504", Role.CLASS_ADMINISTRATOR),
         ("504", Role.INSTRUCTOR),
+        ("504", Role.WORKFORCE_FEED),
     }
 
 
