@@ -209,22 +209,24 @@ def _earliest(own: date | None, other: date) -> date:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What is known after a message. `changed` names the sections whose content it changed; `newer` says whether the message was
-    the newest for anything, even if it said what was known.
+    the newest for anything, even if it said what was known; `repeated` whether this very message decided something before.
     """
 
     personnel: Personnel
     changed: tuple[str, ...]
     newer: bool
+    repeated: bool
 
 
 def apply(known: Personnel, change: Change) -> Applied:
     """What is known once the message has been taken in. Sections older than what is known already change nothing."""
     stamp = change.stamp
     changed: list[str] = []
-    newer = False
+    newer = repeated = False
 
     def taken(name: str, before: Register[T] | None, value: T) -> Register[T] | None:
-        nonlocal newer
+        nonlocal newer, repeated
+        repeated = repeated or (before is not None and before.stamp == stamp)
         if before is not None and before.stamp is not None and before.stamp >= stamp:
             return None
         newer = True
@@ -247,7 +249,7 @@ def apply(known: Personnel, change: Change) -> Applied:
     if change.learner_groups is not None:
         groups = taken("learner groups", known.groups, frozenset(change.learner_groups))
     after = Personnel(person or known.person, periods, validities, groups or known.groups)
-    return Applied(after, tuple(changed), newer)
+    return Applied(after, tuple(changed), newer, repeated)
 
 
 # --- what is wrong with a message ---------------------------------------------------------------------------

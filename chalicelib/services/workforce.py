@@ -41,6 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of a change: "accepted"; "unchanged" (a repetition, a late message, or what was known); or "refused".
 
     `changed` names the sections whose content changed, `errors` every wrong field, `warnings` what was done otherwise than asked.
+    `repeated`: unchanged because this very message was taken in before, and decides something still.
     """
 
     state: str
@@ -48,6 +49,7 @@ class Outcome(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
     errors: tuple[FieldError, ...] = ()
     warnings: tuple[str, ...] = ()
+    repeated: bool = False
 
 
 def apply(actor: str, employer: str, change: Change, rulebook: Rulebook, now: datetime) -> Outcome:
