@@ -351,6 +351,19 @@ def reports_of(employer: str, supervisor: str, limit: int, after: Any) -> tuple[
     return list(dict.fromkeys(_person_id(row) for row in query)), query.last_evaluated_key
 
 
+def members_page(employer: str, group: str, limit: int, after: Any) -> tuple[list[str], Any]:
+    """A page of the ids of a learner group's members, and where to go on. May lag a moment."""
+    pk = keys.membership(employer, group)
+    query = Record.gsi1.query(pk, limit=limit, last_evaluated_key=going_on(after, "gsi1pk", pk))
+    return [_person_id(row) for row in query], query.last_evaluated_key
+
+
+def names_of(employer: str, person_ids: Iterable[str]) -> dict[str, str]:
+    """The names of people (up to 100) at an employer, by their id: one batch read."""
+    wanted = [(keys.person(each), keys.employment(employer)) for each in dict.fromkeys(person_ids)]
+    return {_person_id(row): row.name for row in EmploymentRow.batch_get(wanted)} if wanted else {}
+
+
 def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
     """Whether an assignment held on that day names this person as supervisor."""
     rows = Record.gsi2.query(keys.reports_to(employer, person_id))
