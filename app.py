@@ -9,10 +9,10 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
-from chalicelib.handlers import catalogue, compliance, enrolment, me, people, problems, public, roles
+from chalicelib.handlers import catalogue, compliance, enrolment, jobs, me, people, problems, public, roles
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (public, me, compliance, catalogue, enrolment, people, roles):
+for module in (public, me, compliance, catalogue, enrolment, people, jobs, roles):
     app.register_blueprint(module.blueprint)
 
 

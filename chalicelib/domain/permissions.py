@@ -79,6 +79,7 @@ class Capability(StrEnum):
     VIEW_PROFILE = "see who one is"
     GRANT_ROLES = "grant, list and revoke roles"
     FEED_WORKFORCE = "send joiners, movers and leavers"
+    FOLLOW_JOBS = "follow long work"
 
 
 _COLUMNS = (
@@ -103,7 +104,7 @@ _LETTERS = {
 }
 
 # Columns: LA CA LI Employee Manager External Applicant | National administrator, workforce feed (ours).
-# The last six rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
+# The last seven rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
 # their messages and see who they are.
 _TABLE = {
     Capability.EDIT_CATALOGUE: "Y - - - - - - Y -",
@@ -129,6 +130,7 @@ _TABLE = {
     Capability.VIEW_PROFILE: "O O O O O O O O O",
     Capability.GRANT_ROLES: "Y - - - - - - Y -",
     Capability.FEED_WORKFORCE: "Y - - - - - - - Y",
+    Capability.FOLLOW_JOBS: "Y - - - - - - Y Y",
 }
 
 MATRIX: dict[Capability, dict[Role, Scope]] = {

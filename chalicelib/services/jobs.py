@@ -32,13 +32,25 @@ def start(
     The projector, told by the event, queues each part (a file has none: `{"kind": "file"}` is queued once). A repetition with a
     given `job_id` raises AlreadyDone when it commits.
     """
-    started = job_id or new_id(now)
-    state = JobState.RUNNING if parts or kind is JobKind.FILE else JobState.DONE
-    job = Job(started, employer, kind, by, now, now, len(parts), 0, state, facts)
+    job = new(employer, kind, by, parts, facts, now, job_id)
     stored.create(transaction, job, otherwise=AlreadyDone())
-    data = {"job": started, "kind": kind.value, "parts": list(parts)}
+    data = {"job": job.id, "kind": kind.value, "parts": list(parts)}
     outbox.emit(transaction, Event(new_id(now), EventType.JOB_STARTED, employer, None, now, data))
-    return started
+    return job.id
+
+
+def new(
+    employer: str,
+    kind: JobKind,
+    by: str,
+    parts: Sequence[str],
+    facts: dict[str, Any],
+    now: datetime,
+    job_id: str | None = None,
+) -> Job:
+    """A job as it begins. One without parts is done at once, unless it reads a file."""
+    state = JobState.RUNNING if parts or kind is JobKind.FILE else JobState.DONE
+    return Job(job_id or new_id(now), employer, kind, by, now, now, len(parts), 0, state, facts)
 
 
 def queue_parts(event: Event) -> None:

@@ -1,0 +1,176 @@
+"""Event entry points of long work: the projector, which reads the outbox stream, and the worker, which takes the work queue.
+
+Both may be given the same thing twice, or two of them at once; everything they call allows it. Declared in app.py.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.jobs import Job, JobKind
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.handlers.events import BatchFailures
+from chalicelib.observability import count, counting, log_fault, logger
+from chalicelib.services import enrolment, jobs, projection, reconciliation, rule_changes
+from chalicelib.storage import queues, rules
+from chalicelib.storage.outbox import event_from_stream
+
+HAND_ON_MS = 15_000
+"""Work that takes long hands the rest on when less than this is left of the function's time."""
+
+PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
+    JobKind.RULES: rule_changes.follow,
+    JobKind.RECONCILIATION: reconciliation.reconcile,
+}
+"""What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless."""
+
+
+# --- the projector --------------------------------------------------------------------------------------------
+
+
+@counting
+def project_events(stream_event: dict[str, Any]) -> BatchFailures:
+    """Project the people whom new events of the messages stream name, each once a batch, and set going what was started.
+
+    Somebody who cannot be projected goes to the work queue and is tried again there, so that the shard goes on. Only where
+    that fails too does the batch stop: Lambda delivers again from there.
+    """
+    now = datetime.now(UTC)
+    failed: list[int] = []
+    changed: dict[str, dict[str, int]] = {}
+    for place, record in enumerate(stream_event["Records"]):
+        event = _event_in(record)
+        if event is None:
+            continue
+        if event.person is not None:
+            changed.setdefault(event.employer, {}).setdefault(event.person, place)
+            continue
+        try:
+            _set_going(event, now)
+        except Exception as fault:
+            log_fault(fault, event=event.id)
+            failed.append(place)
+    for employer, places in changed.items():
+        failed += _project_all(employer, places, now)
+    numbers = [stream_event["Records"][place]["dynamodb"]["SequenceNumber"] for place in sorted(failed)]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers[:1]]}
+
+
+def _event_in(record: dict[str, Any]) -> Event | None:
+    """The event of a stream record; None for other rows and for one that no longer is an event, which is parked by key."""
+    change = record["dynamodb"]
+    image = change.get("NewImage")
+    if record["eventName"] != "INSERT" or not image:
+        return None
+    try:
+        return event_from_stream(image)
+    except Exception as poison:
+        log_fault(poison, event=change["Keys"]["sk"]["S"])
+        queues.park_event(change["Keys"]["pk"]["S"], change["Keys"]["sk"]["S"], type(poison).__name__)
+        count("EventsParked")
+        return None
+
+
+def _set_going(event: Event, now: datetime) -> None:
+    if event.type is EventType.JOB_STARTED:
+        jobs.queue_parts(event)
+    elif event.type is EventType.RULES_CHANGED:
+        rule_changes.start_everywhere(event, now)
+
+
+def _project_all(employer: str, places: dict[str, int], now: datetime) -> list[int]:
+    """Project people of one employer; the places in the batch of those who could neither be projected nor queued."""
+
+    def project_each(rulebook: Rulebook) -> list[int]:
+        return [place for person, place in places.items() if not _projected_or_queued(rulebook, person, now)]
+
+    try:
+        failed = projection.under_current_rules(employer, project_each)
+    except Exception as fault:
+        log_fault(fault, employer=employer)
+        return list(places.values())
+    count("LearnersProjected", len(places) - len(failed))
+    return failed
+
+
+def _projected_or_queued(rulebook: Rulebook, person: str, now: datetime) -> bool:
+    try:
+        _project(rulebook, person, now)
+    except Exception as fault:
+        log_fault(fault, employer=rulebook.employer, person=person)
+        try:
+            queues.queue_work({"kind": "project", "employer": rulebook.employer, "person": person})
+        except Exception as unqueued:
+            log_fault(unqueued, employer=rulebook.employer, person=person)
+            return False
+        count("ProjectionsQueued")
+    return True
+
+
+def _project(rulebook: Rulebook, person: str, now: datetime) -> None:
+    learner, _ = projection.project_under(rulebook, person, now)
+    if learner and _may_hold_bookings_to_release(learner, now):
+        enrolment.release_leaver(person, rulebook.employer, now)
+
+
+def _may_hold_bookings_to_release(learner: Learner, now: datetime) -> bool:
+    """Whether the employment is over or has an end, and some enrolment is open."""
+    employment = learner.employment
+    leaving = employment is not None and (employment.ends_on is not None or learner.has_left(london_day(now)))
+    return leaving and any(each.open for each in learner.enrolments)
+
+
+# --- the worker -----------------------------------------------------------------------------------------------
+
+
+@counting
+def do_work(queue_event: dict[str, Any], remaining_ms: Callable[[], int]) -> BatchFailures:
+    """Do the work that queue messages name. What fails is delivered again, and parked by the queue after five times."""
+    failed = []
+    for record in queue_event["Records"]:
+        try:
+            _do(json.loads(record["body"]), remaining_ms, datetime.now(UTC))
+        except Exception as fault:
+            log_fault(fault, queue_message=record["messageId"])
+            failed.append({"itemIdentifier": record["messageId"]})
+        else:
+            count("WorkDone")
+    return {"batchItemFailures": failed}
+
+
+def _do(message: dict[str, Any], remaining_ms: Callable[[], int], now: datetime) -> None:
+    match message:
+        case {"kind": "project", "employer": employer, "person": person}:
+            projection.under_current_rules(employer, lambda rulebook: _project(rulebook, person, now))
+        case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
+            _do_part(jobs.job(employer, job_id), part, now)
+        case {"kind": "file", "employer": employer, "job": job_id}:
+            from chalicelib.services import workforce_file
+
+            workforce_file.go_on(employer, job_id, remaining_ms, now)
+        case {"kind": "day", "employer": employer}:
+            _do_day(employer, remaining_ms, now)
+        case {"kind": "reconcile", "employer": employer}:
+            reconciliation.start(employer, reconciliation.SYSTEM, now)
+        case {"kind": "day" | "reconcile" as kind}:
+            queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
+        case _:
+            raise ValueError("This is no work we know.")
+
+
+def _do_part(job: Job, part: str, now: datetime) -> None:
+    if not jobs.is_finished(job, part):
+        jobs.finish_part(job, part, PART_WORK[job.kind](job, part, now), now)
+
+
+def _do_day(employer: str, remaining_ms: Callable[[], int], now: datetime) -> None:
+    run = projection.day(employer, now, lambda: remaining_ms() > HAND_ON_MS)
+    logger.info("day", extra={"employer": employer, "due": run.due, "changed": run.changed, "finished": run.finished})
+    # Whoever counts nowhere any more may have left: their bookings are looked at.
+    queues.queue_works([{"kind": "project", "employer": employer, "person": person} for person in sorted(run.over)])
+    if not run.finished:
+        queues.queue_work({"kind": "day", "employer": employer})
