@@ -9,10 +9,10 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
-from chalicelib.handlers import catalogue, compliance, enrolment, jobs, me, people, problems, public, roles
+from chalicelib.handlers import catalogue, compliance, enrolment, jobs, me, people, problems, public, roles, units
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (public, me, compliance, catalogue, enrolment, people, jobs, roles):
+for module in (public, me, compliance, catalogue, enrolment, people, units, jobs, roles):
     app.register_blueprint(module.blueprint)
 
 
@@ -68,7 +68,8 @@ def worker(event: SQSEvent) -> dict[str, Any]:
     """Long work is done piece by piece."""
     from chalicelib.handlers import work
 
-    return work.do_work(event.to_dict(), event.context.get_remaining_time_in_millis)
+    context: Any = event.context
+    return work.do_work(event.to_dict(), context.get_remaining_time_in_millis)
 
 
 @app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=10)

@@ -357,6 +357,22 @@ def _differences(change: Change) -> dict[_Counter, Counts]:
     return _added(after, {at: -counts for at, counts in before.items()})
 
 
+def first_rows(snapshots: Iterable[Snapshot]) -> list[Record]:
+    """The rows of an employer's very first snapshots, and of all counters they add up to: to load many people at once."""
+    sums: dict[_Counter, Counts] = {}
+    rows: list[Record] = []
+    for snapshot in snapshots:
+        rows.append(SnapshotRow.of(_numbered(snapshot, None)))
+        for at, counts in _counters_of(snapshot).items():
+            sums[at] = sums.get(at, NOTHING) + counts
+    for at, counts in sums.items():
+        row = _counter_row(*at)
+        for name in Counts.__slots__:
+            setattr(row, name, getattr(counts, name))
+        rows.append(row)
+    return rows
+
+
 def _counters_of(snapshot: Snapshot | None) -> dict[_Counter, Counts]:
     if snapshot is None or not snapshot.counted or snapshot.unit is None:
         return {}

@@ -29,7 +29,7 @@ from .load_bulk import load_in_bulk
 from .load_check import Findings, check
 from .load_mapping import Content, map_trust
 from .load_progress import Steps
-from .load_services import book_and_grant, load_through_services
+from .load_services import book_and_grant, load_through_services, project
 from .load_sign_ins import register, sign_ins_of, what_to_tell
 from .plan import DEFAULT_STAFF, LEAST_STAFF, plan_trust, staff_number
 from .reading import load_facts
@@ -51,6 +51,7 @@ def load(trust: plan.Trust, now: datetime, steps: Steps, *, in_bulk: bool) -> Co
     rules.forget()
     (load_in_bulk if in_bulk else load_through_services)(content, now, steps)
     book_and_grant(content, now, steps)
+    project(content, now, steps, everybody=not in_bulk)
     return content
 
 
@@ -63,7 +64,7 @@ def run(staff: int, now: datetime, demo_file: Path, console: Console) -> None:
     content = load(trust, now, steps, in_bulk=staff > MOST_THROUGH_SERVICES)
     sign_ins = sign_ins_of(trust)
     steps.once("Sign-ins", lambda: register(sign_ins))
-    findings = check(content, london_day(now), steps)
+    findings = check(content, now, steps)
     console.print(_summary(content, findings))
     if not findings.sound:
         raise NotLoaded("what was loaded is not what was planned. Start over with `make reset`.")
@@ -88,7 +89,7 @@ def _summary(content: Content, findings: Findings) -> str:
     return (
         f"  {len(content.newcomers):,} people, {assignments:,} assignments, {len(content.classes):,} classes; "
         f"{findings.compliance.percent} % compliant, {len(findings.incomplete)} incomplete of {findings.sampled:,} read back; "
-        f"{len(findings.seats)} differences in the seats counted again"
+        f"{len(findings.seats)} differences in the seats counted again and {len(findings.units)} in the units"
     )
 
 

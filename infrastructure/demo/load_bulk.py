@@ -1,17 +1,20 @@
-"""Loads a large trust by writing its rows directly, in batches of 25: the same rows that the services write.
+"""Loads a large trust by writing its rows directly, in batches of 25: the same rows that services and projector write.
 
-Whoever does this counts the seats afterwards (`services/recount.py`). It leaves one entry in the audit instead of one for each
-change, and no events.
+Whoever does this counts seats and units again afterwards (`load_check.py`). It leaves one entry in the audit instead of one for
+each change, and no events.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from itertools import chain
 
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import Status
+from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
-from chalicelib.storage import audit, catalogue, keys, people, rules
+from chalicelib.domain.projection import Snapshot, facts_of, judge
+from chalicelib.storage import audit, catalogue, keys, people, projection, rules
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.catalogue import SeatsRow
@@ -21,6 +24,9 @@ from chalicelib.storage.transaction import Transaction
 from .load_mapping import Content, Newcomer
 from .load_progress import Steps
 from .load_services import ACTOR
+
+ROWS_A_BATCH = 500
+"""Rows written by one worker at a time; DynamoDB takes 25 of them in a call."""
 
 
 def load_in_bulk(content: Content, now: datetime, steps: Steps) -> None:
@@ -34,6 +40,7 @@ def load_in_bulk(content: Content, now: datetime, steps: Steps) -> None:
     steps.once("Rules", lambda: _write([*_definitions(content), *_catalogue(content)]))
     steps.once("Classes", lambda: _write(_classes(content)))
     steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer)))
+    steps.each("Snapshots", list(_batches(projection.first_rows(_snapshots(content, london_day(now))))), _write)
     steps.once("Versions", lambda: _finish(content, now))
 
 
@@ -87,11 +94,35 @@ def _rows_of(newcomer: Newcomer) -> list[Record]:
     ]
 
 
+def _snapshots(content: Content, day: date) -> Iterator[Snapshot]:
+    """The compliance of everybody on a day, judged from the plan."""
+    rules.forget()  # what has been read before the rules were written
+    rulebook = rules.rulebook(content.employer)
+    for newcomer in content.newcomers:
+        joiner = newcomer.joiner
+        learner = Learner(
+            person=joiner.person,
+            employer=content.employer,
+            employment=joiner.employment,
+            assignments=tuple(joiner.assignments),
+            groups=tuple(joiner.groups),
+            awards=newcomer.awards,
+            exemptions=newcomer.exemptions,
+            enrolments=newcomer.enrolments,
+        )
+        yield from (judge(facts, rulebook, day) for facts in facts_of(learner, day))
+
+
+def _batches(rows: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    return (rows[start : start + ROWS_A_BATCH] for start in range(0, len(rows), ROWS_A_BATCH))
+
+
 def _finish(content: Content, now: datetime) -> None:
     transaction = Transaction()
     for owner in (content.employer, NATIONAL):
         for kind in (keys.RULES, keys.CATALOGUE):
             rules.move_version(transaction, owner, kind)
+    rules.list_employer(transaction, content.employer)
     facts = {"people": len(content.newcomers), "classes": len(content.classes)}
     audit.record(transaction, audit.Entry(content.employer, ACTOR, "trust.loaded", now, facts=facts))
     transaction.commit()

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
+from typing import TypeVar
 
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.compliance import Rate, rate
 from chalicelib.domain.learner import Learner
-from chalicelib.services import recount
-from chalicelib.services.recount import Difference
+from chalicelib.domain.projection import UNASSIGNED
+from chalicelib.services import projection, recount
 from chalicelib.storage import learner, rules
 
 from .load_mapping import Content, Newcomer
@@ -16,12 +18,18 @@ from .load_progress import Steps
 SAMPLE = 500
 """So many people are read back, evenly spread over the trust."""
 
+UNITS = 60
+"""So many units are counted again."""
+
+Item = TypeVar("Item")
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found: seat counters that are wrong, people whose records are incomplete, and the compliance of the sample."""
+    """What was found: counters of seats and units that are wrong, people with incomplete records, and the sample's compliance."""
 
-    seats: tuple[Difference, ...]
+    seats: tuple[recount.Difference, ...]
+    units: tuple[projection.Difference, ...]
     incomplete: tuple[str, ...]
     sampled: int
     compliance: Rate
@@ -29,13 +37,17 @@ class Findings:
     @property
     def sound(self) -> bool:
         """Whether everything is there and counted right."""
-        return not (self.seats or self.incomplete)
+        return not (self.seats or self.units or self.incomplete)
 
 
-def check(content: Content, today: date, steps: Steps) -> Findings:
-    """Count all seats again, and judge a sample of the people today, as My Compliance does."""
-    wrong: list[Difference] = []
+def check(content: Content, now: datetime, steps: Steps) -> Findings:
+    """Count all seats and a sample of the units again, and judge a sample of the people now, as My Compliance does."""
+    today = london_day(now)
+    wrong: list[recount.Difference] = []
     steps.each("Seats", content.classes, lambda each: wrong.extend(recount.seats(content.employer, [each.id])))
+    units = sample([*(each.id for each in content.structure.units), UNASSIGNED], UNITS)
+    differing: list[projection.Difference] = []
+    steps.each("Units", units, lambda unit: differing.extend(projection.recount(content.employer, [unit], now)))
     incomplete: list[str] = []
     rates: list[Rate] = []
     rulebook = rules.rulebook(content.employer)
@@ -50,14 +62,14 @@ def check(content: Content, today: date, steps: Steps) -> Findings:
     people = sample(content.newcomers)
     steps.each("Compliance", people, judge)
     total = Rate(sum(each.required for each in rates), sum(each.achieved for each in rates))
-    return Findings(tuple(wrong), tuple(incomplete), len(people), total)
+    return Findings(tuple(wrong), tuple(differing), tuple(incomplete), len(people), total)
 
 
-def sample(newcomers: Sequence[Newcomer]) -> list[Newcomer]:
-    """Everybody in a small trust; in a large one SAMPLE people at even distances."""
-    if len(newcomers) <= SAMPLE:
-        return list(newcomers)
-    return [newcomers[index * len(newcomers) // SAMPLE] for index in range(SAMPLE)]
+def sample(all_: Sequence[Item], most: int = SAMPLE) -> list[Item]:
+    """All in a small trust; in a large one so many at even distances."""
+    if len(all_) <= most:
+        return list(all_)
+    return [all_[index * len(all_) // most] for index in range(most)]
 
 
 def _complete(newcomer: Newcomer, found: Learner) -> bool:

@@ -10,7 +10,7 @@ from chalicelib.config import setting
 from chalicelib.domain.catalogue import Class
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
-from chalicelib.services import catalogue, competence, enrolment, identity, roles, takeover, workforce
+from chalicelib.services import catalogue, competence, enrolment, identity, projection, roles, takeover, workforce
 from chalicelib.services.workforce import Structure
 from chalicelib.storage import learner, rules
 
@@ -33,6 +33,16 @@ def book_and_grant(content: Content, now: datetime, steps: Steps) -> None:
     """What only the services do: the bookings of the last days, and the roles that the first administrator grants."""
     steps.each("Bookings", content.bookings, _book)
     steps.once("Roles", lambda: _grant_all(content, now))
+
+
+def project(content: Content, now: datetime, steps: Steps, *, everybody: bool) -> None:
+    """See to it that snapshots and counters follow from everybody's records, or from those of whoever has just booked.
+
+    The projector does the same where it runs; whoever comes second finds nothing to do.
+    """
+    booked = {each.login for each in content.bookings}
+    people = [each for each in content.newcomers if everybody or each.joiner.person.login in booked]
+    steps.each("Projections", people, lambda each: projection.project(each.person, content.employer, now))
 
 
 # --- structure and rules ----------------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from chalicelib.domain.compliance import Rate
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Role
+from chalicelib.domain.projection import NOTHING
 from chalicelib.services import catalogue, enrolment, identity
-from chalicelib.storage import base, learner, rules
+from chalicelib.storage import base, learner, projection, rules
 from chalicelib.storage import catalogue as stored_catalogue
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.transaction import Transaction
@@ -95,6 +96,8 @@ class Loaded:
 
     learners: dict
     classes: dict
+    snapshots: dict
+    counters: tuple
     rulebook: object
     courses: dict
     rows: dict
@@ -125,7 +128,7 @@ def loaded(store, *, in_bulk):
         courses=courses,
         rows=rows,
         rows_after_second_load=store.rows(),
-        findings=check(content, TODAY, quiet()),
+        findings=check(content, NOW, quiet()),
         to_book=class_to_book(content, EMPLOYEE, NOW),
     )
 
@@ -139,10 +142,21 @@ def quiet(workers=3):
 
 
 def read_back(content):
+    people = [each.person for each in content.newcomers]
+    snapshots = {person: projection.snapshots_of(person, "504") for person in people}
     return {
+        "snapshots": {
+            person: [replace(each, revision=0, version=(0, 0)) for each in own] for person, own in snapshots.items()
+        },
+        "counters": (projection.counters("504"), without_zeros(projection.counters_by_competency("504"))),
         "learners": {each.person: learner.learners(each.person, consistent=True) for each in content.newcomers},
         "classes": {each.id: stored_catalogue.class_with_seats(each.id, consistent=True) for each in content.classes},
     }
+
+
+def without_zeros(counters):
+    """Counters that came to be nothing again are as good as none."""
+    return {unit: {name: each for name, each in own.items() if each != NOTHING} for unit, own in counters.items()}
 
 
 # --- what is there afterwards -----------------------------------------------------------------------------------------
@@ -150,6 +164,7 @@ def read_back(content):
 
 def test_every_seat_counted_again_is_a_seat_that_is_kept(through_services):
     assert through_services.findings.seats == ()
+    assert through_services.findings.units == ()
     assert sum(seats.taken for _, seats in through_services.classes.values()) == sum(
         each.status in ("Confirmed", "Completed", "Attended – Not Completed", "Did Not Attend")
         for each in plan(STAFF).enrolments
@@ -245,6 +260,8 @@ def test_a_second_load_in_bulk_changes_nothing(bulk):
 
 def test_both_ways_give_the_same_trust(through_services, bulk):
     assert bulk.learners == through_services.learners
+    assert bulk.snapshots == through_services.snapshots
+    assert bulk.counters == through_services.counters
     assert bulk.classes == through_services.classes
     assert bulk.courses == through_services.courses
     assert bulk.rulebook == through_services.rulebook
@@ -285,8 +302,9 @@ def test_a_load_that_was_killed_again_and_again_finishes_and_counts_nothing_twic
         with killed_after(changes, kind), pytest.raises(Killed):
             load_trust(in_bulk=in_bulk, workers=1)
     content = load_trust(in_bulk=in_bulk)
-    assert read_back(content) == {"learners": through_services.learners, "classes": through_services.classes}
-    assert check(content, TODAY, quiet()) == through_services.findings
+    found = read_back(content)
+    assert found == {name: getattr(through_services, name) for name in found}
+    assert check(content, NOW, quiet()) == through_services.findings
 
 
 def test_a_place_given_back_since_stays_given_back(empty):
@@ -296,7 +314,7 @@ def test_a_place_given_back_since_stays_given_back(empty):
     load_trust(in_bulk=True)
     mine = identity.identify(EMPLOYEE, None, NOW).learner.enrolments
     assert [each for each in mine if each.class_id == booking.class_id] == [withdrawn]
-    assert check(content, TODAY, quiet()).sound
+    assert check(content, NOW, quiet()).sound
 
 
 # --- the check, and the command ---------------------------------------------------------------------------------------
@@ -309,7 +327,7 @@ def test_the_check_sees_a_lost_seat_and_a_lost_award(empty):
     seats.update([stored_catalogue.SeatsRow.taken.add(-1)])
     person, award = next((each.person, each.awards[0]) for each in content.newcomers if each.awards)
     AwardRow.of(person, "504", award).delete()
-    findings = check(content, TODAY, quiet())
+    findings = check(content, NOW, quiet())
     assert not findings.sound
     assert [each.class_id for each in findings.seats] == [class_id]
     assert findings.incomplete == (person,)
