@@ -59,6 +59,7 @@ MEND_QUOTES = (
 )
 
 
+SEND_AGAIN = "Send the whole file again."
 NAME_COLUMNS = f"Name the columns in the first row; there may be {', '.join(COLUMNS)}."
 
 

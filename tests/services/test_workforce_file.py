@@ -1,0 +1,457 @@
+"""Workforce files: checked whole, applied slice by slice whatever dies on the way, and reported row by row."""
+
+import csv
+import io
+import json
+import tracemalloc
+from urllib.parse import quote_plus
+
+import boto3
+import msgspec
+import pytest
+
+from chalicelib.config import setting
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.events import EventType
+from chalicelib.domain.jobs import JobState
+from chalicelib.domain.workforce_file import COLUMNS
+from chalicelib.services import jobs, workforce, workforce_file
+from chalicelib.services.workforce_file import Phase, Progress, begin, go_on
+from chalicelib.storage import files, people
+from chalicelib.storage.base import Message
+from chalicelib.storage.outbox import EventRow
+from tests import builders as b
+from tests import seams
+from tests.builders import NOW
+
+HOUR = lambda: 3_600_000  # noqa: E731
+
+
+@pytest.fixture(autouse=True)
+def trust(aws, monkeypatch):
+    """Employer 504, and rows applied one after the other: moto tears transactions of several threads."""
+    monkeypatch.setattr(workforce_file, "THREADS", 1)
+    b.trust()
+
+
+def joiner(number, **changes):
+    row = {
+        "sequence": "1",
+        "employee_number": f"3{number:07d}",
+        "first_name": "Sam",
+        "last_name": f"Testfold{number}",
+        "employment": "employee",
+        "employed_from": "2026-01-01",
+        "assignment": f"3{number:07d}",
+        "from": "2026-01-01",
+        "unit": "ward-9",
+        "position": "nurse-9",
+        "job": "nurse",
+        "staff_group": "nursing",
+    }
+    return row | changes
+
+
+def csv_of(*rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def put(content, key="504/people.csv"):
+    return boto3.client("s3").put_object(Bucket=setting("WORKFORCE_BUCKET"), Key=key, Body=content)
+
+
+def told(key, version, bucket=None):
+    """The record of an S3 notification."""
+    where = {"name": bucket or setting("WORKFORCE_BUCKET")}
+    return {"s3": {"bucket": where, "object": {"key": quote_plus(key), "versionId": version}}}
+
+
+def drop(*rows, key="504/people.csv"):
+    """A file dropped into the bucket and begun; the id of its job."""
+    content = csv_of(*rows) if isinstance(rows[0], dict) else rows[0]
+    return begin(files.dropped(told(key, put(content, key)["VersionId"])), NOW)
+
+
+def job(job_id):
+    return jobs.job("504", job_id)
+
+
+def progress(job_id):
+    return Progress.of(job(job_id))
+
+
+def counts(job_id):
+    now = progress(job_id)
+    return now.accepted, now.unchanged, now.refused
+
+
+def finish(job_id, remaining_ms=HOUR):
+    go_on("504", job_id, remaining_ms, NOW)
+    assert job(job_id).state is not JobState.RUNNING
+
+
+def states(job_id):
+    found = progress(job_id)
+    numbers = range(len(found.slices))
+    return {each.row: each for number in numbers for each in workforce_file._slice(job(job_id), found, number)}
+
+
+def report(job_id):
+    content = files.kept(workforce_file._report_key(job(job_id))).decode()
+    return list(csv.DictReader(io.StringIO(content, newline="")))
+
+
+def registered(number):
+    return people.with_number("504", f"3{number:07d}")
+
+
+def events():
+    return [row.event() for row in Message.scan() if isinstance(row, EventRow)]
+
+
+def events_about_people():
+    return sum(event.person is not None for event in events())
+
+
+# --- the way of a file --------------------------------------------------------------------------------------
+
+
+def test_good_rows_are_applied_and_bad_ones_reported_by_number_field_and_reason():
+    job_id = drop(
+        joiner(1),
+        joiner(2, unit="moon"),
+        joiner(3, **{"from": "01/01/2026"}),
+        joiner(4, last_name="=cmd"),
+        joiner(5, first_name="Anna\r\nMaria"),
+        joiner(6, employee_number="", email="x"),
+    )
+    finish(job_id)
+    refused = {each["row"]: (each["field"], each["reason"]) for each in report(job_id) if each["state"] == "refused"}
+    assert refused == {
+        "3": ("unit", "is not known at this employer"),
+        "4": ("from", "is not a day written like 2026-11-23"),
+        "5": ("last_name", "begins like a formula: with =, +, -, @, a tab or a carriage return"),
+        "7": ("employee_number", "is missing"),
+    }
+    assert counts(job_id) == (2, 0, 4)
+    assert [bool(registered(number)) for number in range(1, 6)] == [True, False, False, False, True]
+    assert registered(5)[0].name == "Anna Maria Testfold5"
+
+
+def test_the_check_says_how_many_rows_are_wrong_before_any_is_applied():
+    job_id = drop(joiner(1), joiner(2, unit="moon"), joiner(3))
+    go_on("504", job_id, lambda: 0, NOW)
+    found = progress(job_id)
+    assert (found.phase, found.rows, found.rows_wrong, found.applied) == (Phase.APPLYING, 3, 1, 0)
+    assert registered(1) == []
+
+
+def test_the_same_file_again_changes_nothing():
+    first, again = drop(joiner(1), joiner(2)), drop(joiner(1), joiner(2))
+    assert first != again
+    finish(first)
+    before = events_about_people()
+    finish(again)
+    assert (counts(first), counts(again)) == ((2, 0, 0), (0, 2, 0))
+    assert events_about_people() == before
+
+
+def test_of_two_files_with_the_same_sequence_the_one_dropped_later_decides():
+    first, corrected = drop(joiner(1)), drop(joiner(1, last_name="Testfold-Byte"))
+    earlier, later = sorted((first, corrected))
+    finish(later)
+    finish(earlier)
+    decides = "Testfold-Byte" if later == corrected else "Testfold1"
+    assert registered(1)[0].name == f"Sam {decides}"
+
+
+def test_a_file_refused_at_its_last_byte_applies_nothing():
+    job_id = drop(csv_of(joiner(1), joiner(2)) + "1,Zoë".encode("cp1252"))
+    finish(job_id)
+    found = progress(job_id)
+    assert (job(job_id).state, found.phase, found.applied) == (JobState.FAILED, Phase.REFUSED, 0)
+    assert found.problem.sentence.startswith("The file is not UTF-8: line 4 has the byte 0xEB")
+    assert registered(1) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The file is empty, or its first row is."),
+        (csv_of(), "The file has a header and no rows."),
+        (csv_of() + b",,\r\n\r\n", "The file has a header and no rows."),
+        (b"name\r\nSam\r\n", "The first row does not name the columns of a workforce file."),
+        (csv_of(joiner(1)).decode().encode("utf-16"), "The file is not UTF-8: from its first line on it is UTF-16"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_whole(content, sentence):
+    job_id = drop(content)
+    finish(job_id)
+    assert progress(job_id).problem.sentence.startswith(sentence)
+
+
+def test_a_file_with_a_byte_order_mark_is_as_good():
+    job_id = drop(b"\xef\xbb\xbf" + csv_of(joiner(1)))
+    finish(job_id)
+    assert counts(job_id) == (1, 0, 0)
+
+
+def test_a_row_with_the_wrong_number_of_fields_is_refused_and_blank_ones_are_passed_over():
+    good = csv_of(joiner(1))
+    job_id = drop(good + b"1,2,3\r\n\r\n" + b"," * 22 + b"\r\n" + b"x," * 23 + b"y\r\n")
+    finish(job_id)
+    found = {row: each.errors for row, each in states(job_id).items()}
+    assert found == {
+        2: (),
+        3: (("row", "has 3 fields where the header has 23"),),
+        6: (("row", "has 24 fields where the header has 23"),),
+    }
+
+
+def test_rows_of_one_person_are_applied_in_the_order_of_the_file(monkeypatch):
+    monkeypatch.setattr(workforce_file, "THREADS", 4)
+    seen = []
+    applied = workforce.apply
+    monkeypatch.setattr(workforce_file.workforce, "apply", lambda *given: seen.append(given[2]) or applied(*given))
+    moves = [joiner(1, sequence=str(turn), last_name=f"Testfold{turn}") for turn in range(1, 5)]
+    job_id = drop(*moves)
+    finish(job_id)
+    assert [change.sequence for change in seen] == [1, 2, 3, 4]
+    assert counts(job_id) == (4, 0, 0)
+
+
+def test_neither_results_nor_report_name_anybody_or_hold_a_formula():
+    job_id = drop(joiner(1, message_id="=1+1"), joiner(2, employee_number="Sam Testfold2"), joiner(3))
+    finish(job_id)
+    bucket = boto3.resource("s3").Bucket(setting("FILES_BUCKET"))
+    kept = [each.get()["Body"].read().decode() for each in bucket.objects.all()]
+    assert len(kept) == 2
+    assert not any("Testfold" in content for content in kept)
+    assert all(value[:1] not in "=+-@" or not value for row in report(job_id) for value in row.values())
+
+
+# --- beginning ----------------------------------------------------------------------------------------------
+
+
+def test_told_of_a_file_twice_its_job_begins_once():
+    version = put(csv_of(joiner(1)))["VersionId"]
+    ids = {begin(files.dropped(told("504/people.csv", version)), NOW) for _ in range(3)}
+    assert len(ids) == 1
+    assert [event.data["job"] for event in events() if event.type is EventType.JOB_STARTED] == list(ids)
+
+
+def test_a_file_under_a_key_with_spaces_and_umlauts_is_found():
+    assert drop(joiner(1), key="504/Neue Leute + Zoë.csv")
+
+
+@pytest.mark.parametrize("key", ["people.csv", "999/people.csv", "504/people.txt", "504/.csv"])
+def test_what_is_no_file_of_an_employer_is_left_alone(key):
+    assert drop(joiner(1), key=key) is None
+
+
+def test_a_file_of_another_bucket_or_gone_by_now_is_left_alone():
+    version = put(csv_of(joiner(1)))["VersionId"]
+    assert files.dropped(told("504/people.csv", version, bucket="another")) is None
+    assert files.dropped(told("504/nothing.csv", None)) is None
+
+
+# --- time, death and others ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_slices(monkeypatch):
+    monkeypatch.setattr(workforce_file, "SLICE", 3)
+    monkeypatch.setattr(workforce_file, "CHECKED_AT_ONCE", 3)
+
+
+def handed_on():
+    """What waits in the work queue."""
+    url = setting("WORK_QUEUE_URL")
+    answer = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    for each in answer.get("Messages", []):
+        boto3.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+    return [json.loads(each["Body"]) for each in answer.get("Messages", [])]
+
+
+def test_short_of_time_the_rest_is_handed_on_piece_by_piece(small_slices):
+    job_id = drop(*map(joiner, range(8)))
+    rounds = 0
+    while job(job_id).state is JobState.RUNNING:
+        go_on("504", job_id, lambda: 0, NOW)
+        waiting = handed_on()
+        assert waiting == [{"kind": "file", "employer": "504", "job": job_id}] * (job(job_id).state is JobState.RUNNING)
+        rounds += 1
+    assert rounds == 3 + 3 + 1
+    assert counts(job_id) == (8, 0, 0)
+    assert [each["row"] for each in report(job_id)] == [str(row) for row in range(2, 10)]
+
+
+class Killed(BaseException):
+    """The function ends here."""
+
+
+def dying(monkeypatch, where, name, after):
+    """The process dies in the call of a function that is number `after`, once it has been carried out."""
+    calls, function = [], getattr(where, name)
+
+    def call(*given, **named):
+        result = function(*given, **named)
+        calls.append(given)
+        if len(calls) == after:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(where, name, call)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "after"),
+    [
+        (workforce_file.workforce, "apply", 1),
+        (workforce_file.workforce, "apply", 5),
+        (workforce_file.workforce, "apply", 7),
+        (workforce_file.files, "keep", 1),
+        (workforce_file.files, "keep", 3),
+        (workforce_file.files, "keep_stream", 1),
+        *((workforce_file.jobs, "advance", after) for after in range(1, 10)),
+    ],
+)
+def test_killed_anywhere_a_file_goes_on_and_each_row_counts_once_as_it_was(
+    small_slices, monkeypatch, where, name, after
+):
+    rows = [joiner(each, unit="moon" if each == 4 else "ward-9") for each in range(7)]
+    job_id = drop(*rows)
+    dying(monkeypatch, where, name, after)
+    with pytest.raises(Killed):
+        go_on("504", job_id, HOUR, NOW)
+    go_on("504", job_id, HOUR, NOW)
+    assert counts(job_id) == (6, 0, 1)
+    assert [row for row, each in states(job_id).items() if each.state == "refused"] == [6]
+    assert [each["row"] for each in report(job_id)] == [str(row) for row in range(2, 9)]
+    assert events_about_people() == 6
+
+
+def test_a_late_row_of_a_repeated_slice_stays_unchanged(monkeypatch):
+    finish(drop(joiner(1, sequence="9"), key="504/newer.csv"))
+    job_id = drop(joiner(1), joiner(2))
+    dying(monkeypatch, workforce_file.files, "keep", 1)
+    with pytest.raises(Killed):
+        go_on("504", job_id, HOUR, NOW)
+    finish(job_id)
+    assert {row: each.state for row, each in states(job_id).items()} == {2: "unchanged", 3: "accepted"}
+
+
+def test_of_two_workers_on_one_slice_the_later_goes_on_and_the_other_stops(small_slices, monkeypatch):
+    job_id = drop(*map(joiner, range(7)))
+    applied, first = workforce.apply, []
+
+    def interrupted(*given):
+        result = applied(*given)
+        if not first:
+            first.append(True)
+            go_on("504", job_id, HOUR, NOW)  # the other worker, from here to the end
+        return result
+
+    monkeypatch.setattr(workforce_file.workforce, "apply", interrupted)
+    finish(job_id)
+    assert counts(job_id) == (7, 0, 0)
+    assert {each.state for each in states(job_id).values()} == {"accepted"}
+    assert len(report(job_id)) == 7
+    assert events_about_people() == 7
+
+
+def test_a_worker_that_was_overtaken_does_not_spoil_the_results(small_slices, monkeypatch):
+    job_id = drop(*map(joiner, range(4)))
+    go_on("504", job_id, lambda: 0, NOW)
+    go_on("504", job_id, lambda: 0, NOW)
+    stale = job(job_id)
+    finish(job_id)
+    with pytest.raises(workforce_file.TakenOver):
+        workforce_file._step(stale, NOW)
+    assert counts(job_id) == (4, 0, 0)
+
+
+def test_a_collision_of_transactions_is_no_other_worker():
+    job_id = drop(joiner(1))
+    with seams.colliding_transactions(1):
+        finish(job_id)
+    assert counts(job_id) == (1, 0, 0)
+
+
+def test_a_file_that_is_replaced_while_it_is_worked_on_is_finished_as_it_was(small_slices):
+    job_id = drop(*map(joiner, range(5)))
+    go_on("504", job_id, lambda: 0, NOW)
+    other = drop(joiner(8), key="504/people.csv")
+    assert other != job_id
+    finish(job_id)
+    finish(other)
+    assert (counts(job_id), counts(other)) == ((5, 0, 0), (1, 0, 0))
+
+
+def test_a_version_that_is_gone_ends_the_job_and_says_so(small_slices):
+    job_id = drop(*map(joiner, range(5)))
+    go_on("504", job_id, lambda: 0, NOW)
+    boto3.resource("s3").Bucket(setting("WORKFORCE_BUCKET")).object_versions.delete()
+    finish(job_id)
+    assert progress(job_id).problem.sentence.startswith("The file was removed or replaced")
+
+
+def test_in_a_bucket_without_versions_a_replaced_file_is_not_taken_half_and_half(small_slices):
+    job_id = drop(*map(joiner, range(5)))
+    unversioned = msgspec.structs.replace(progress(job_id).file, version=None)
+    put(csv_of(joiner(8)))
+    with pytest.raises(files.FileGone):
+        list(files.read(unversioned, 0))
+
+
+def test_an_outage_leaves_the_file_where_it_is():
+    job_id = drop(joiner(1))
+    with seams.failing_calls("TransactWriteItems", "InternalServerError"), pytest.raises(Unavailable):
+        go_on("504", job_id, HOUR, NOW)
+    finish(job_id)
+    assert counts(job_id) == (1, 0, 0)
+
+
+# --- size ---------------------------------------------------------------------------------------------------
+
+
+def test_twenty_megabytes_are_checked_without_holding_them(monkeypatch):
+    header, row = csv_of(joiner(1, first_name="Sam" + " " * 1700)).split(b"\r\n", 1)
+    rows = 20 * 2**20 // len(row)
+
+    def stream(file, offset):
+        left = rows - (offset - len(header) - 2) // len(row) if offset else rows
+        yield b"" if offset else header + b"\r\n"
+        for start in range(0, left, 32):
+            yield row * min(32, left - start)
+
+    size = len(header) + 2 + rows * len(row)
+    job_id = drop(joiner(1))
+    before = job(job_id)
+    dropped = {**before.facts["file"], "size": size}
+    jobs.advance(before, NOW, facts={**before.facts, "file": dropped})
+    monkeypatch.setattr(files, "read", stream)
+    monkeypatch.setattr(workforce_file, "CHECKED_AT_ONCE", 5_000)
+    tracemalloc.start()
+    try:
+        while progress(job_id).phase is Phase.CHECKING:
+            go_on("504", job_id, lambda: 0, NOW)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert progress(job_id).rows == rows
+    assert size > 20_000_000
+    assert peak < 4_000_000
+
+
+def test_a_file_larger_than_the_limit_is_refused():
+    job_id = drop(joiner(1))
+    before = job(job_id)
+    grown = {**before.facts, "file": {**before.facts["file"], "size": 10**9}}
+    jobs.advance(before, NOW, facts=grown)
+    finish(job_id)
+    assert progress(job_id).problem.sentence == "The file is larger than 200 MB."
