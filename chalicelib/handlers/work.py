@@ -61,7 +61,7 @@ def project_events(stream_event: dict[str, Any]) -> BatchFailures:
 
 
 def _event_in(record: dict[str, Any]) -> Event | None:
-    """The event of a stream record; None for other rows and for one that no longer is an event, which is parked by key."""
+    """The event of a stream record; None for other rows and for one that no longer is an event, which the relay parks."""
     change = record["dynamodb"]
     image = change.get("NewImage")
     if record["eventName"] != "INSERT" or not image:
@@ -70,8 +70,6 @@ def _event_in(record: dict[str, Any]) -> Event | None:
         return event_from_stream(image)
     except Exception as poison:
         log_fault(poison, event=change["Keys"]["sk"]["S"])
-        queues.park_event(change["Keys"]["pk"]["S"], change["Keys"]["sk"]["S"], type(poison).__name__)
-        count("EventsParked")
         return None
 
 
