@@ -203,6 +203,11 @@ def _earliest(own: date | None, other: date) -> date:
     return other if own is None else min(own, other)
 
 
+def section_name(section: AssignmentSection) -> str:
+    """How the section is named among those changed."""
+    return f"assignment {section.number} from {section.starts_on}"
+
+
 # --- a message applied --------------------------------------------------------------------------------------
 
 
@@ -243,7 +248,7 @@ def apply(known: Personnel, change: Change) -> Applied:
     validities = dict(known.validities)
     for each in change.assignments:
         key = (each.number, each.starts_on)
-        validity = taken(f"assignment {each.number} from {each.starts_on}", validities.get(key), each.bare())
+        validity = taken(section_name(each), validities.get(key), each.bare())
         validities |= {key: validity} if validity else {}
     groups = None
     if change.learner_groups is not None:

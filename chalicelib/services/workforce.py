@@ -1,19 +1,23 @@
 """An employer's structure, and the people who join it."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 
 import msgspec
 
+from chalicelib.domain import workforce as rules_of
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.people import Assignment, Employment, Person, Unit
 from chalicelib.domain.requirements import Rulebook, Target
-from chalicelib.domain.workforce import Change
+from chalicelib.domain.workforce import Applied, Change
 from chalicelib.services import definitions
 from chalicelib.storage import audit, keys, outbox, people, rules
+from chalicelib.storage import workforce as stored
 from chalicelib.storage.base import Record, new_id
-from chalicelib.storage.transaction import Transaction
+from chalicelib.storage.transaction import Transaction, retried
 
 
 class Structure(msgspec.Struct, frozen=True):
@@ -53,8 +57,143 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def apply(actor: str, employer: str, change: Change, rulebook: Rulebook, now: datetime) -> Outcome:
-    """Take in one message about one person: joiner, mover or leaver, in one transaction. Never raises for what it says."""
-    raise NotImplementedError
+    """Take in one message about one person: joiner, mover or leaver, in one transaction. Never raises for what it says.
+
+    Raises Conflict or Unavailable if it could not be written; then it may be sent again. Two reads at most, unless a supervisor
+    changes: then a read for each supervisor above.
+    """
+    wrong = rules_of.wrong_fields(change, rulebook)
+    return Outcome("refused", errors=wrong) if wrong else _take_in(actor, employer, change, now)
+
+
+@retried
+def _take_in(actor: str, employer: str, change: Change, now: datetime) -> Outcome:
+    today = london_day(now)
+    named = [each.supervisor for each in change.assignments if each.supervisor and each.held]
+    login = change.person.login if change.person else None
+    known = stored.who_has(employer, [change.employee_number, *named], login)
+    person = known.numbers.get(change.employee_number) or change.person_id
+    file = stored.read(person, employer) if person else stored.File(new_id(now), employer)
+    if wrong := _wrong_person(change, known, file):
+        return Outcome("refused", errors=wrong)
+    ahead = {number: new_id(now) for number in dict.fromkeys(named) if number not in known.numbers}
+    sections, warnings = _reworded(change, file, known.numbers | ahead, today)
+    warnings += [f"supervisor {number} is not known yet" for number in ahead]
+    applied = rules_of.apply(file.personnel(), sections)
+    errors = rules_of.missing_sections(applied.personnel)
+    if not errors and applied.newer:
+        errors = (*_login_taken(applied, known, file), *_circles(sections, applied, file, today))
+    if errors:
+        return Outcome("refused", file.person_id, errors=errors)
+    if not applied.newer:
+        return Outcome("unchanged", file.person_id, warnings=tuple(warnings), repeated=applied.repeated)
+    transaction = Transaction()
+    for number, supervisor in ahead.items():
+        stored.give_number(transaction, employer, number, supervisor)
+    if change.employee_number not in known.numbers:
+        stored.give_number(transaction, employer, change.employee_number, file.person_id)
+    stored.write(transaction, file, change.employee_number, applied.personnel, today)
+    if applied.changed:
+        _tell(transaction, actor, file, change, applied.changed, now)
+    transaction.commit()
+    return Outcome("accepted" if applied.changed else "unchanged", file.person_id, applied.changed, (), tuple(warnings))
+
+
+def _tell(
+    transaction: Transaction, actor: str, file: stored.File, change: Change, changed: Sequence[str], now: datetime
+) -> None:
+    action = "person.changed" if file.employment else "person.joined"
+    facts = {"message": change.id, "sequence": change.sequence, "changed": list(changed)}
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, file.employer, file.person_id, now))
+    audit.record(transaction, audit.Entry(file.employer, actor, action, now, file.person_id, facts))
+
+
+def _wrong_person(change: Change, known: stored.Known, file: stored.File) -> tuple[FieldError, ...]:
+    """What is wrong with whom the message is about, if it names them by person id."""
+    if change.person_id is None:
+        return ()
+    if known.numbers.get(change.employee_number, change.person_id) != change.person_id:
+        return (FieldError("person_id", "is not the person with this employee number"),)
+    if file.profile is None:
+        return (FieldError("person_id", "is nobody known"),)
+    if file.employment and file.employment.number != change.employee_number:
+        return (FieldError("employee_number", "is not the one this person has here already"),)
+    return ()
+
+
+def _reworded(change: Change, file: stored.File, numbers: Mapping[str, str], today: date) -> tuple[Change, list[str]]:
+    """The message with supervisors as person ids, and without what another employer decides; with a warning for that.
+
+    Name, e-mail and login belong to the employer that registered somebody until they leave it, and the login of somebody who
+    holds a role elsewhere to nobody's feed: otherwise one employer could take over a login at another.
+    """
+    warnings = []
+    person = change.person
+    if person and file.kept_elsewhere(today):
+        person = None
+        warnings.append("person: left as it is, because another employer keeps this person's name, e-mail and login")
+    elif person and file.profile and file.roles_elsewhere and person.login != file.profile.login:
+        person = replace(person, login=file.profile.login)
+        warnings.append("person.login: left as it is, because this person holds a role elsewhere")
+    assignments = [
+        replace(each, supervisor=numbers[each.supervisor]) if each.held and each.supervisor else each
+        for each in change.assignments
+    ]
+    return replace(change, person=person, assignments=assignments), warnings
+
+
+def _login_taken(applied: Applied, known: stored.Known, file: stored.File) -> tuple[FieldError, ...]:
+    person = applied.personnel.person
+    login = person.value.login if person else None
+    taken = "person" in applied.changed and login and known.logins.get(login, file.person_id) != file.person_id
+    return (FieldError("person.login", "is somebody else's"),) if taken else ()
+
+
+HIGHEST_CHAIN = 20
+"""Supervisors looked up above somebody: more levels than any employer has."""
+
+
+def _circles(change: Change, applied: Applied, file: stored.File, today: date) -> Iterator[FieldError]:
+    """Assignments of the message whose supervisor is, through others, supervised by the person."""
+    if file.is_new:
+        return  # supervises nobody
+    ends = applied.personnel.ends()
+    for index, each in enumerate(change.assignments):
+        name = rules_of.section_name(each)
+        last_day = ends.get((each.number, each.starts_on))
+        over = last_day is not None and last_day < today
+        if not each.held or not each.supervisor or over or name not in applied.changed:
+            continue
+        chain = _chain(file, each.supervisor, max(each.starts_on, today))
+        if chain:
+            reason = f"reports to this person: {' - '.join(chain)}"
+            yield FieldError(f"assignments[{index}].supervisor", reason)
+
+
+def _chain(file: stored.File, supervisor: str, day: date) -> list[str]:
+    """Employee numbers from a supervisor upwards to the person, if one leads to the other on that day."""
+    below: dict[str, str | None] = {supervisor: None}
+    level = [supervisor]
+    for _ in range(HIGHEST_CHAIN):
+        if file.person_id in below or not level:
+            break
+        above = {
+            one: each
+            for each in level
+            for one in sorted(stored.supervisors(each, file.employer, day))
+            if one not in below
+        }
+        below |= above
+        level = list(above)
+    if file.person_id not in below:
+        return []
+    people: list[str] = []
+    current: str | None = file.person_id
+    while current is not None:
+        people.append(current)
+        current = below[current]
+    numbers = stored.numbers_of(people, file.employer)
+    return [numbers.get(each, each) for each in reversed(people)]
 
 
 class Joiner(msgspec.Struct, frozen=True):

@@ -80,6 +80,11 @@ def assignment(employer: str, number: str, starts_on: date) -> str:
     return _join("E", employer, "ASG", number, starts_on.isoformat())
 
 
+def assignments(employer: str) -> str:
+    """`E#504#ASG#`: the beginning of the sort keys of one person's assignments at one employer."""
+    return _join("E", employer, "ASG") + SEPARATOR
+
+
 def unit_view(employer: str, unit: str) -> str:
     """gsi1 `E#504#UNIT#ward-9`: current assignments and snapshots of a unit."""
     return _join("E", employer, "UNIT", unit)

@@ -1,0 +1,212 @@
+"""What workforce messages have said of somebody, read before the next one and written after it (decision 0010)."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import msgspec
+
+from chalicelib.domain.people import Employment, Person
+from chalicelib.domain.workforce import Personnel, PersonSection, Register
+from chalicelib.storage import keys
+from chalicelib.storage.base import Record
+from chalicelib.storage.people import (
+    AssignmentRow,
+    EmploymentRow,
+    GrantRow,
+    LoginRow,
+    MembershipRow,
+    NumberRow,
+    PersonRow,
+    stamp_from,
+)
+from chalicelib.storage.transaction import Transaction
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Which of some employee numbers and logins are whose."""
+
+    numbers: dict[str, str]
+    logins: dict[str, str]
+
+
+def who_has(employer: str, numbers: Iterable[str], login: str | None) -> Known:
+    """Whose these employee numbers and this login are: one batch read, strongly consistent."""
+    by_key = {keys.employee_number(employer, number): number for number in numbers}
+    wanted = [*by_key, *([keys.login(login)] if login else [])]
+    rows = list(Record.batch_get([(key, key) for key in wanted], consistent_read=True))
+    return Known(
+        {by_key[row.pk]: row.person for row in rows if isinstance(row, NumberRow)},
+        {row.pk.partition(keys.SEPARATOR)[2]: row.person for row in rows if isinstance(row, LoginRow)},
+    )
+
+
+class File:
+    """Everything held of one person that a message to one employer may touch, as read; empty for somebody new."""
+
+    def __init__(self, person_id: str, employer: str, rows: Iterable[Record] | None = None) -> None:
+        self._read = rows is not None
+        self.person_id = person_id
+        self.employer = employer
+        self.profile: PersonRow | None = None
+        self.employments: dict[str, EmploymentRow] = {}
+        self.assignments: dict[str, AssignmentRow] = {}
+        self.groups: dict[str, MembershipRow] = {}
+        self.roles_elsewhere = False
+        here = keys.at_employer(employer)
+        for row in rows or ():
+            if isinstance(row, PersonRow):
+                self.profile = row
+            elif isinstance(row, EmploymentRow):
+                self.employments[row.sk.split(keys.SEPARATOR)[1]] = row
+            elif isinstance(row, GrantRow) and not row.sk.startswith(here):
+                self.roles_elsewhere = True
+            elif isinstance(row, AssignmentRow) and row.sk.startswith(here):
+                self.assignments[row.sk] = row
+            elif isinstance(row, MembershipRow) and row.sk.startswith(here):
+                self.groups[row.group] = row
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing at all was held: nobody can have named them, not even as a supervisor still to come."""
+        return not self._read
+
+    @property
+    def employment(self) -> EmploymentRow | None:
+        """The row of the employment at this employer."""
+        return self.employments.get(self.employer)
+
+    def kept_elsewhere(self, day: date) -> bool:
+        """Whether another employer keeps this person's name, e-mail and login: the one that registered them, until they left it.
+
+        For somebody registered before that was noted: any other employer they have not left.
+        """
+        if self.profile is None or self.profile.home == self.employer:
+            return False
+        keepers = (
+            [self.profile.home] if self.profile.home else [each for each in self.employments if each != self.employer]
+        )
+        held = (row.employment() for each in keepers if (row := self.employments.get(each)))
+        return any(employment and not employment.left_before(day) for employment in held)
+
+    def personnel(self) -> Personnel:
+        """What is known of the person at this employer."""
+        employment, profile = self.employment, self.profile
+        person = groups = None
+        if profile:
+            section = PersonSection(profile.first_name, profile.last_name, profile.title, profile.email, profile.login)
+            person = Register(section, stamp_from(employment.person_stamp if employment else None))
+        if employment:
+            groups = Register(frozenset(self.groups), stamp_from(employment.groups_stamp))
+        return Personnel(
+            person,
+            {each.value.starts_on: each for each in (employment.registers() if employment else ())},
+            {
+                (each.value.number, each.value.starts_on): each
+                for each in (row.register() for row in self.assignments.values())
+            },
+            groups,
+        )
+
+
+def read(person_id: str, employer: str) -> File:
+    """Everything held of a person that a message to the employer may touch: one query, strongly consistent."""
+    return File(person_id, employer, Record.query(keys.person(person_id), consistent_read=True))
+
+
+def write(transaction: Transaction, file: File, number: str, after: Personnel, day: date) -> None:
+    """Add to a transaction: what is known after a message, on condition that nobody else changed it since it was read.
+
+    Every message moves the revision of the employment, so that two about one person cannot both commit on the same reading.
+    """
+    person = _write_person(transaction, file, after)
+    _write_employment(transaction, file, person, number, after)
+    ends = after.ends()
+    for key, register in after.validities.items():
+        row = AssignmentRow.of_register(file.person_id, file.employer, register, ends.get(key), day)
+        before = file.assignments.get(row.sk)
+        if before is None or (before.register(), before.ends_on) != (register, row.ends_on):
+            transaction.put(row)
+    groups = after.groups.value if after.groups else frozenset()
+    for group in groups - file.groups.keys():
+        transaction.put(MembershipRow.of(file.person_id, file.employer, group))
+    for group in file.groups.keys() - groups:
+        transaction.delete(file.groups[group])
+
+
+def give_number(transaction: Transaction, employer: str, number: str, person_id: str) -> None:
+    """Add to a transaction: an employee number that was nobody's."""
+    transaction.create(NumberRow.of(employer, number, person_id))
+
+
+def _write_person(transaction: Transaction, file: File, after: Personnel) -> Person:
+    """The profile and login if the message decided them, and the name under which every employer finds the person."""
+    assert after.person is not None
+    known, section = file.personnel().person, after.person.value
+    person = Person(file.person_id, section.first_name, section.last_name, section.title, section.email, section.login)
+    if known and known.stamp == after.person.stamp:
+        return person
+    transaction.put(PersonRow.of(person, file.employer))
+    before = known.value if known else None
+    if before and before.login and before.login != section.login:
+        login = LoginRow.of(before.login, file.person_id)
+        transaction.delete(login, LoginRow.pk.does_not_exist() | (LoginRow.person == file.person_id))
+    if section.login and (before is None or before.login != section.login):
+        transaction.create(LoginRow.of(section.login, file.person_id))
+    if before != section:
+        for employer, row in file.employments.items():
+            if employer != file.employer:
+                _replace(transaction, _renamed(row, person))
+    return person
+
+
+def _write_employment(transaction: Transaction, file: File, person: Person, number: str, after: Personnel) -> None:
+    periods = sorted(after.periods.values(), key=lambda each: each.value.starts_on)
+    real = after.employment(file.employer, number)
+    last = periods[-1].value
+    row = EmploymentRow.of(person, real or Employment(file.employer, last.kind, number, last.starts_on, last.ends_on))
+    if real is None:  # found by nobody
+        row.gsi1pk = row.gsi1sk = row.gsi2pk = row.gsi2sk = None
+    row.remember(periods)
+    row.person_stamp = after.person.stamp if after.person else None
+    row.groups_stamp = after.groups.stamp if after.groups else None
+    before = file.employment
+    row.revision = int(before.revision) if before else 0
+    if before:
+        _replace(transaction, row)
+    else:
+        row.revision = 1
+        transaction.create(row)
+
+
+def _renamed(row: EmploymentRow, person: Person) -> EmploymentRow:
+    """The employment somewhere else under the person's new name."""
+    employment = row.employment()
+    row.name = person.full_name
+    if employment:
+        named = EmploymentRow.of(person, employment)
+        row.gsi1pk, row.gsi1sk = named.gsi1pk, named.gsi1sk
+    return row
+
+
+def _replace(transaction: Transaction, row: EmploymentRow) -> None:
+    """Put the row in place of the one of its revision, and move that."""
+    revision = int(row.revision)
+    unmoved = EmploymentRow.revision == revision
+    if revision == 0:  # rows from before revisions were kept have none
+        unmoved = unmoved | EmploymentRow.revision.does_not_exist()
+    row.revision = revision + 1
+    transaction.replace(row, unmoved)
+
+
+def supervisors(person_id: str, employer: str, day: date) -> set[str]:
+    """Who supervises an assignment of a person on a day."""
+    prefix = keys.assignments(employer)
+    rows = AssignmentRow.query(keys.person(person_id), AssignmentRow.sk.startswith(prefix))
+    held = (row.assignment() for row in rows if row.held)
+    return {each.supervisor for each in held if each.supervisor and each.active_on(day)}
+
+
+def numbers_of(people: Iterable[str], employer: str) -> dict[str, str]:
+    """The employee numbers of people at an employer, of those who have one."""
+    wanted = [(keys.person(each), keys.employment(employer)) for each in people]
+    return {row.pk.partition(keys.SEPARATOR)[2]: row.number for row in EmploymentRow.batch_get(wanted)}
