@@ -29,6 +29,11 @@ PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
 """What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless."""
 
 
+def now() -> datetime:
+    """The clock of projector and worker: UTC."""
+    return datetime.now(UTC)
+
+
 # --- the projector --------------------------------------------------------------------------------------------
 
 
@@ -39,7 +44,7 @@ def project_events(stream_event: dict[str, Any]) -> BatchFailures:
     Somebody who cannot be projected goes to the work queue and is tried again there, so that the shard goes on. Only where
     that fails too does the batch stop: Lambda delivers again from there.
     """
-    now = datetime.now(UTC)
+    at = now()
     failed: list[int] = []
     changed: dict[str, dict[str, int]] = {}
     for place, record in enumerate(stream_event["Records"]):
@@ -50,12 +55,12 @@ def project_events(stream_event: dict[str, Any]) -> BatchFailures:
             changed.setdefault(event.employer, {}).setdefault(event.person, place)
             continue
         try:
-            _set_going(event, now)
+            _set_going(event, at)
         except Exception as fault:
             log_fault(fault, event=event.id)
             failed.append(place)
     for employer, places in changed.items():
-        failed += _project_all(employer, places, now)
+        failed += _project_all(employer, places, at)
     numbers = [stream_event["Records"][place]["dynamodb"]["SequenceNumber"] for place in sorted(failed)]
     return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers[:1]]}
 
@@ -73,18 +78,18 @@ def _event_in(record: dict[str, Any]) -> Event | None:
         return None
 
 
-def _set_going(event: Event, now: datetime) -> None:
+def _set_going(event: Event, at: datetime) -> None:
     if event.type is EventType.JOB_STARTED:
         jobs.queue_parts(event)
     elif event.type is EventType.RULES_CHANGED:
-        rule_changes.start_everywhere(event, now)
+        rule_changes.start_everywhere(event, at)
 
 
-def _project_all(employer: str, places: dict[str, int], now: datetime) -> list[int]:
+def _project_all(employer: str, places: dict[str, int], at: datetime) -> list[int]:
     """Project people of one employer; the places in the batch of those who could neither be projected nor queued."""
 
     def project_each(rulebook: Rulebook) -> list[int]:
-        return [place for person, place in places.items() if not _projected_or_queued(rulebook, person, now)]
+        return [place for person, place in places.items() if not _projected_or_queued(rulebook, person, at)]
 
     try:
         failed = projection.under_current_rules(employer, project_each)
@@ -95,9 +100,9 @@ def _project_all(employer: str, places: dict[str, int], now: datetime) -> list[i
     return failed
 
 
-def _projected_or_queued(rulebook: Rulebook, person: str, now: datetime) -> bool:
+def _projected_or_queued(rulebook: Rulebook, person: str, at: datetime) -> bool:
     try:
-        _project(rulebook, person, now)
+        _project(rulebook, person, at)
     except Exception as fault:
         log_fault(fault, employer=rulebook.employer, person=person)
         try:
@@ -109,16 +114,16 @@ def _projected_or_queued(rulebook: Rulebook, person: str, now: datetime) -> bool
     return True
 
 
-def _project(rulebook: Rulebook, person: str, now: datetime) -> None:
-    learner, _ = projection.project_under(rulebook, person, now)
-    if learner and _may_hold_bookings_to_release(learner, now):
-        enrolment.release_leaver(person, rulebook.employer, now)
+def _project(rulebook: Rulebook, person: str, at: datetime) -> None:
+    learner, _ = projection.project_under(rulebook, person, at)
+    if learner and _may_hold_bookings_to_release(learner, at):
+        enrolment.release_leaver(person, rulebook.employer, at)
 
 
-def _may_hold_bookings_to_release(learner: Learner, now: datetime) -> bool:
+def _may_hold_bookings_to_release(learner: Learner, at: datetime) -> bool:
     """Whether the employment is over or has an end, and some enrolment is open."""
     employment = learner.employment
-    leaving = employment is not None and (employment.ends_on is not None or learner.has_left(london_day(now)))
+    leaving = employment is not None and (employment.ends_on is not None or learner.has_left(london_day(at)))
     return leaving and any(each.open for each in learner.enrolments)
 
 
@@ -131,7 +136,7 @@ def do_work(queue_event: dict[str, Any], remaining_ms: Callable[[], int]) -> Bat
     failed = []
     for record in queue_event["Records"]:
         try:
-            _do(json.loads(record["body"]), remaining_ms, datetime.now(UTC))
+            _do(json.loads(record["body"]), remaining_ms, now())
         except Exception as fault:
             log_fault(fault, queue_message=record["messageId"])
             failed.append({"itemIdentifier": record["messageId"]})
@@ -140,33 +145,33 @@ def do_work(queue_event: dict[str, Any], remaining_ms: Callable[[], int]) -> Bat
     return {"batchItemFailures": failed}
 
 
-def _do(message: dict[str, Any], remaining_ms: Callable[[], int], now: datetime) -> None:
+def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
     match message:
         case {"kind": "project", "employer": employer, "person": person}:
-            projection.under_current_rules(employer, lambda rulebook: _project(rulebook, person, now))
+            projection.under_current_rules(employer, lambda rulebook: _project(rulebook, person, at))
         case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
-            _do_part(jobs.job(employer, job_id), part, now)
+            _do_part(jobs.job(employer, job_id), part, at)
         case {"kind": "file", "employer": employer, "job": job_id}:
             from chalicelib.services import workforce_file
 
-            workforce_file.go_on(employer, job_id, remaining_ms, now)
+            workforce_file.go_on(employer, job_id, remaining_ms, at)
         case {"kind": "day", "employer": employer}:
-            _do_day(employer, remaining_ms, now)
+            _do_day(employer, remaining_ms, at)
         case {"kind": "reconcile", "employer": employer}:
-            reconciliation.start(employer, reconciliation.SYSTEM, now)
+            reconciliation.start(employer, reconciliation.SYSTEM, at)
         case {"kind": "day" | "reconcile" as kind}:
             queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
         case _:
             raise ValueError("This is no work we know.")
 
 
-def _do_part(job: Job, part: str, now: datetime) -> None:
+def _do_part(job: Job, part: str, at: datetime) -> None:
     if not jobs.is_finished(job, part):
-        jobs.finish_part(job, part, PART_WORK[job.kind](job, part, now), now)
+        jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
 
 
-def _do_day(employer: str, remaining_ms: Callable[[], int], now: datetime) -> None:
-    run = projection.day(employer, now, lambda: remaining_ms() > HAND_ON_MS)
+def _do_day(employer: str, remaining_ms: Callable[[], int], at: datetime) -> None:
+    run = projection.day(employer, at, lambda: remaining_ms() > HAND_ON_MS)
     logger.info("day", extra={"employer": employer, "due": run.due, "changed": run.changed, "finished": run.finished})
     # Whoever counts nowhere any more may have left: their bookings are looked at.
     queues.queue_works([{"kind": "project", "employer": employer, "person": person} for person in sorted(run.over)])
