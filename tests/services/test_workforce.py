@@ -1,0 +1,372 @@
+"""Workforce messages taken in: who somebody is, what they hold, and what is refused, each in one transaction."""
+
+import random
+from datetime import date, timedelta
+
+import boto3
+import pytest
+
+from chalicelib.domain.people import EmploymentKind
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.workforce import AssignmentSection, Change, PersonSection, ServiceSection
+from chalicelib.services import people, workforce
+from chalicelib.storage import learner as learners
+from chalicelib.storage import rules
+from chalicelib.storage.base import AuditTable, Message, Record
+from chalicelib.storage.people import NumberRow
+from tests import builders as b
+from tests import seams
+from tests.builders import NOW, TODAY
+
+FEED = "system:workforce-feed"
+EMPLOYEE = EmploymentKind.EMPLOYEE
+SAM = PersonSection("Sam", "Lane", "Ms", "sam@trust.invalid", "504-900")
+SINCE = date(2026, 1, 1)
+HIRED = ServiceSection(EMPLOYEE, SINCE)
+
+
+@pytest.fixture(name="trust")
+def _trust(aws):
+    b.trust()
+
+
+def job(starts_on=SINCE, ends_on=None, number="900", **changes):
+    facts = {"unit": "ward-9", "position": "nurse-9", "job": "nurse", "staff_group": "nursing"}
+    return AssignmentSection(number, starts_on, ends_on, **(facts | changes))
+
+
+def send(sequence=1, number="900", employer="504", id=None, now=NOW, **sections):
+    change = Change(id or f"m{sequence}-{number}", sequence, number, **sections)
+    return workforce.apply(FEED, employer, change, rules.rulebook(employer), now)
+
+
+def join(number="900", person=SAM, sequence=1, **sections):
+    given = {"employment": HIRED, "assignments": [job(number=number)]}
+    return send(sequence, number, person=person, **(given | sections))
+
+
+def learner(outcome, employer="504"):
+    return learners.learner(outcome.person, employer, consistent=True)
+
+
+def held(outcome):
+    return [(each.unit, each.starts_on, each.ends_on) for each in learner(outcome).assignments]
+
+
+def wrong(outcome):
+    assert outcome.state == "refused"
+    return [error.field for error in outcome.errors]
+
+
+def rows(table):
+    """Every row of a table as it is stored."""
+    return sorted(boto3.client("dynamodb").scan(TableName=table.Meta.table_name)["Items"], key=str)
+
+
+def search(**asked):
+    from chalicelib.domain.actor import Actor
+
+    actor = Actor("p0", "504", frozenset({Role.LEARNING_ADMINISTRATOR}), None, ("504",))
+    found = people.search(actor, asked.get("name"), asked.get("number"), 20, None)
+    return [each.person for each in found.people]
+
+
+# --- joiners, movers, leavers -------------------------------------------------------------------------------
+
+
+def test_a_joiner_is_there_at_once_with_event_and_audit(trust):
+    outcome = join(learner_groups=["agency"])
+    assert (outcome.state, outcome.warnings) == ("accepted", ())
+    assert outcome.changed == (
+        "person",
+        "employment from 2026-01-01",
+        "assignment 900 from 2026-01-01",
+        "learner groups",
+    )
+    new = learner(outcome)
+    assert new.person.full_name == "Ms Sam Lane"
+    assert new.groups == ("agency",)
+    assert new.roles_on(TODAY) == {Role.EMPLOYEE}
+    assert [each.number for each in new.assignments_on(TODAY)] == ["900"]
+    events = [row for row in Message.scan() if getattr(row, "type", None) == "learner.changed"]
+    assert [row.person for row in events] == [outcome.person]
+
+
+def test_the_audit_names_the_message_and_nobody(trust):
+    join()
+    told = str([row for row in rows(AuditTable) if FEED in str(row)])
+    assert "m1-900" in told
+    assert not any(each in told for each in ("Lane", "@", "504-900"))
+
+
+def test_the_same_message_again_changes_nothing(trust):
+    join()
+    before = rows(Record), rows(Message), rows(AuditTable)
+    again = join()
+    assert (again.state, again.repeated) == ("unchanged", True)
+    assert (rows(Record), rows(Message), rows(AuditTable)) == before
+
+
+def test_a_mover_changes_unit_on_the_day(trust):
+    outcome = join()
+    send(2, assignments=[job(date(2027, 1, 1), unit="estates")])
+    assert held(outcome) == [("ward-9", SINCE, date(2026, 12, 31)), ("estates", date(2027, 1, 1), None)]
+
+
+def test_a_move_dated_in_the_past_counts_since_then(trust):
+    outcome = join()
+    send(2, assignments=[job(date(2026, 6, 1), unit="estates")])
+    assert [each.unit for each in learner(outcome).assignments_on(TODAY)] == ["estates"]
+    assert [each.unit for each in learner(outcome).assignments_on(date(2026, 5, 31))] == ["ward-9"]
+
+
+def test_the_view_of_a_unit_shows_only_what_is_not_over(trust):
+    join()
+    send(2, assignments=[job(date(2026, 6, 1), unit="estates")])
+    assert list(Record.gsi1.query("E#504#UNIT#ward-9")) == []
+    assert len(list(Record.gsi1.query("E#504#UNIT#estates"))) == 1
+
+
+def test_a_leaver_holds_nothing_after_the_last_day(trust):
+    outcome = join()
+    send(2, employment=ServiceSection(EMPLOYEE, SINCE, TODAY))
+    assert learner(outcome).roles_on(TODAY) == {Role.EMPLOYEE}
+    assert learner(outcome).roles_on(TODAY + timedelta(days=1)) == frozenset()
+    assert learner(outcome).assignments_on(TODAY + timedelta(days=1)) == ()
+
+
+def test_somebody_who_comes_back_is_the_same_person_with_both_periods(trust):
+    outcome = join(employment=ServiceSection(EMPLOYEE, SINCE, date(2026, 6, 30)))
+    assert send(2, employment=ServiceSection(EMPLOYEE, date(2026, 11, 1))).person == outcome.person
+    back = learner(outcome).employment
+    assert (back.starts_on, [each.ends_on for each in back.earlier]) == (date(2026, 11, 1), [date(2026, 6, 30)])
+
+
+def test_an_offer_taken_back_is_found_by_nobody(trust):
+    outcome = join(employment=ServiceSection(EmploymentKind.APPLICANT, date(2027, 1, 1)))
+    assert search(number="900") == [outcome.person]
+    send(2, employment=ServiceSection(EmploymentKind.APPLICANT, date(2027, 1, 1), cancelled=True))
+    assert (search(number="900"), search(name="lane")) == ([], [])
+    assert learner(outcome).roles_on(TODAY) == frozenset()
+
+
+def test_learner_groups_are_said_whole(trust):
+    outcome = join(learner_groups=["agency"])
+    assert send(2, learner_groups=[]).changed == ("learner groups",)
+    assert learner(outcome).groups == ()
+
+
+def test_an_external_learner_needs_no_assignment(trust):
+    outcome = join(employment=ServiceSection(EmploymentKind.EXTERNAL, SINCE), assignments=[], learner_groups=["agency"])
+    assert learner(outcome).roles_on(TODAY) == {Role.EXTERNAL_LEARNER}
+
+
+def test_somebody_is_found_by_the_new_name_and_not_by_the_old(trust):
+    outcome = join()
+    send(2, person=PersonSection("Sam", "Reed"))
+    assert (search(name="reed"), search(name="lane")) == ([outcome.person], [])
+
+
+def test_a_new_login_is_theirs_and_the_old_one_nobodys(trust):
+    outcome = join()
+    send(2, person=PersonSection("Sam", "Lane", login="504-901"))
+    assert workforce.people.person_of_login("504-901") == outcome.person
+    assert workforce.people.person_of_login("504-900") is None
+
+
+# --- late, repeated, shuffled, at once ----------------------------------------------------------------------
+
+
+def test_a_late_message_overwrites_nothing(trust):
+    outcome = join(sequence=5)
+    assert send(4, person=PersonSection("Late", "Comer"), assignments=[job(unit="estates")]).state == "unchanged"
+    assert learner(outcome).person.last_name == "Lane"
+    assert held(outcome) == [("ward-9", SINCE, None)]
+
+
+def test_messages_shuffled_and_repeated_end_in_the_same_records_as_in_order(trust):
+    feed = [
+        (1, "900", {"person": SAM, "employment": HIRED, "assignments": [job()]}),
+        (2, "900", {"assignments": [job(date(2026, 3, 1), unit="ward-10", supervisor="901")]}),
+        (3, "901", {"person": PersonSection("Alex", "Reed"), "employment": HIRED, "assignments": [job(number="901")]}),
+        (4, "900", {"assignments": [job(date(2026, 5, 1), unit="estates")], "learner_groups": ["agency"]}),
+        (5, "900", {"assignments": [AssignmentSection("900", date(2026, 5, 1), cancelled=True)]}),
+        (6, "900", {"employment": ServiceSection(EMPLOYEE, SINCE, date(2026, 12, 31)), "learner_groups": []}),
+        (7, "901", {"person": PersonSection("Alex", "Reed-Lane")}),
+    ]
+
+    def known():
+        """Everything known of both, with ids as numbers, since who arrives first gets another id."""
+        numbers = {row.person: row.sk for row in NumberRow.scan()}
+        told = {}
+        for person, number in numbers.items():
+            for employer, own in learners.learners(person, consistent=True).items():
+                told[number, employer] = str((own.person, own.employment, own.assignments, own.groups))
+        text = str(sorted(told.items()))
+        for person, number in numbers.items():
+            text = text.replace(person, number)
+        return text
+
+    def empty():
+        with Record.batch_write() as batch:
+            for row in list(Record.scan()):
+                if row.pk.startswith(("P#", "ID#", "E#504#NO")):
+                    batch.delete(row)
+
+    for sequence, number, sections in feed:
+        assert send(sequence, number, **sections).state == "accepted"
+    expected = known()
+    for seed in range(6):
+        empty()
+        order = random.Random(seed)
+        waiting = order.sample(feed + feed[::2], len(feed) + len(feed[::2]))
+        while waiting:  # one that came before whom it is about is sent again, as a queue does
+            refused = [each for each in waiting if send(each[0], each[1], **each[2]).state == "refused"]
+            assert len(refused) < len(waiting)
+            waiting = refused
+        assert known() == expected
+
+
+def test_two_messages_about_one_person_at_once_both_count(trust):
+    outcome = join()
+    with seams.before_commit(lambda: send(3, learner_groups=["agency"])):
+        assert send(2, assignments=[job(date(2026, 6, 1), unit="estates")]).state == "accepted"
+    assert learner(outcome).groups == ("agency",)
+    assert len(held(outcome)) == 2
+
+
+def test_two_joiners_under_one_number_at_once_are_one_person(trust):
+    with seams.before_commit(lambda: join(sequence=2)):
+        outcome = join()
+    assert (outcome.state, outcome.person) == ("unchanged", search(number="900")[0])
+
+
+def test_a_collision_is_tried_again(trust):
+    with seams.colliding_transactions(2):
+        assert join().state == "accepted"
+
+
+def test_somebody_loaded_before_there_were_messages_takes_any(trust):
+    b.person(1)
+    outcome = send(0, "20000001", assignments=[job(date(2026, 6, 1), number="1", unit="estates")])
+    assert (outcome.state, outcome.person) == ("accepted", "p1")
+    assert held(outcome) == [("ward-9", date(2024, 1, 1), date(2026, 5, 31)), ("estates", date(2026, 6, 1), None)]
+
+
+# --- supervisors --------------------------------------------------------------------------------------------
+
+
+def test_a_supervisor_may_be_named_before_they_are_known(trust):
+    outcome = join(assignments=[job(supervisor="901")])
+    assert outcome.warnings == ("supervisor 901 is not known yet",)
+    boss = join("901", PersonSection("Alex", "Reed"))
+    assert [each.supervisor for each in learner(outcome).assignments] == [boss.person]
+
+
+def test_a_circle_of_supervisors_is_refused_naming_it(trust):
+    join("901", PersonSection("Alex", "Reed"))
+    join("902", PersonSection("Kim", "Moor"), assignments=[job(number="902", supervisor="901")])
+    join("903", PersonSection("Jo", "Hill"), assignments=[job(number="903", supervisor="902")])
+    outcome = send(2, "901", assignments=[job(number="901", supervisor="903")])
+    assert wrong(outcome) == ["assignments[0].supervisor"]
+    assert outcome.errors[0].reason.endswith("903 - 902 - 901")
+
+
+def test_supervisors_who_change_places_are_no_circle(trust):
+    join("901", PersonSection("Alex", "Reed"))
+    join("902", PersonSection("Kim", "Moor"), assignments=[job(number="902", supervisor="901")])
+    send(2, "902", assignments=[job(date(2027, 1, 1), number="902")])
+    assert send(2, "901", assignments=[job(date(2027, 1, 1), number="901", supervisor="902")]).state == "accepted"
+
+
+# --- several employers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="two")
+def _two(trust):
+    """Sam of 504, who joins 505 too."""
+    facts = [
+        (workforce.Target(kind, each), each)
+        for kind, each in (("POS", "nurse-9"), ("JOB", "nurse"), ("GRP", "nursing"))
+    ]
+    units = [b.Unit("505", "Other Trust", None), b.Unit("ward-9", "505 Ward 9", "505")]
+    names = [(workforce.Target(b.TargetKind(target.kind), target.id), name) for target, name in facts]
+    workforce.define_structure(b.SYSTEM, "505", workforce.Structure("Other Trust", units, names), NOW)
+    outcome = join()
+    there = send(1, "77", "505", person_id=outcome.person, employment=HIRED, assignments=[job(number="77")])
+    assert (there.state, there.person) == ("accepted", outcome.person)
+    return outcome
+
+
+def test_a_person_of_two_employers_is_one_person(two):
+    assert learner(two).person == learner(two, "505").person
+    assert learner(two, "505").employment.number == "77"
+
+
+def test_another_employer_does_not_take_over_name_or_login(two):
+    outcome = send(2, "77", "505", person=PersonSection("Sam", "Thief", login="505-77"))
+    assert (outcome.state, len(outcome.warnings)) == ("unchanged", 1)
+    assert learner(two).person.login == "504-900"
+
+
+def test_a_new_name_is_found_at_every_employer(two):
+    send(2, person=PersonSection("Sam", "Reed", login="504-900"))
+    rows = list(Record.gsi1.query("E#505#N#re"))
+    assert [row.name for row in rows] == ["Sam Reed"]
+    assert list(Record.gsi1.query("E#505#N#la")) == []
+
+
+def test_once_they_have_left_the_other_employer_keeps_the_profile(two):
+    send(2, employment=ServiceSection(EMPLOYEE, SINCE, date(2026, 11, 1)))
+    assert send(2, "77", "505", person=PersonSection("Sam", "Reed", login="505-77")).state == "accepted"
+    assert workforce.people.person_of_login("505-77") == two.person
+    outcome = send(3, person=PersonSection("Sam", "Late"))
+    assert (outcome.state, len(outcome.warnings)) == ("unchanged", 1)
+
+
+def test_the_login_of_somebody_with_a_role_elsewhere_is_left_as_it_is(two):
+    b.grant(two.person, "national_administrator", "NHS")
+    outcome = send(2, person=PersonSection("Sam", "Reed", login="504-mine"))
+    assert (outcome.state, len(outcome.warnings)) == ("accepted", 1)
+    assert (learner(two).person.last_name, learner(two).person.login) == ("Reed", "504-900")
+
+
+# --- refused, and nothing changed ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sections", "fields"),
+    [
+        ({"assignments": [job()]}, ["person", "employment"]),
+        ({"person": SAM}, ["employment"]),
+        ({"employment": HIRED}, ["person"]),
+        ({"person": SAM, "employment": HIRED, "assignments": [job(unit="moon")]}, ["assignments[0].unit"]),
+        ({"person": SAM, "employment": HIRED, "person_id": "nobody"}, ["person_id"]),
+    ],
+)
+def test_a_message_about_a_stranger_is_refused_whole(trust, sections, fields):
+    before = rows(Record), rows(Message), rows(AuditTable)
+    assert wrong(send(**sections)) == fields
+    assert (rows(Record), rows(Message), rows(AuditTable)) == before
+
+
+def test_a_login_that_is_somebody_elses_is_refused(trust):
+    join()
+    assert wrong(join("901", PersonSection("Alex", "Reed", login="504-900"))) == ["person.login"]
+    assert search(number="901") == []
+
+
+def test_a_person_id_that_is_not_the_numbers_is_refused(trust):
+    join()
+    b.person(1)
+    assert wrong(send(2, person_id="p1", employment=HIRED)) == ["person_id"]
+    assert wrong(send(2, "902", person_id="p1", employment=HIRED)) == ["employee_number"]
+
+
+def test_a_move_cancelled_gives_the_view_of_the_unit_back(trust):
+    outcome = join()
+    send(2, assignments=[job(date(2026, 6, 1), unit="estates")])
+    send(3, assignments=[AssignmentSection("900", date(2026, 6, 1), cancelled=True)])
+    assert held(outcome) == [("ward-9", SINCE, None)]
+    assert len(list(Record.gsi1.query("E#504#UNIT#ward-9"))) == 1
+    assert list(Record.gsi1.query("E#504#UNIT#estates")) == []
