@@ -9,10 +9,22 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
-from chalicelib.handlers import catalogue, compliance, enrolment, jobs, me, people, problems, public, roles, units
+from chalicelib.handlers import (
+    catalogue,
+    compliance,
+    enrolment,
+    jobs,
+    me,
+    people,
+    problems,
+    public,
+    roles,
+    units,
+    workforce_files,
+)
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (public, me, compliance, catalogue, enrolment, people, units, jobs, roles):
+for module in (public, me, compliance, catalogue, enrolment, people, units, jobs, roles, workforce_files):
     app.register_blueprint(module.blueprint)
 
 

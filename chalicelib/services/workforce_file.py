@@ -352,7 +352,7 @@ def _as_csv(job: Job, progress: Progress) -> Iterator[bytes]:
 
 def _harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula. Ids and numbers begin with a letter or digit, or are not shown."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _slice(job: Job, progress: Progress, number: int) -> list[RowResult]:

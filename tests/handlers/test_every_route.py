@@ -21,6 +21,7 @@ BODIES = {
     "search_people": {"name": "testfold"},
     "sign_in": {"login": "x", "password": "y"},
     "renew_sign_in": {"refresh_token": "x"},
+    "offer_workforce_file": {"name": "people.csv"},
 }
 QUERIES = {
     "list_grants": "role=instructor",
