@@ -87,9 +87,9 @@ T = TypeVar("T", bound=Summable)
 
 
 def with_those_below(places: Sequence[Place], own: Mapping[str, T], nothing: T) -> dict[str, T]:
-    """For each unit of the tree: its own plus all below it. Parents are sums at read, so moving a unit needs no write."""
+    """For each unit of a tree or branch: its own plus all below it. Parents are sums at read, so moving a unit needs no write."""
     totals = {place.unit.id: own.get(place.unit.id, nothing) for place in places}
     for place in reversed(places):
-        if place.parent is not None:
+        if place.parent in totals:
             totals[place.parent] += totals[place.unit.id]
     return totals

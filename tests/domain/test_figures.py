@@ -75,6 +75,10 @@ def test_a_unit_counts_itself_and_all_below_it():
     assert totals["surgery"] == counts(31, 16, assignments=3)
     assert totals["504"] == counts(33, 18, assignments=4)
     assert totals["estates"] == NOTHING
+    branch = figures.branch_of(tree_of(*UNITS), "surgery")
+    assert figures.with_those_below(branch, own, NOTHING) == {
+        each: totals[each] for each in ("surgery", "ward-9", "ward-10")
+    }
 
 
 def test_a_branch_is_a_unit_with_all_below_it():

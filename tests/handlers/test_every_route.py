@@ -31,6 +31,7 @@ PATHS = {
     "course_id": "504-fire",
     "class_id": "504-c1",
     "enrolment_id": "504-c1~1",
+    "unit_id": "ward-9",
     "person_id": "p2",
     "job_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "role": "instructor",
