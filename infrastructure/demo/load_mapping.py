@@ -332,7 +332,7 @@ class _PeopleMapper:
         return Joiner(
             person,
             Employment(self._employer, kind, planned.employee_number, planned.start),
-            tuple(_assignment(each) for each in self._assignments[planned.id]),
+            tuple(assignment_of(each) for each in self._assignments[planned.id]),
             tuple(self._groups[planned.id]),
         )
 
@@ -379,7 +379,8 @@ class _PeopleMapper:
         )
 
 
-def _assignment(planned: plan.Assignment) -> Assignment:
+def assignment_of(planned: plan.Assignment) -> Assignment:
+    """An assignment in the application's words."""
     return Assignment(
         number=planned.number,
         unit=planned.unit_id,

@@ -1,7 +1,7 @@
 """Ready sign-ins, one for each role, and a class that the demo employee may book: what the local runtime prints."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -16,10 +16,11 @@ from chalicelib.domain.compliance import Colour
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.errors import NotFound
 from chalicelib.services import catalogue, compliance, identity
+from chalicelib.storage import rules
 from infrastructure import Failure
 
 from . import trust as plan
-from .load_mapping import Content
+from .load_mapping import Content, assignment_of
 
 PASSWORD = "Demo-password-1"
 """Everybody's, and no secret: these people are fictional and live on a developer's machine. It meets the pool's policy."""
@@ -84,7 +85,7 @@ def _register(cognito: Any, sign_in: SignIn) -> None:
 
 
 def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], now: datetime) -> dict[str, Any]:
-    """What the local runtime reads: staff, sign-ins, and the class and course of the booking to try."""
+    """What the local runtime reads: staff, sign-ins, the class and course of the booking to try, and the move to try."""
     login = next(each.login for each in sign_ins if each.role == LEARNER)
     to_book = class_to_book(content, login, now)
     return {
@@ -93,7 +94,40 @@ def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], no
         "learner": login,
         "class_id": to_book.id,
         "course_id": to_book.course,
+        "move": move_to_try(trust, login, now),
     }
+
+
+def move_to_try(trust: plan.Trust, login: str, now: datetime) -> dict[str, Any]:
+    """The message that moves this learner today to the post of another unit that asks for most that is new, and one such thing."""
+    people = {each.id: each for each in trust.organisation.people}
+    mover = next(each for each in people.values() if each.login == login)
+    held = [each for each in trust.organisation.assignments if each.person_id == mover.id]
+    present = next(each for each in held if each.primary)
+    rulebook, today = rules.rulebook(trust.employer_code), london_day(now)
+    required = rulebook.required_of(mover.id, map(assignment_of, held), (), today)
+
+    def moved(place: plan.Assignment) -> plan.Assignment:
+        return replace(place, number=present.number, person_id=mover.id, start=today, end=None)
+
+    def new(place: plan.Assignment) -> list[str]:
+        there = rulebook.required_of(mover.id, [assignment_of(moved(place))], (), today)
+        return sorted(there.keys() - required.keys())
+
+    places = {each.position_id: each for each in trust.organisation.assignments if each.unit_id != present.unit_id}
+    place = max(sorted(places.values(), key=lambda each: each.position_id), key=lambda each: len(new(each)))
+    section = {
+        "number": present.number,
+        "from": today.isoformat(),
+        "unit": place.unit_id,
+        "position": place.position_id,
+        "job": place.job_id,
+        "staff_group": place.staff_group_id,
+    }
+    if place.supervisor_id:
+        section["supervisor"] = people[place.supervisor_id].employee_number
+    change = {"id": "try-1", "sequence": 1, "employee_number": mover.employee_number, "assignments": [section]}
+    return {"change": change, "person": mover.id, "unit": place.unit_id, "competency": new(place)[0]}
 
 
 def class_to_book(content: Content, login: str, now: datetime) -> Class:

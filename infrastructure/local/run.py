@@ -32,6 +32,8 @@ from infrastructure.package import Artefact, lint, package
 console = Console(highlight=False)
 Made = TypeVar("Made")
 QUIET = 1.5  # seconds without an invocation after which nothing is on its way any more
+QUEUES = ("WorkQueueUrl", "WorkforceQueueUrl", "MailQueueUrl")
+WAITING = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
 
 
 class CannotRun(Failure):
@@ -45,6 +47,7 @@ class Supervisor:
         self.staff = staff
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.emulator: Emulator | None = None
+        self.queues: list[str] = []
 
     def run(self) -> None:
         """Bring everything up and watch it."""
@@ -62,16 +65,26 @@ class Supervisor:
                 lambda done: "through CloudFormation" if done.changed else "unchanged",
             )
             self.start_host(started, deployment, listener)
+        self.queues = [deployment.outputs[name] for name in QUEUES]
         self.start_desk(deployment)
         self.check_children()
         if deployment.created or not settings.DEMO_FILE.exists():
             self.load(started, deployment)
             # The emulator writes its state when it stops. Do so once now: a crash then costs a session, not the load.
-            step("Sending the first messages", self.settle)
+            step("Waiting until all is told and projected", self.settle)
             step("Saving", lambda: self.restart_emulator(artefact))
         step("Waiting for the API", self.wait_until_healthy)
-        show_panel(json.loads(settings.DEMO_FILE.read_text()), self.staff, time.monotonic() - begun)
+        self.begin_the_day(started, deployment)
+        demo = json.loads(settings.DEMO_FILE.read_text())
+        if "move" not in demo:
+            raise CannotRun("The data are those of an earlier version: `make reset`, then `make run`.")
+        show_panel(demo, self.staff, time.monotonic() - begun)
         self.watch()
+
+    def begin_the_day(self, emulator: Emulator, deployment: Deployment) -> None:
+        """Ask for what the schedule asks for at 00:05, when a developer's machine is seldom up. Twice on a day changes nothing."""
+        queue = deployment.outputs["WorkQueueUrl"]
+        emulator.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"kind": "day"}))
 
     def start_emulator(self, artefact: Artefact) -> Emulator:
         """Start the emulator, which hands the invocations of our functions to the function host."""
@@ -172,14 +185,24 @@ class Supervisor:
                 raise CannotRun(f"The {name} has stopped: {why} (see {log.relative_to(ROOT)})")
 
     def settle(self, patience: float = 300) -> None:
-        """Wait until no function has run for a while: the emulator forgets the stream records it has not delivered."""
+        """Wait until no function has run for a while and no queue holds anything that could begin.
+
+        The emulator forgets the stream records it has not delivered. What failed and waits to be tried again stays in its queue.
+        """
         deadline = time.monotonic() + patience
         with contextlib.suppress(OSError):
             while self.all_running("function host", "emulator") and time.monotonic() < deadline:
                 with urllib.request.urlopen(f"http://127.0.0.1:{settings.HOST_PORT}/", timeout=5) as answer:
-                    if json.load(answer)["seconds_idle"] > QUIET:
+                    if json.load(answer)["seconds_idle"] > QUIET and not self.messages_waiting():
                         return
                 time.sleep(0.1)
+
+    def messages_waiting(self) -> int:
+        """How many messages of all queues could be delivered, now or after their delay."""
+        assert self.emulator
+        sqs = self.emulator.client("sqs")
+        counts = [sqs.get_queue_attributes(QueueUrl=each, AttributeNames=WAITING)["Attributes"] for each in self.queues]
+        return sum(int(number) for each in counts for number in each.values())
 
     def stop(self) -> None:
         """Stop everything; the emulator last, which then saves its state."""
@@ -243,9 +266,11 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
     for person in demo["sign_ins"]:
         people.add_row(person["role"], person["login"], person["password"], person["what"])
     console.rule(f"[bold]ESR Learning is up[/] after {seconds:.0f} s, with {demo['staff']:,} staff")
-    console.print(places, "", people, "", "[bold]Try[/]")
-    for line in curl_lines(demo):
-        console.print(line, soft_wrap=True, markup=False)
+    console.print(places, "", people)
+    for heading, lines in lines_to_try(demo).items():
+        console.print("", f"[bold]{heading}[/]")
+        for line in lines:
+            console.print(line, soft_wrap=True, markup=False)
     console.print()
     if staff and staff != demo["staff"]:
         console.print(
@@ -254,15 +279,45 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
     console.print("[dim]Edits of app.py and chalicelib/ are live at once. Ctrl-C stops everything; the data stay.[/]")
 
 
-def curl_lines(demo: dict[str, Any]) -> list[str]:
-    """Sign in, My Compliance, a booking: as a learner of the demo trust."""
-    learner = next(person for person in demo["sign_ins"] if person["login"] == demo.get("learner", person["login"]))
-    token = (
-        f"TOKEN=$(curl -s {settings.DESK_URL}/token -d login={learner['login']} -d password='{learner['password']}')"
-    )
-    call = f'curl -s -H "Authorization: Bearer $TOKEN" {settings.DESK_URL}/v1'
-    booking = f"-H 'Content-Type: application/json' -d '{json.dumps({'class_id': demo['class_id']})}'"
-    return [token, f"{call}/me/compliance", f"{call}/me/enrolments {booking}"]
+def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
+    """What to paste into a shell: as a learner; a move by the workforce feed, and what follows; a file of 10,000 people."""
+    logins = {person["role"]: person for person in demo["sign_ins"]}
+    move = demo["move"]
+    file, last = "people.csv", "import json, sys; print(json.load(sys.stdin)['upload_to'])"
+    return {
+        "Try, as a learner: My Compliance, and a booking": [
+            signing_in("TOKEN", next(each for each in logins.values() if each["login"] == demo["learner"])),
+            call("TOKEN", "/me/compliance"),
+            call("TOKEN", "/me/enrolments", {"class_id": demo["class_id"]}),
+        ],
+        "Move that learner, as the workforce feed does, and see who knows": [
+            signing_in("FEED", logins["workforce feed"]),
+            signing_in("ADMIN", logins["learning administrator"]),
+            call("FEED", "/workforce/changes", {"changes": [move["change"]]}),
+            call("TOKEN", "/me/compliance"),
+            call("ADMIN", f"/units/{move['unit']}/compliance"),
+            call("ADMIN", f"/people/{move['person']}/compliance/explanation")
+            + f" -G --data-urlencode 'competency={move['competency']}'",
+        ],
+        "Drop a file of 10,000 joiners, 20 rows of it wrong, and follow it": [
+            f".venv/bin/python -m infrastructure.demo.workforce_csv --rows 10000 --bad 20 --staff {demo['staff']} > {file}",
+            f'UPLOAD=$({call("FEED", "/workforce/files", {"name": file})} | python3 -c "{last}")',
+            f'curl -s -T {file} "$UPLOAD"',
+            call("FEED", "/workforce/files"),
+        ],
+    }
+
+
+def signing_in(variable: str, person: dict[str, str]) -> str:
+    """A line that puts somebody's access token into a variable of the shell."""
+    asked = f"-d login={person['login']} -d password='{person['password']}'"
+    return f"{variable}=$(curl -s {settings.DESK_URL}/token {asked})"
+
+
+def call(token: str, path: str, body: dict[str, Any] | None = None) -> str:
+    """A line that calls a route: GET, or POST with a body."""
+    sent = f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'" if body else ""
+    return f'curl -s -H "Authorization: Bearer ${token}" {settings.DESK_URL}/v1{path}{sent}'
 
 
 def main() -> int:

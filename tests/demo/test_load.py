@@ -356,6 +356,7 @@ def test_the_command_loads_signs_in_and_says_what_to_try(empty, monkeypatch, tmp
     assert told["staff"] == STAFF
     assert {each["role"] for each in told["sign_ins"]} == WHAT_TO_TRY.keys()
     assert told["learner"] == EMPLOYEE
+    assert told["move"]["person"] == "P20050028"
     assert "106 people" in out.getvalue()
     assert "0 differences" in out.getvalue()
     for each in told["sign_ins"]:
