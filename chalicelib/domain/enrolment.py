@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Class, ClassStatus, Course, CourseStatus, Grants, Mode, Seats, Session
+from chalicelib.domain.people import Employment
 
 
 class Status(StrEnum):
@@ -205,3 +206,26 @@ def withdraw(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
     if enrolment.starts_at is not None and enrolment.starts_at <= now:
         raise errors.TooLateToWithdraw("The class has started.", starts_at=enrolment.starts_at.isoformat())
     return enrolment.moved_to(Status.WITHDRAWN, now, by)
+
+
+def lost_by_leaving(enrolments: Iterable[Enrolment], employment: Employment | None, today: date) -> list[Enrolment]:
+    """Open enrolments that somebody cannot keep because their employment is over, or will be on the day of the class.
+
+    A class on or before the last day of service is kept, and its outcome may still be noted. What has no date is lost once they
+    have left. An employment that was cancelled altogether keeps nothing.
+    """
+    return [
+        each
+        for each in enrolments
+        if each.open
+        and (employment is None or employment.left_before(london_day(each.starts_at) if each.starts_at else today))
+    ]
+
+
+EMPLOYMENT_ENDS = "employment here ends"
+"""Why a leaver's enrolment was withdrawn, for its history; the message says it to the learner."""
+
+
+def release(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
+    """The service gives a leaver's place back, from any open state."""
+    return enrolment.moved_to(Status.WITHDRAWN, now, by, EMPLOYMENT_ENDS)

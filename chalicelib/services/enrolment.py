@@ -7,6 +7,7 @@ import msgspec
 
 from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Class, Course
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.errors import NotFound, Refusal, Unavailable
@@ -53,7 +54,7 @@ def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: I
     enrolment = _placed(learner, class_, course, status, now)
     transaction = Transaction()
     enrolments.book(transaction, learner, class_, enrolment)
-    _tell(transaction, EventType.ENROLMENT_CONFIRMED, actor, enrolment, course.joining_instructions, now)
+    _tell(transaction, EventType.ENROLMENT_CONFIRMED, actor.person, enrolment, now, course.joining_instructions)
     if once:
         once.remember(transaction, enrolment, now)
     transaction.commit()
@@ -65,9 +66,40 @@ def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) 
     after = rules_of.withdraw(before, now, actor.person)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
-    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor, after, "", now)
+    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor.person, after, now)
     transaction.commit()
     return after
+
+
+LEAVER = "system:leaver"
+
+
+def release_leaver(person: str, employer: str, now: datetime) -> int:
+    """Withdraw every enrolment that somebody loses because their employment ends, each in its own transaction; how many.
+
+    Repeating it does the rest and changes nothing else. The learner is told that it happened because their employment ends.
+    """
+    released = 0
+    while _release_next(person, employer, now):
+        released += 1
+    return released
+
+
+@retried
+def _release_next(person: str, employer: str, now: datetime) -> bool:
+    learner = learners.learner(person, employer, consistent=True)
+    if learner is None:
+        return False
+    lost = rules_of.lost_by_leaving(learner.enrolments, learner.employment, london_day(now))
+    if not lost:
+        return False
+    before = lost[0]
+    after = rules_of.release(before, now, LEAVER)
+    transaction = Transaction()
+    enrolments.withdraw(transaction, learner, before, after)
+    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, LEAVER, after, now)
+    transaction.commit()
+    return True
 
 
 def _learner_of(actor: Actor) -> Learner:
@@ -105,7 +137,7 @@ def _placed(learner: Learner, class_: Class, course: Course, status: Status, now
 
 
 def _tell(
-    transaction: Transaction, type_: EventType, actor: Actor, enrolment: Enrolment, instructions: str, now: datetime
+    transaction: Transaction, type_: EventType, by: str, enrolment: Enrolment, now: datetime, instructions: str = ""
 ) -> None:
     """Add the event with all its messages need, and the audit entry."""
     data = {
@@ -119,10 +151,11 @@ def _tell(
         "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions],
         "venue": enrolment.venue,
         "joining_instructions": instructions,
+        "reason": enrolment.history[-1].reason,
     }
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
     facts = {"enrolment": enrolment.id, "status": enrolment.status.value}
-    audit.record(transaction, audit.Entry(enrolment.employer, actor.person, type_.value, now, enrolment.person, facts))
+    audit.record(transaction, audit.Entry(enrolment.employer, by, type_.value, now, enrolment.person, facts))
 
 
 class EnrolmentList(msgspec.Struct, frozen=True):

@@ -141,10 +141,15 @@ def take_seat(transaction: Transaction, class_: Class) -> None:
 
 
 def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, after: Enrolment) -> None:
-    """Add to a transaction: the enrolment withdrawn if nobody changed it since, its seat given back, the revision moved."""
+    """Add to a transaction: the enrolment withdrawn if nobody changed it since, its seat or its place on the waiting list given
+    back, the revision moved.
+    """
     transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+    seats = SeatsRow.key_of(before.class_id)
     if before.seated:
-        transaction.update(SeatsRow.key_of(before.class_id), [SeatsRow.taken.add(-1)], SeatsRow.taken > 0)
+        transaction.update(seats, [SeatsRow.taken.add(-1)], SeatsRow.taken > 0)
+    elif before.status is Status.WAITLISTED:
+        transaction.update(seats, [SeatsRow.waiting.add(-1)], SeatsRow.waiting > 0)
     move_booking_revision(transaction, learner)
 
 
