@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.calendar import london_day
+from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
-from chalicelib.domain.learner import Learner
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.events import BatchFailures
 from chalicelib.observability import count, counting, log_fault, logger
-from chalicelib.services import enrolment, jobs, projection, reconciliation, rule_changes
+from chalicelib.services import enrolment, jobs, projection, reconciliation, rule_changes, what_if
 from chalicelib.storage import queues, rules
 from chalicelib.storage.outbox import event_from_stream
 
@@ -25,6 +25,7 @@ HAND_ON_MS = 15_000
 PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
     JobKind.RECONCILIATION: reconciliation.reconcile,
+    JobKind.WHAT_IF: what_if.try_unit,
 }
 """What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless."""
 
@@ -116,15 +117,8 @@ def _projected_or_queued(rulebook: Rulebook, person: str, at: datetime) -> bool:
 
 def _project(rulebook: Rulebook, person: str, at: datetime) -> None:
     learner, _ = projection.project_under(rulebook, person, at)
-    if learner and _may_hold_bookings_to_release(learner, at):
+    if learner and lost_by_leaving(learner.enrolments, learner.employment, london_day(at)):
         enrolment.release_leaver(person, rulebook.employer, at)
-
-
-def _may_hold_bookings_to_release(learner: Learner, at: datetime) -> bool:
-    """Whether the employment is over or has an end, and some enrolment is open."""
-    employment = learner.employment
-    leaving = employment is not None and (employment.ends_on is not None or learner.has_left(london_day(at)))
-    return leaving and any(each.open for each in learner.enrolments)
 
 
 # --- the worker -----------------------------------------------------------------------------------------------
