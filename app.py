@@ -20,11 +20,12 @@ from chalicelib.handlers import (
     public,
     roles,
     units,
+    what_if,
     workforce_files,
 )
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (public, me, compliance, catalogue, enrolment, people, units, jobs, roles, workforce_files):
+for module in (public, me, compliance, catalogue, enrolment, people, units, what_if, jobs, roles, workforce_files):
     app.register_blueprint(module.blueprint)
 
 

@@ -1,12 +1,13 @@
 """A draft of requirements tried out on the workforce as it is, without touching it (pure; issue 3, "What if")."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
 from chalicelib.domain.compliance import Colour
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.projection import NOTHING, Counts, Row, Snapshot
-from chalicelib.domain.requirements import Requirement, Rulebook, Target
+from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,62 @@ def by_target(requirements: Iterable[Requirement]) -> dict[Target, tuple[Require
     for each in requirements:
         found[each.target] = (*found.get(each.target, ()), each)
     return found
+
+
+def wrong_with(requirement: Requirement, rulebook: Rulebook) -> Iterator[FieldError]:
+    """Each field of a requirement that cannot be: unknown target or competency, a level off its scale, an end before the start.
+
+    Whether a person aimed at exists is not in the rules and left to the caller.
+    """
+    target = requirement.target
+    if not _is_known(target, rulebook):
+        yield FieldError("target", f"is no {_KIND_WORDS[target.kind]} of this employer")
+    competency = rulebook.competencies.get(requirement.competency)
+    if competency is None:
+        yield FieldError("competency", "is in no framework this employer uses")
+    elif not 1 <= requirement.minimum_level <= len(competency.levels):
+        yield FieldError("minimum_level", f"is not on its scale of 1 to {len(competency.levels)}")
+    if requirement.ends_on is not None and requirement.ends_on < requirement.starts_on:
+        yield FieldError("ends_on", "lies before starts_on")
+
+
+_KIND_WORDS = {
+    TargetKind.EMPLOYER: "code",
+    TargetKind.UNIT: "unit",
+    TargetKind.STAFF_GROUP: "staff group",
+    TargetKind.JOB: "job",
+    TargetKind.POSITION: "position",
+    TargetKind.LEARNER_GROUP: "learner group",
+    TargetKind.PERSON: "person",
+}
+
+
+def _is_known(target: Target, rulebook: Rulebook) -> bool:
+    match target.kind:
+        case TargetKind.EMPLOYER:
+            return target.id == rulebook.employer
+        case TargetKind.UNIT:
+            return target.id in rulebook.units
+        case TargetKind.PERSON:
+            return True
+        case _:
+            return target in rulebook.names
+
+
+def wrong_fields(draft: Draft, rulebook: Rulebook) -> tuple[FieldError, ...]:
+    """Every wrong field of a draft, as `add[0].target`; what ends must be there to end."""
+    there = [each for rules in rulebook.requirements.values() for each in rules]
+    wrong = [
+        FieldError(f"add[{place}].{each.field}", each.reason)
+        for place, added in enumerate(draft.add)
+        for each in wrong_with(added, rulebook)
+    ]
+    wrong += [
+        FieldError(f"end[{place}]", "there is no such requirement")
+        for place, end in enumerate(draft.end)
+        if not any(end.means(each) for each in there)
+    ]
+    return tuple(wrong)
 
 
 def _key(requirement: Requirement) -> tuple[Target, str, date]:

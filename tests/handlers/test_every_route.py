@@ -18,6 +18,8 @@ GUARDED = [operation for operation in OPERATIONS if operation.capability != PUBL
 BODIES = {
     "enrol": {"class_id": "504-c1"},
     "grant_role": {"person_id": "p2", "role": "instructor"},
+    "try_draft": {"amber_months": 4},
+    "preview_requirement": {"target_kind": "ORG", "target": "504", "competency": b.FIRE},
     "search_people": {"name": "testfold"},
     "sign_in": {"login": "x", "password": "y"},
     "renew_sign_in": {"refresh_token": "x"},

@@ -1,0 +1,170 @@
+"""Whom a requirement would touch, before it is saved (issue 3): found from snapshots, a page at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.compliance import Colour
+from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.projection import UNASSIGNED, Facts, Row, Snapshot, judge
+from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
+from chalicelib.domain.what_if import Draft, by_target, with_changes, wrong_with
+from chalicelib.services import rule_changes
+from chalicelib.services.what_if import unknown_people
+from chalicelib.storage import people, projection, rules
+
+MOST_SNAPSHOTS = 300
+"""Snapshots one request reads at most, so that it answers in time however few of them the requirement touches."""
+
+LEAST_COST = 15
+"""What a query counts as, in snapshots, if it finds fewer: empty units take time too."""
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """Somebody a requirement touches, through one assignment: their colour today, and on the day looked at.
+
+    `now` is None where the competency is not required today. `already` says whether it is required on that day without this.
+    `assignment` and `unit` are None for a learner without an assignment.
+    """
+
+    person: str
+    name: str
+    number: str
+    assignment: str | None
+    unit: str | None
+    now: Colour | None
+    then: Colour
+    already: bool
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """The day looked at, a page of those touched (perhaps fewer than asked for), and where to go on."""
+
+    on: date
+    touched: tuple[Touched, ...]
+    after: Any
+
+
+def preview(employer: str, requirement: Requirement, limit: int, after: Any, now: datetime) -> Preview:
+    """A page of those whom a requirement would touch on its first day, or today if it has begun.
+
+    Reads the snapshots of the units it can reach (of its group's members, of its person), and the names of the page. Raises Invalid
+    naming every wrong field.
+    """
+    rulebook, today = rules.rulebook(employer), london_day(now)
+    _check(requirement, rulebook)
+    trial = _Trial.of(rulebook, requirement, today)
+    views = _views(rulebook, requirement.target, trial.day > today)
+    at, position = _begin(views, after)
+    found: list[Touched] = []
+    cost = 0
+    while at < len(views) and len(found) < limit and cost < MOST_SNAPSHOTS:
+        snapshots, queries, position = _read(employer, views[at], limit - len(found), position)
+        found += [touched for each in snapshots if (touched := trial.touched(each.facts))]
+        cost += max(len(snapshots), LEAST_COST * queries)
+        if position is None:
+            at += 1
+    names = people.names_of(employer, [each.person for each in found])
+    named = tuple(msgspec.structs.replace(each, name=names.get(each.person, "")) for each in found)
+    return Preview(trial.day, named, [views[at], position] if at < len(views) else None)
+
+
+def _check(requirement: Requirement, rulebook: Rulebook) -> None:
+    wrong = [FieldError(f"body.{each.field}", each.reason) for each in wrong_with(requirement, rulebook)]
+    if unknown_people(rulebook.employer, (requirement,)):
+        wrong.append(FieldError("body.target", "is no person of this employer"))
+    if wrong:
+        raise Invalid(*wrong)
+
+
+# --- where to look ------------------------------------------------------------------------------------------
+
+_PERSON = "PERSON "
+"""How the name of a view begins that is one person's; the others are parts of a change of rules."""
+
+
+def _views(rulebook: Rulebook, target: Target, ahead: bool) -> list[str]:
+    """Where those may be whom a target reaches. On a day ahead, somebody elsewhere may have moved into the unit."""
+    if target.kind is TargetKind.PERSON:
+        return [_PERSON + target.id]
+    if target.kind is TargetKind.UNIT and ahead:
+        return rule_changes.everywhere(rulebook)
+    return rule_changes.parts_of(rulebook, [target])
+
+
+def _begin(views: Sequence[str], after: Any) -> tuple[int, Any]:
+    if after is None:
+        return 0, None
+    view, position = after
+    if view not in views:
+        raise Invalid(FieldError("query.cursor", "is of a unit that is gone; begin again"))
+    return views.index(view), position
+
+
+def _read(employer: str, view: str, limit: int, after: Any) -> tuple[Sequence[Snapshot], int, Any]:
+    """Snapshots of a view, the number of queries that took, and where to go on in it."""
+    if view.startswith(_PERSON):
+        return projection.snapshots_of(view.removeprefix(_PERSON), employer), 1, None
+    if view.startswith(rule_changes.GROUP):
+        most = min(limit, MOST_SNAPSHOTS // LEAST_COST)
+        members, following = people.members_page(employer, view.removeprefix(rule_changes.GROUP), most, after)
+        found = [snapshot for person in members for snapshot in projection.snapshots_of(person, employer)]
+        return found, 1 + len(members), following
+    page, following = projection.snapshots_of_unit(employer, view, limit, after)
+    return page, 1, following
+
+
+# --- whom it touches ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A requirement tried on its first day, or today if it has begun, under only those rules that concern its competency."""
+
+    today: date
+    day: date
+    alone: Rulebook
+    without: Rulebook
+    with_it: Rulebook
+
+    @classmethod
+    def of(cls, rulebook: Rulebook, requirement: Requirement, today: date) -> "_Trial":
+        same = (
+            each
+            for rules_of in rulebook.requirements.values()
+            for each in rules_of
+            if each.competency == requirement.competency
+        )
+        without = replace(rulebook, requirements=by_target(same))
+        return cls(
+            today,
+            max(today, requirement.starts_on),
+            replace(rulebook, requirements=by_target((requirement,))),
+            without,
+            with_changes(without, Draft(add=(requirement,))),
+        )
+
+    def touched(self, facts: Facts) -> Touched | None:
+        """Who is touched, still without their name; None if the requirement does not apply to them on the day."""
+        if not judge(facts, self.alone, self.day).rows:
+            return None
+        before, today = judge(facts, self.without, self.day), judge(facts, self.without, self.today)
+        after = judge(facts, self.with_it, self.day)
+        return Touched(
+            person=facts.person,
+            name="",
+            number=facts.employment.number,
+            assignment=None if facts.number == UNASSIGNED else facts.number,
+            unit=after.unit,
+            now=_colour(today.rows),
+            then=after.rows[0].colour,
+            already=bool(before.rows),
+        )
+
+
+def _colour(rows: Sequence[Row]) -> Colour | None:
+    return rows[0].colour if rows else None
