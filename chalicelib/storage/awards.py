@@ -1,25 +1,34 @@
-"""Awards: competencies held."""
+"""Awards: competencies held. And exemptions: what somebody need not hold for a while."""
 
 from datetime import date
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.domain.competency import Award, Origin
+from chalicelib.domain.competency import Award, Origin, Voided
+from chalicelib.domain.requirements import Exemption
 from chalicelib.storage import keys
-from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
+from chalicelib.storage.transaction import Transaction
 
 
 class AwardRow(Record, discriminator="award"):
-    """`P#p` / `E#504#AWD#competency#date#source`. Competency, day and source are read from the key, to keep rows small."""
+    """`P#p` / `E#504#AWD#competency#date#source`. Competency, day and source are read from the key, to keep rows small.
+
+    A void award says why, by whom and when; it is never deleted (domain.md §3).
+    """
 
     level = NumberAttribute()
     expires_on = DayAttribute(null=True)
     origin = UnicodeAttribute()
     void = BooleanAttribute(null=True)
+    void_reason = UnicodeAttribute(null=True)
+    voided_by = UnicodeAttribute(null=True)
+    voided_at = InstantAttribute(null=True)
 
     @classmethod
     def of(cls, person_id: str, employer: str, award: Award) -> "AwardRow":
         """The row of an award."""
+        voided = award.voided
         return cls(
             keys.person(person_id),
             keys.award(employer, award.competency, award.awarded_on, award.source),
@@ -27,11 +36,15 @@ class AwardRow(Record, discriminator="award"):
             expires_on=award.expires_on,
             origin=award.origin.value,
             void=award.void or None,
+            void_reason=voided.reason if voided else None,
+            voided_by=voided.by if voided else None,
+            voided_at=voided.at if voided else None,
         )
 
     def award(self) -> Award:
         """The award of this row."""
         *_, competency, awarded_on, source = self.sk.split(keys.SEPARATOR)
+        voided = Voided(self.void_reason, self.voided_by, self.voided_at) if self.voided_at else None
         return Award(
             competency,
             int(self.level),
@@ -40,4 +53,32 @@ class AwardRow(Record, discriminator="award"):
             Origin(self.origin),
             source,
             bool(self.void),
+            voided,
         )
+
+
+def void(transaction: Transaction, person_id: str, employer: str, award: Award) -> None:
+    """Add to a transaction: an award that was not void becomes so, for the reason it holds now."""
+    transaction.replace(AwardRow.of(person_id, employer, award), AwardRow.pk.exists() & AwardRow.void.does_not_exist())
+
+
+class ExemptionRow(Record, discriminator="exemption"):
+    """`P#p` / `E#504#EXM#competency#from`."""
+
+    reason = UnicodeAttribute()
+    ends_on = DayAttribute()
+
+    @classmethod
+    def of(cls, person_id: str, employer: str, exemption: Exemption) -> "ExemptionRow":
+        """The row of an exemption."""
+        return cls(
+            keys.person(person_id),
+            keys.exemption(employer, exemption.competency, exemption.starts_on),
+            reason=exemption.reason,
+            ends_on=exemption.ends_on,
+        )
+
+    def exemption(self) -> Exemption:
+        """The exemption of this row."""
+        *_, competency, starts_on = self.sk.split(keys.SEPARATOR)
+        return Exemption(competency, self.reason, date.fromisoformat(starts_on), self.ends_on)

@@ -4,7 +4,7 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import Snapshot
 from chalicelib.storage import keys
-from chalicelib.storage.awards import AwardRow
+from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.people import (
@@ -65,6 +65,7 @@ def _learner(
         assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow) and row.held),
         groups=tuple(row.group for row in rows if isinstance(row, MembershipRow)),
         awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
+        exemptions=tuple(row.exemption() for row in rows if isinstance(row, ExemptionRow)),
         enrolments=tuple(each for each in everywhere if each.employer == employer),
         elsewhere=tuple(each for each in everywhere if each.employer != employer),
         grants=tuple(row.grant() for row in rows if isinstance(row, GrantRow)),

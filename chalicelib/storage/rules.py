@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Course
-from chalicelib.domain.competency import Competency
+from chalicelib.domain.competency import ONE_LEVEL, Competency
 from chalicelib.domain.people import NATIONAL, Unit
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
 from chalicelib.storage import catalogue, keys
@@ -79,12 +79,25 @@ def name_employer(transaction: Transaction, employer: str, name: str) -> None:
     )
 
 
+def set_amber_months(transaction: Transaction, employer: str, amber_months: int) -> None:
+    """Add to a transaction: how many calendar months before expiry amber begins. Stale if the employer has no settings."""
+    transaction.update(
+        SettingsRow(keys.owner(employer), keys.SETTINGS),
+        [SettingsRow.amber_months.set(amber_months)],
+        SettingsRow.pk.exists(),
+    )
+
+
 class CompetencyRow(Record, discriminator="competency"):
-    """`E#NHS#FRW` / full name: a competency of a framework."""
+    """`E#NHS#FRW` / full name: a competency of a framework. What most of them share is left out, to keep rows small."""
 
     title = UnicodeAttribute()
     subject = UnicodeAttribute()
     renewal_months = NumberAttribute(null=True)
+    levels = ListAttribute(null=True, of=UnicodeAttribute)
+    covers = ListAttribute(null=True, of=UnicodeAttribute)
+    starts_on = DayAttribute(null=True)
+    ends_on = DayAttribute(null=True)
 
     @classmethod
     def of(cls, owner: str, competency: Competency) -> "CompetencyRow":
@@ -95,12 +108,24 @@ class CompetencyRow(Record, discriminator="competency"):
             title=competency.title,
             subject=competency.subject,
             renewal_months=competency.renewal_months,
+            levels=None if competency.levels == ONE_LEVEL else list(competency.levels),
+            covers=list(competency.covers) or None,
+            starts_on=competency.starts_on,
+            ends_on=competency.ends_on,
         )
 
     def competency(self) -> Competency:
         """The competency of this row."""
-        months = None if self.renewal_months is None else int(self.renewal_months)
-        return Competency(self.sk, self.title, self.subject, months)
+        return Competency(
+            name=self.sk,
+            title=self.title,
+            subject=self.subject,
+            renewal_months=None if self.renewal_months is None else int(self.renewal_months),
+            levels=tuple(map(str, self.levels)) if self.levels else ONE_LEVEL,
+            covers=tuple(map(str, self.covers or ())),
+            starts_on=self.starts_on,
+            ends_on=self.ends_on,
+        )
 
 
 class RequirementRow(Record, discriminator="requirement"):
@@ -219,7 +244,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
             kind, _, named = row.sk.partition(keys.SEPARATOR)
             names[Target(TargetKind(kind), named)] = row.name
         elif isinstance(row, SettingsRow):
-            amber_months = int(row.amber_months or DEFAULT_AMBER_MONTHS)
+            amber_months = DEFAULT_AMBER_MONTHS if row.amber_months is None else int(row.amber_months)
             names[Target(TargetKind.EMPLOYER, employer)] = row.name
     requirements: dict[Target, list[Requirement]] = defaultdict(list)
     for row in RequirementRow.query(keys.requirements(employer), consistent_read=True):
