@@ -34,6 +34,12 @@ def trust(aws, monkeypatch):
     b.trust()
 
 
+@pytest.fixture
+def small_slices(monkeypatch):
+    monkeypatch.setattr(workforce_file, "SLICE", 3)
+    monkeypatch.setattr(workforce_file, "CHECKED_AT_ONCE", 3)
+
+
 def joiner(number, **changes):
     row = {
         "sequence": "1",
@@ -160,6 +166,14 @@ def test_the_same_file_again_changes_nothing():
     assert events_about_people() == before
 
 
+def test_messages_with_ids_of_their_own_that_were_taken_in_before_are_unchanged(small_slices):
+    rows = [joiner(number, message_id=f"esr-{number}") for number in range(7)]
+    finish(drop(*rows))
+    again = drop(*rows, key="504/again.csv")
+    finish(again)
+    assert counts(again) == (0, 7, 0)
+
+
 def test_of_two_files_with_the_same_sequence_the_one_dropped_later_decides():
     first, corrected = drop(joiner(1)), drop(joiner(1, last_name="Testfold-Byte"))
     earlier, later = sorted((first, corrected))
@@ -260,12 +274,6 @@ def test_a_file_of_another_bucket_or_gone_by_now_is_left_alone():
 
 
 # --- time, death and others ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_slices(monkeypatch):
-    monkeypatch.setattr(workforce_file, "SLICE", 3)
-    monkeypatch.setattr(workforce_file, "CHECKED_AT_ONCE", 3)
 
 
 def handed_on():
