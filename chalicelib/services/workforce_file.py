@@ -18,22 +18,12 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.csv_file import FileRefused, Position, Records, is_blank
 from chalicelib.domain.errors import Conflict, FieldError, NotFound
 from chalicelib.domain.jobs import Job, JobKind, JobState
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.workforce import wrong_fields
-from chalicelib.domain.workforce_file import (
-    LARGEST_FILE,
-    SEND_AGAIN,
-    FileRefused,
-    Position,
-    Records,
-    Row,
-    as_column,
-    header,
-    is_blank,
-    row_of,
-)
+from chalicelib.domain.workforce_file import LARGEST_FILE, SEND_AGAIN, Row, as_column, header, row_of
 from chalicelib.services import jobs, workforce
 from chalicelib.storage import audit, files, queues, rules
 from chalicelib.storage.base import new_id

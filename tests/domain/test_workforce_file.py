@@ -9,20 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.csv_file import LONGEST_RECORD, FileRefused, Position, Records, is_blank
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.workforce import PersonSection
-from chalicelib.domain.workforce_file import (
-    COLUMNS,
-    LONGEST_RECORD,
-    FileRefused,
-    Position,
-    Records,
-    as_column,
-    header,
-    is_blank,
-    row_of,
-)
+from chalicelib.domain.workforce_file import COLUMNS, as_column, header, row_of
 
 START = Position()
 
