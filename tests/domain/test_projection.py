@@ -254,6 +254,23 @@ def test_a_booked_class_counts_for_a_red_or_amber_row_and_not_for_a_green_one():
     assert only(b.learner(enrolments=(undated,)), ASKED).total.future == 0
 
 
+def test_a_green_row_changes_when_amber_begins_and_an_amber_one_after_its_last_day():
+    learner = b.learner(awards=(b.award_expiring(date(2027, 5, 31)),))
+    green = only(learner, b.rulebook(b.requirement(FIRE)))
+    assert green.next_change_on == date(2027, 3, 1)
+    amber = judge(green.facts, b.rulebook(b.requirement(FIRE)), date(2027, 3, 1))
+    assert (amber.rows[0].colour, amber.next_change_on) == (Colour.AMBER, date(2027, 6, 1))
+
+
+def test_an_award_dated_ahead_changes_a_row_on_its_day_also_through_a_competency_it_covers():
+    ahead = b.award(MOVING, TODAY + timedelta(7))
+    covering = replace(ASKED.competencies[MOVING], covers=(FIRE,))
+    asked = replace(b.rulebook(b.requirement(FIRE)), competencies={**ASKED.competencies, MOVING: covering})
+    assert only(b.learner(awards=(ahead,)), asked).next_change_on == TODAY + timedelta(7)
+    assert only(b.learner(awards=(ahead,)), b.rulebook(b.requirement(MOVING))).next_change_on == TODAY + timedelta(7)
+    assert only(b.learner(awards=(ahead,)), b.rulebook(b.requirement(FIRE))).next_change_on is None
+
+
 def test_a_booked_class_counts_until_its_day_and_then_the_next_one_does():
     first, second = (b.class_(f"504-c{day}", sessions=[b.session(date(2026, 12, day))]) for day in (1, 8))
     learner = b.learner(enrolments=(b.enrolment(at=first), b.enrolment(at=second)))
