@@ -21,22 +21,31 @@ GROUP = "LGR" + keys.SEPARATOR
 _ANYWHERE = frozenset({TargetKind.EMPLOYER, TargetKind.POSITION, TargetKind.JOB, TargetKind.STAFF_GROUP})
 
 
-def announce(transaction: Transaction, actor_id: str, owner: str, reach: Iterable[Target], now: datetime) -> str | None:
+def announce(
+    transaction: Transaction,
+    actor_id: str,
+    owner: str,
+    reach: Iterable[Target],
+    now: datetime,
+    judged_at: int | None = None,
+) -> str | None:
     """Add to the transaction that changes an owner's rules: the version moved, and the job that follows; its id.
 
     `reach` are the targets at which something changed; EMPLOYER for what touches everybody (a competency, the amber window).
     None if no job is needed (the rules of persons alone: an event each) or known yet (the nation's: the projector starts one
-    for each employer). Committing raises Stale if another change of rules was quicker: use `@retried`.
+    for each employer). `judged_at` is the version of the owner's rules by which the change was allowed, if it hangs on other rules.
+    Committing raises Stale if another change of rules was quicker: use `@retried`.
     """
     targets = list(dict.fromkeys(reach))
     if owner == NATIONAL:
-        rules.move_version(transaction, owner, keys.RULES)
+        rules.move_version(transaction, owner, keys.RULES, judged_at)
         outbox.emit(transaction, Event(new_id(now), EventType.RULES_CHANGED, owner, None, now, {"by": actor_id}))
         return None
     versions = rules.versions_now(owner)
     # A subtree is that of the tree as read: if a unit is moved meanwhile, this is looked at again.
-    expected = versions.own if any(each.kind is TargetKind.UNIT for each in targets) else None
-    rules.move_version(transaction, owner, keys.RULES, expected)
+    if judged_at is None and any(each.kind is TargetKind.UNIT for each in targets):
+        judged_at = versions.own
+    rules.move_version(transaction, owner, keys.RULES, judged_at)
     for target in targets:
         if target.kind is TargetKind.PERSON:
             outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, owner, target.id, now))
