@@ -220,11 +220,11 @@ class RowQuery(msgspec.Struct, frozen=True):
     refusals=(NotFound,),
 )
 def workforce_file_rows(request: Request) -> tuple[ResultPage, str]:
-    """The rows applied so far, or those in one state; a refused one with every wrong column and why."""
+    """The rows applied so far, or those in one state; a refused one with every wrong column and why. Kept for 90 days."""
     job_id, query = request.path["job_id"], request.query
     purpose = f"rows of {job_id} {query.state or ''}"
     after = cursor.unseal(purpose, query.cursor)
-    return workforce_file.results(request.actor, job_id, query.state, query.limit, after), purpose
+    return workforce_file.results(request.actor, job_id, query.state, query.limit, after, request.now), purpose
 
 
 class ReportView(msgspec.Struct, frozen=True):
@@ -251,5 +251,5 @@ class ReportView(msgspec.Struct, frozen=True):
 )
 def workforce_file_report(request: Request) -> tuple[str, datetime]:
     """An address that gives the report of all rows as CSV, for five minutes. It names nobody, and no value in it is a formula."""
-    address = workforce_file.report(request.actor, request.path["job_id"])
+    address = workforce_file.report(request.actor, request.path["job_id"], request.now)
     return address, request.now + timedelta(seconds=workforce_file.DOWNLOAD_SECONDS)

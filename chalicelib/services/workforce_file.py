@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -35,7 +35,7 @@ CHECKED_AT_ONCE = 10_000
 SLICE = 500
 """Rows applied before it is noted: some seconds. A slice that dies is repeated whole."""
 
-ENOUGH_MS = 20_000
+ENOUGH_MS = 25_000
 """With less time left than this, the rest is handed on to another invocation."""
 
 THREADS = 8
@@ -43,6 +43,9 @@ THREADS = 8
 
 UPLOAD_SECONDS = 15 * 60
 DOWNLOAD_SECONDS = 5 * 60
+
+RESULTS_KEPT = timedelta(days=90)
+"""The bucket removes results after so many days; the counts in the job stay longer."""
 
 SYSTEM = "system:workforce-files"
 
@@ -328,16 +331,26 @@ def _report_key(job: Job) -> str:
 
 def _as_csv(job: Job, progress: Progress) -> Iterator[bytes]:
     yield b"row,message_id,employee_number,state,field,reason\r\n"
-    for number in range(len(progress.slices)):
-        text = io.StringIO()
-        writer = csv.writer(text)
-        for result in _slice(job, progress, number):
-            told = [*result.errors, *(("", warning) for warning in result.warnings)] or [("", "")]
-            for field, reason in told:
-                writer.writerow(
-                    [result.row, result.message_id, result.employee_number, result.state, field, _harmless(reason)]
-                )
-        yield text.getvalue().encode()
+    numbers = range(len(progress.slices))
+    with ThreadPoolExecutor(
+        THREADS
+    ) as pool:  # a few slices ahead: to wait for each in turn would take most of the time
+        for start in range(0, len(numbers), THREADS):
+            ahead = numbers[start : start + THREADS]
+            for slice_ in pool.map(lambda number: _slice(job, progress, number), ahead):
+                yield _lines(slice_)
+
+
+def _lines(slice_: Iterable[RowResult]) -> bytes:
+    """A line for each row, and for each field that is wrong with it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for result in slice_:
+        told = [*result.errors, *(("", warning) for warning in result.warnings)] or [("", "")]
+        for field, reason in told:
+            shown = (result.message_id, result.employee_number, result.state, field, _harmless(reason))
+            writer.writerow([result.row, *shown])
+    return text.getvalue().encode()
 
 
 def _harmless(text: str) -> str:
@@ -401,9 +414,14 @@ class ResultPage(msgspec.Struct, frozen=True):
     after: tuple[int, int] | None
 
 
-def results(actor: Actor, job_id: str, state: str | None, limit: int, after: Sequence[int] | None) -> ResultPage:
-    """What became of the rows applied so far, in the order of the file; those in one state only, if one is given."""
-    job = file_job(actor, job_id)
+def results(
+    actor: Actor, job_id: str, state: str | None, limit: int, after: Sequence[int] | None, now: datetime
+) -> ResultPage:
+    """What became of the rows applied so far, in the order of the file; those in one state only, if one is given.
+
+    NotFound once the results are removed.
+    """
+    job = _with_results(actor, job_id, now)
     progress = Progress.of(job)
     start, skip = after or (0, 0)
     found: list[RowResult] = []
@@ -419,9 +437,18 @@ def results(actor: Actor, job_id: str, state: str | None, limit: int, after: Seq
     return ResultPage(found, (following, 0) if following < len(progress.slices) else None)
 
 
-def report(actor: Actor, job_id: str) -> str:
-    """An address from which the report may be fetched for some minutes. NotFound until the file is done."""
+def _with_results(actor: Actor, job_id: str, now: datetime) -> Job:
     job = file_job(actor, job_id)
+    if now - job.started_at >= RESULTS_KEPT:
+        raise NotFound(
+            f"The results of a file are kept for {RESULTS_KEPT.days} days.", way_out="Its counts are still there."
+        )
+    return job
+
+
+def report(actor: Actor, job_id: str, now: datetime) -> str:
+    """An address from which the report may be fetched for some minutes. NotFound until the file is done."""
+    job = _with_results(actor, job_id, now)
     if Progress.of(job).phase is not Phase.DONE:
         raise NotFound("There is no report of this file.", way_out="Ask how far it is: the report is made at the end.")
     return files.offer_download(_report_key(job), f"workforce-{job.id}.csv", DOWNLOAD_SECONDS)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 import requests
@@ -172,6 +173,16 @@ def test_results_that_cannot_be_reached_are_an_outage_and_no_fault(feed, monkeyp
 
     monkeypatch.setattr(files._s3(), "get_object", unreachable)
     assert feed.get(f"/v1/workforce/files/{job_id}/rows", as_="504-1").status_code == 503
+
+
+def test_results_are_kept_for_ninety_days_and_the_counts_longer(feed, clock):
+    job_id = sent(feed, joiner(1))
+    work(job_id)
+    path = f"/v1/workforce/files/{job_id}"
+    clock.now = b.NOW + timedelta(days=89)
+    assert [feed.get(path + each, as_="504-1").status_code for each in ("", "/rows", "/report")] == [200, 200, 200]
+    clock.now = b.NOW + timedelta(days=90)
+    assert [feed.get(path + each, as_="504-1").status_code for each in ("", "/rows", "/report")] == [200, 404, 404]
 
 
 def test_names_of_files_and_people_stay_out_of_the_log(feed, logged):
