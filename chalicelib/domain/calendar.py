@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
 
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""The days the service takes: others are slips of the pen, and beyond the end of the calendar nothing can be reckoned."""
+
 
 def london_day(instant: datetime) -> date:
     """The civil day in Europe/London on which a UTC instant falls."""

@@ -192,3 +192,18 @@ class RoleNotGrantable(Refusal):
     """This role follows from an employment, or may be granted only by the national administrator."""
 
     way_out = "Ask the national administrator."
+
+
+# --- requirements and exemptions (domain.md §1) -------------------------------------------------------------
+
+
+class RequirementStarted(Refusal):
+    """A requirement that has been in force is never removed: what was required on a day stays explainable."""
+
+    way_out = "End it instead: POST /v1/requirements with the same target, competency and starts_on, and its last day as ends_on."
+
+
+class OwnExemption(Refusal):
+    """Nobody grants or ends an exemption of their own, as nobody awards themselves (domain.md §10)."""
+
+    way_out = "Ask another administrator."

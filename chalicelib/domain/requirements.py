@@ -6,7 +6,9 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
-from chalicelib.domain.competency import Competency
+from chalicelib.domain.calendar import EARLIEST, LATEST
+from chalicelib.domain.competency import Competency, MalformedName, parse_name
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Assignment, Unit
 
 
@@ -43,6 +45,17 @@ class Requirement:
     def in_force_on(self, day: date) -> bool:
         """First and last day included."""
         return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it apart, and how lists are sorted: kind and id of the target, competency, first day."""
+        return self.target.kind.value, self.target.id, self.competency, self.starts_on.isoformat()
+
+    def overlaps(self, other: "Requirement") -> bool:
+        """Whether there is a day on which both are in force."""
+        before = self.ends_on is not None and self.ends_on < other.starts_on
+        after = other.ends_on is not None and other.ends_on < self.starts_on
+        return not (before or after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,26 @@ class Rulebook:
             yield current
             known = self.units.get(current)
             current = known.parent if known else None
+
+    def knows(self, target: Target) -> bool:
+        """Whether the employer has such a target. Persons stand in no rulebook: any may exist."""
+        match target.kind:
+            case TargetKind.EMPLOYER:
+                return target.id == self.employer
+            case TargetKind.UNIT:
+                return target.id in self.units
+            case TargetKind.PERSON:
+                return True
+            case _:
+                return target in self.names
+
+    def may_meet(self, one: Target, other: Target) -> bool:
+        """Whether one person can be under both: different kinds always, of one kind the same, or a unit and one above it."""
+        if one.kind is not other.kind or one == other:
+            return True
+        return one.kind is TargetKind.UNIT and (
+            one.id in self.unit_and_above(other.id) or other.id in self.unit_and_above(one.id)
+        )
 
     def targets_of(self, assignment: Assignment) -> Iterator[Target]:
         """Every target an assignment falls under, widest first."""
@@ -168,3 +201,67 @@ def merge(reasons: Iterable[Because]) -> dict[str, Required]:
         )
         for competency, because_of in by_competency.items()
     }
+
+
+# --- setting one ----------------------------------------------------------------------------------------------
+
+_KIND_WORDS = {
+    TargetKind.EMPLOYER: "code",
+    TargetKind.UNIT: "unit",
+    TargetKind.STAFF_GROUP: "staff group",
+    TargetKind.JOB: "job",
+    TargetKind.POSITION: "position",
+    TargetKind.LEARNER_GROUP: "learner group",
+    TargetKind.PERSON: "person",
+}
+
+
+def wrong_fields(requirement: Requirement, rulebook: Rulebook) -> Iterator[FieldError]:
+    """Each field of a requirement that cannot be: target or competency unknown, or not in use; a level off its scale; wrong days.
+
+    Whether a person aimed at exists is not in the rules and left to the caller.
+    """
+    target, starts_on, ends_on = requirement.target, requirement.starts_on, requirement.ends_on
+    if not rulebook.knows(target):
+        yield FieldError("target", f"is no {_KIND_WORDS[target.kind]} of this employer")
+    competency = rulebook.competencies.get(requirement.competency)
+    if competency is None:
+        yield FieldError("competency", "is in no framework this employer uses")
+    else:
+        if not competency.in_use_on(starts_on):
+            yield FieldError("competency", "is not in use on the day the requirement starts")
+        if not competency.has_level(requirement.minimum_level):
+            yield FieldError("minimum_level", f"is not on its scale of 1 to {len(competency.levels)}")
+    for field_, day in (("starts_on", starts_on), ("ends_on", ends_on)):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            yield FieldError(field_, f"lies outside {EARLIEST} to {LATEST}")
+    if ends_on is not None and ends_on < starts_on:
+        yield FieldError("ends_on", "lies before starts_on")
+
+
+def required_twice(requirement: Requirement, rulebook: Rulebook) -> tuple[Requirement, ...]:
+    """Other requirements of the same thing under another period that can meet the same person while both are in force.
+
+    "Fire Safety - 1 Year" and "- 2 Years" are different competencies, so that whoever is under both has to hold both: the
+    administrator is warned (domain.md §1, "Overlaps").
+    """
+    about = _about(requirement.competency)
+    twins = {name for name in rulebook.competencies if name != requirement.competency and _about(name) == about}
+    if about is None or not twins:
+        return ()
+    found = (
+        each
+        for target, rules in rulebook.requirements.items()
+        if rulebook.may_meet(requirement.target, target)
+        for each in rules
+        if each.competency in twins and each.overlaps(requirement)
+    )
+    return tuple(sorted(found, key=lambda each: each.key))
+
+
+def _about(name: str) -> tuple[str, str | None, str | None] | None:
+    """What a competency is about, whatever its period; None if its name follows no pattern."""
+    try:
+        return parse_name(name).about
+    except MalformedName:
+        return None

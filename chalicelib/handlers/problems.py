@@ -46,9 +46,9 @@ class MethodNotAllowed(errors.Refusal):
 
 
 class UnsupportedMediaType(errors.Refusal):
-    """The body is not JSON."""
+    """The body is of another kind than this route takes."""
 
-    way_out = "Send the body as application/json."
+    way_out = "Send the body as application/json, or as text/csv where the route says so."
 
 
 class Fault(errors.Refusal):
@@ -67,7 +67,7 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.NotFound: ProblemType(404, "not-found", "There is no such thing"),
     MethodNotAllowed: ProblemType(405, "method-not-allowed", "This method is not offered here"),
     errors.Conflict: ProblemType(409, "conflict", "Somebody else changed this at the same time"),
-    UnsupportedMediaType: ProblemType(415, "unsupported-media-type", "The body must be JSON"),
+    UnsupportedMediaType: ProblemType(415, "unsupported-media-type", "The body is of another kind"),
     errors.IdempotencyMismatch: ProblemType(422, "idempotency-key-reused", "This key belongs to another request"),
     errors.ClassNotOpen: ProblemType(409, "class-not-open", "The class is not open"),
     errors.ClassCancelled: ProblemType(409, "class-cancelled", "The class was cancelled"),
@@ -84,6 +84,8 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.TooLateToWithdraw: ProblemType(409, "too-late-to-withdraw", "The class has started"),
     errors.OwnGrant: ProblemType(403, "own-grant", "Nobody changes their own roles"),
     errors.RoleNotGrantable: ProblemType(403, "role-not-grantable", "This role cannot be granted this way"),
+    errors.RequirementStarted: ProblemType(409, "requirement-started", "The requirement has started"),
+    errors.OwnExemption: ProblemType(403, "own-exemption", "Nobody exempts themselves"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }
