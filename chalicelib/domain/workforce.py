@@ -316,7 +316,7 @@ def _wrong(change: Change, rulebook: Rulebook) -> Iterator[FieldError]:
 def _wrong_person(person: PersonSection) -> Iterator[FieldError]:
     for name in ("first_name", "last_name", "title"):
         text = getattr(person, name)
-        if text is not None and (reason := _wrong_text(text)):
+        if text is not None and (reason := wrong_text(text)):
             yield FieldError(f"person.{name}", reason)
     if person.email is not None and not (_EMAIL.fullmatch(person.email) and len(person.email) <= 254):
         yield FieldError("person.email", "is not an e-mail address")
@@ -324,7 +324,8 @@ def _wrong_person(person: PersonSection) -> Iterator[FieldError]:
         yield FieldError("person.login", "takes up to 80 letters, digits and . @ + _ -")
 
 
-def _wrong_text(text: str) -> str | None:
+def wrong_text(text: str) -> str | None:
+    """Why a text cannot be a name; None if it can."""
     if not text.strip():
         return "is empty"
     if len(text) > LONGEST_TEXT:

@@ -1,6 +1,7 @@
 """Requests into structs, naming every field that is wrong, not only the first."""
 
 import json
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import msgspec
 from chalicelib.domain.errors import FieldError, Invalid
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_CSV_BYTES = 1024 * 1024
 T = TypeVar("T", bound=msgspec.Struct)
 
 _MANY = (list, tuple, set, frozenset)
@@ -21,11 +23,28 @@ def body(raw: bytes, shape: type[T]) -> T:
         raise Invalid(FieldError("body", f"is larger than {MAX_BODY_BYTES} bytes"))
     try:
         values = json.loads(raw or b"null", parse_constant=_no_constant)
+        if rb"\u" in raw:  # half of a character can be written so, and neither be kept nor be sent back
+            json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Invalid(FieldError("body", "is not JSON")) from None
     if not isinstance(values, dict):
         raise Invalid(FieldError("body", "must be a JSON object"))
     return _struct(values, shape, "body", strict=True)
+
+
+class Csv(msgspec.Struct, frozen=True):
+    """Body of a route that takes text/csv, or answer of one that gives it: the bytes as they came, or are to go."""
+
+    content: bytes
+
+
+def csv_body(raw: bytes) -> Csv:
+    """A CSV body. Raises Invalid if there is none, or too much; what is in it is for the domain to read."""
+    if len(raw) > MAX_CSV_BYTES:
+        raise Invalid(FieldError("body", f"is larger than {MAX_CSV_BYTES} bytes"))
+    if not raw.strip():
+        raise Invalid(FieldError("body", "is empty"))
+    return Csv(raw)
 
 
 def _no_constant(name: str) -> Any:
@@ -55,6 +74,11 @@ def _takes_many(type_: Any) -> bool:
     return typing.get_origin(type_) in _MANY
 
 
+def struct(values: Mapping[str, Any], shape: type[T], where: str) -> T:
+    """A JSON object that came some other way than as a body. Raises Invalid naming every wrong field as `where.…`."""
+    return _struct(values, shape, where, strict=True)
+
+
 def _struct(values: Mapping[str, Any], shape: type[T], where: str, strict: bool) -> T:
     errors = []
     parsed = {}
@@ -67,8 +91,8 @@ def _struct(values: Mapping[str, Any], shape: type[T], where: str, strict: bool)
             continue
         try:
             parsed[field.name] = msgspec.convert(values[field.encode_name], field.type, strict=strict)
-        except msgspec.ValidationError as wrong:
-            errors.append(FieldError(place, _plain(str(wrong))))
+        except msgspec.ValidationError:
+            errors += _wrong(values[field.encode_name], field.type, place, strict)
     known = {field.encode_name for field in fields}
     errors += [FieldError(f"{where}.{_shown(name)}", "is not known here") for name in values if name not in known]
     if errors:
@@ -76,10 +100,41 @@ def _struct(values: Mapping[str, Any], shape: type[T], where: str, strict: bool)
     return shape(**parsed)
 
 
+def _wrong(value: Any, type_: Any, where: str, strict: bool) -> list[FieldError]:
+    """What is wrong with a value: every wrong field of the structs in it, or the value itself."""
+    try:
+        msgspec.convert(value, type_, strict=strict)
+    except msgspec.ValidationError as wrong:
+        return _within(value, type_, where, strict) or [FieldError(where, _plain(str(wrong)))]
+    return []
+
+
+def _within(value: Any, type_: Any, where: str, strict: bool) -> list[FieldError]:
+    for each in _alternatives(type_):
+        if isinstance(value, list) and typing.get_origin(each) is list:
+            (of,) = typing.get_args(each)
+            return [error for place, one in enumerate(value) for error in _wrong(one, of, f"{where}[{place}]", strict)]
+        if isinstance(value, dict) and isinstance(each, type) and issubclass(each, msgspec.Struct):
+            try:
+                _struct(value, each, where, strict)
+            except Invalid as invalid:
+                return list(invalid.errors)
+    return []
+
+
+def _alternatives(type_: Any) -> list[Any]:
+    """The types of a union, or the one type, without annotations."""
+    if typing.get_origin(type_) is typing.Annotated:
+        return _alternatives(typing.get_args(type_)[0])
+    if isinstance(type_, types.UnionType) or typing.get_origin(type_) is typing.Union:
+        return [each for part in typing.get_args(type_) for each in _alternatives(part)]
+    return [type_]
+
+
 def _plain(message: str) -> str:
     """Msgspec's sentence as a reason. It speaks of types, bounds and places, and of short enum values, never of long input."""
     reason = message.replace("`", "").replace(" - at $", " at ").replace("Expected", "expected")
-    return reason[:1].lower() + reason[1:200]
+    return (reason[:1].lower() + reason[1:200]).encode(errors="replace").decode()
 
 
 def _shown(name: str) -> str:

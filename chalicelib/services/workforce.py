@@ -1,14 +1,16 @@
 """An employer's structure, and the people who join it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
 from chalicelib.domain import workforce as rules_of
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.errors import FieldError
+from chalicelib.domain.errors import FieldError, NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.people import Assignment, Employment, Person, Unit
 from chalicelib.domain.requirements import Rulebook, Target
@@ -18,6 +20,7 @@ from chalicelib.storage import audit, keys, outbox, people, rules
 from chalicelib.storage import workforce as stored
 from chalicelib.storage.base import Record, new_id
 from chalicelib.storage.transaction import Transaction, retried
+from chalicelib.storage.workforce import Refused
 
 
 class Structure(msgspec.Struct, frozen=True):
@@ -31,6 +34,7 @@ class Structure(msgspec.Struct, frozen=True):
 def define_structure(actor: str, employer: str, structure: Structure, now: datetime) -> None:
     """Set up or update an employer's structure. Repeating it changes nothing, and settings stay as they are."""
     transaction = Transaction()
+    rules.list_employer(transaction, employer)
     rules.name_employer(transaction, employer, structure.name)
     rules.move_version(transaction, employer, keys.RULES)
     facts = {"units": len(structure.units), "names": len(structure.names)}
@@ -64,6 +68,28 @@ def apply(actor: str, employer: str, change: Change, rulebook: Rulebook, now: da
     """
     wrong = rules_of.wrong_fields(change, rulebook)
     return Outcome("refused", errors=wrong) if wrong else _take_in(actor, employer, change, now)
+
+
+def apply_all(actor: Actor, changes: Iterable[Change], now: datetime) -> list[tuple[Change, Outcome]]:
+    """Take in messages at the actor's employer one after the other, each by itself; what became of each."""
+    rulebook = rules.rulebook(actor.employer)
+    return [(each, apply(actor.person, actor.employer, each, rulebook, now)) for each in changes]
+
+
+FEED = "system:workforce-feed"
+
+
+def take_from_bus(employer: str, change: Change, now: datetime) -> Outcome:
+    """Take in a message from the bus. Raises NotFound for an employer that does not use the service."""
+    rulebook = rules.rulebook(employer)
+    if not rulebook.units:
+        raise NotFound("There is no such employer.", employer=employer)
+    return apply(FEED, employer, change, rulebook, now)
+
+
+def refusals(actor: Actor, limit: int, after: Any) -> tuple[list[Refused], Any]:
+    """A page of messages from the bus that were refused at the actor's employer, newest first, and where to go on."""
+    return stored.refusals(actor.employer, limit, after)
 
 
 @retried

@@ -85,6 +85,16 @@ def assignments(employer: str) -> str:
     return _join("E", employer, "ASG") + SEPARATOR
 
 
+def refusals(employer: str) -> str:
+    """`E#504#REF`: workforce messages refused without an answer, sort key `2026-11-23T09:00:00Z#<queue message>`."""
+    return _join("E", employer, "REF")
+
+
+def refusal_sort(at: datetime, queue_message: str) -> str:
+    """`2026-11-23T09:00:00Z#5fea7756-…`: the same however often the queue delivers it."""
+    return _join(instant(at), queue_message)
+
+
 def unit_view(employer: str, unit: str) -> str:
     """gsi1 `E#504#UNIT#ward-9`: current assignments and snapshots of a unit."""
     return _join("E", employer, "UNIT", unit)

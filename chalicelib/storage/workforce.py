@@ -1,14 +1,18 @@
 """What workforce messages have said of somebody, read before the next one and written after it (decision 0010)."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
+from pynamodb.attributes import JSONAttribute, TTLAttribute, UnicodeAttribute
 
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Employment, Person
 from chalicelib.domain.workforce import Personnel, PersonSection, Register
 from chalicelib.storage import keys
-from chalicelib.storage.base import Record
+from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.cursor import going_on
 from chalicelib.storage.people import (
     AssignmentRow,
     EmploymentRow,
@@ -210,3 +214,49 @@ def numbers_of(people: Iterable[str], employer: str) -> dict[str, str]:
     """The employee numbers of people at an employer, of those who have one."""
     wanted = [(keys.person(each), keys.employment(employer)) for each in people]
     return {row.pk.partition(keys.SEPARATOR)[2]: row.number for row in EmploymentRow.batch_get(wanted)}
+
+
+class RefusalRow(Record, discriminator="workforce refusal"):
+    """`E#504#REF` / `at#queue message`: a message from the bus that was refused; gone after 90 days."""
+
+    message = UnicodeAttribute(null=True)
+    number = UnicodeAttribute(null=True)
+    errors = JSONAttribute()
+    at = InstantAttribute()
+    expires_at = TTLAttribute()
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A workforce message that was refused, by its id and employee number if those are any, with every wrong field."""
+
+    at: datetime
+    message: str | None
+    employee_number: str | None
+    errors: tuple[FieldError, ...]
+
+
+REFUSALS_KEPT = timedelta(days=90)
+
+
+def keep_refusal(employer: str, queue_message: str, refused: Refused) -> None:
+    """Keep a refusal for whoever looks after the feed; once, however often the queue delivers the message."""
+    RefusalRow(
+        keys.refusals(employer),
+        keys.refusal_sort(refused.at, queue_message),
+        message=refused.message,
+        number=refused.employee_number,
+        errors=[[each.field, each.reason] for each in refused.errors],
+        at=refused.at,
+        expires_at=refused.at + REFUSALS_KEPT,
+    ).save()
+
+
+def refusals(employer: str, limit: int, after: Any) -> tuple[list[Refused], Any]:
+    """A page of refusals, newest first, and where to go on."""
+    pk = keys.refusals(employer)
+    query = RefusalRow.query(pk, scan_index_forward=False, limit=limit, last_evaluated_key=going_on(after, "pk", pk))
+    found = [
+        Refused(row.at, row.message, row.number, tuple(FieldError(field, reason) for field, reason in row.errors))
+        for row in query
+    ]
+    return found, query.last_evaluated_key
