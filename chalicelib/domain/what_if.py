@@ -1,13 +1,14 @@
 """A draft of requirements tried out on the workforce as it is, without touching it (pure; issue 3, "What if")."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from chalicelib.domain import requirements
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.projection import NOTHING, Counts, Row, Snapshot
-from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
+from chalicelib.domain.requirements import Requirement, Rulebook, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,12 @@ class Draft:
 
 def with_changes(rulebook: Rulebook, draft: Draft) -> Rulebook:
     """The rules as they would be: what ends is gone, and what is added stands in place of one begun on the same day."""
-    replaced = {_key(each) for each in draft.add}
+    replaced = {each.key for each in draft.add}
     kept = [
         each
         for rules in rulebook.requirements.values()
         for each in rules
-        if _key(each) not in replaced and not any(end.means(each) for end in draft.end)
+        if each.key not in replaced and not any(end.means(each) for end in draft.end)
     ]
     months = rulebook.amber_months if draft.amber_months is None else draft.amber_months
     return replace(rulebook, requirements=by_target((*kept, *draft.add)), amber_months=months)
@@ -54,53 +55,13 @@ def by_target(requirements: Iterable[Requirement]) -> dict[Target, tuple[Require
     return found
 
 
-def wrong_with(requirement: Requirement, rulebook: Rulebook) -> Iterator[FieldError]:
-    """Each field of a requirement that cannot be: unknown target or competency, a level off its scale, an end before the start.
-
-    Whether a person aimed at exists is not in the rules and left to the caller.
-    """
-    target = requirement.target
-    if not _is_known(target, rulebook):
-        yield FieldError("target", f"is no {_KIND_WORDS[target.kind]} of this employer")
-    competency = rulebook.competencies.get(requirement.competency)
-    if competency is None:
-        yield FieldError("competency", "is in no framework this employer uses")
-    elif not 1 <= requirement.minimum_level <= len(competency.levels):
-        yield FieldError("minimum_level", f"is not on its scale of 1 to {len(competency.levels)}")
-    if requirement.ends_on is not None and requirement.ends_on < requirement.starts_on:
-        yield FieldError("ends_on", "lies before starts_on")
-
-
-_KIND_WORDS = {
-    TargetKind.EMPLOYER: "code",
-    TargetKind.UNIT: "unit",
-    TargetKind.STAFF_GROUP: "staff group",
-    TargetKind.JOB: "job",
-    TargetKind.POSITION: "position",
-    TargetKind.LEARNER_GROUP: "learner group",
-    TargetKind.PERSON: "person",
-}
-
-
-def _is_known(target: Target, rulebook: Rulebook) -> bool:
-    match target.kind:
-        case TargetKind.EMPLOYER:
-            return target.id == rulebook.employer
-        case TargetKind.UNIT:
-            return target.id in rulebook.units
-        case TargetKind.PERSON:
-            return True
-        case _:
-            return target in rulebook.names
-
-
 def wrong_fields(draft: Draft, rulebook: Rulebook) -> tuple[FieldError, ...]:
     """Every wrong field of a draft, as `add[0].target`; what ends must be there to end."""
     there = [each for rules in rulebook.requirements.values() for each in rules]
     wrong = [
         FieldError(f"add[{place}].{each.field}", each.reason)
         for place, added in enumerate(draft.add)
-        for each in wrong_with(added, rulebook)
+        for each in requirements.wrong_fields(added, rulebook)
     ]
     wrong += [
         FieldError(f"end[{place}]", "there is no such requirement")
@@ -108,10 +69,6 @@ def wrong_fields(draft: Draft, rulebook: Rulebook) -> tuple[FieldError, ...]:
         if not any(end.means(each) for each in there)
     ]
     return tuple(wrong)
-
-
-def _key(requirement: Requirement) -> tuple[Target, str, date]:
-    return requirement.target, requirement.competency, requirement.starts_on
 
 
 EVERYTHING = ""

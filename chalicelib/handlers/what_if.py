@@ -9,10 +9,12 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.requirements import Requirement, Target, TargetKind
+from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.what_if import Draft, Effect, End
+from chalicelib.handlers import requirements
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor, Page
+from chalicelib.handlers.requirements import CompetencyName, RequirementBody, TargetId
 from chalicelib.handlers.units import Figures
 from chalicelib.services import requirement_preview, what_if
 from chalicelib.services.requirement_preview import Preview, Touched
@@ -21,26 +23,6 @@ from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "What if")
-
-TargetId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~|-]{1,80}$(?!\n)", description="Id of the target.")]
-CompetencyName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="The full name.")]
-
-
-class RequirementBody(msgspec.Struct, frozen=True):
-    """A requirement: whoever is under the target must hold the competency between these London days."""
-
-    target_kind: Annotated[TargetKind, msgspec.Meta(description="ORG, UNIT, GRP, JOB, POS, LGR or PERSON.")]
-    target: TargetId
-    competency: CompetencyName
-    minimum_level: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
-    starts_on: Annotated[date, msgspec.Meta(description="First day; today unless told.")] | None = None
-    ends_on: Annotated[date, msgspec.Meta(description="Last day; none unless told.")] | None = None
-
-    def requirement(self, today: date) -> Requirement:
-        """The requirement it describes."""
-        target = Target(self.target_kind, self.target)
-        return Requirement(target, self.competency, self.minimum_level, self.starts_on or today, self.ends_on)
-
 
 # --- what if ------------------------------------------------------------------------------------------------
 
@@ -261,6 +243,10 @@ class PreviewPage(msgspec.Struct, frozen=True):
     on: Annotated[
         date, msgspec.Meta(description="The day looked at: the requirement's first, or today if it has begun.")
     ]
+    warnings: Annotated[
+        list[requirements.Warning],
+        msgspec.Meta(description="Requirements of the same thing under another period that can meet the same person."),
+    ]
     people: list[TouchedView]
     next_cursor: Annotated[
         str | None,
@@ -273,7 +259,8 @@ class PreviewPage(msgspec.Struct, frozen=True):
     def of(cls, found: tuple[str, Preview]) -> "PreviewPage":
         """Present a page; its cursor holds for the same requirement only."""
         purpose, page = found
-        return cls(page.on, [TouchedView.of(each) for each in page.touched], cursor.seal(purpose, page.after))
+        warnings = [requirements.Warning.of(each, page.rulebook) for each in page.twice]
+        return cls(page.on, warnings, [TouchedView.of(each) for each in page.touched], cursor.seal(purpose, page.after))
 
 
 @routes.route(

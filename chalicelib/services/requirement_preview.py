@@ -11,10 +11,9 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.projection import UNASSIGNED, Facts, Row, Snapshot, judge
-from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
-from chalicelib.domain.what_if import Draft, by_target, with_changes, wrong_with
-from chalicelib.services import rule_changes
-from chalicelib.services.what_if import unknown_people
+from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind, required_twice
+from chalicelib.domain.what_if import Draft, by_target, with_changes
+from chalicelib.services import requirements, rule_changes
 from chalicelib.storage import people, projection, rules
 
 MOST_SNAPSHOTS = 300
@@ -42,8 +41,13 @@ class Touched(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """The day looked at, a page of those touched (perhaps fewer than asked for), and where to go on."""
+    """The day looked at, a page of those touched (perhaps fewer than asked for), and where to go on.
 
+    `twice` are requirements of the same thing under another period, with the rulebook that names them.
+    """
+
+    twice: Sequence[Requirement]
+    rulebook: Rulebook
     on: date
     touched: tuple[Touched, ...]
     after: Any
@@ -56,7 +60,7 @@ def preview(employer: str, requirement: Requirement, limit: int, after: Any, now
     naming every wrong field.
     """
     rulebook, today = rules.rulebook(employer), london_day(now)
-    _check(requirement, rulebook)
+    requirements.check(requirement, rulebook)
     trial = _Trial.of(rulebook, requirement, today)
     views = _views(rulebook, requirement.target, trial.day > today)
     at, position = _begin(views, after)
@@ -70,15 +74,8 @@ def preview(employer: str, requirement: Requirement, limit: int, after: Any, now
             at += 1
     names = people.names_of(employer, [each.person for each in found])
     named = tuple(msgspec.structs.replace(each, name=names.get(each.person, "")) for each in found)
-    return Preview(trial.day, named, [views[at], position] if at < len(views) else None)
-
-
-def _check(requirement: Requirement, rulebook: Rulebook) -> None:
-    wrong = [FieldError(f"body.{each.field}", each.reason) for each in wrong_with(requirement, rulebook)]
-    if unknown_people(rulebook.employer, (requirement,)):
-        wrong.append(FieldError("body.target", "is no person of this employer"))
-    if wrong:
-        raise Invalid(*wrong)
+    following = [views[at], position] if at < len(views) else None
+    return Preview(required_twice(requirement, rulebook), rulebook, trial.day, named, following)
 
 
 # --- where to look ------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What if: a draft of rules tried on everybody's snapshots, as a job that touches nothing (issue 3)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,10 +14,10 @@ from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.figures import Place
 from chalicelib.domain.jobs import Job, JobKind, JobState
 from chalicelib.domain.projection import Counts, Snapshot, judge
-from chalicelib.domain.requirements import Requirement, Rulebook, TargetKind
+from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.what_if import EVERYTHING, NO_EFFECT, Draft, Effect, compare, with_changes, wrong_fields
-from chalicelib.services import jobs, rule_changes, units
-from chalicelib.storage import audit, people, projection, rules
+from chalicelib.services import jobs, requirements, rule_changes, units
+from chalicelib.storage import audit, projection, rules
 from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.transaction import Transaction
 
@@ -72,7 +72,7 @@ def _check(trial: Trial, rulebook: Rulebook, today: date) -> None:
     wrong = [FieldError(f"body.{each.field}", each.reason) for each in wrong_fields(draft, rulebook)]
     wrong += [
         FieldError(f"body.add[{place}].target", "is no person of this employer")
-        for place, person in unknown_people(rulebook.employer, draft.add)
+        for place, _ in requirements.unknown_people(rulebook.employer, draft.add)
     ]
     if draft == Draft():
         wrong.append(FieldError("body", "holds no change to try: give add, end or amber_months"))
@@ -80,15 +80,6 @@ def _check(trial: Trial, rulebook: Rulebook, today: date) -> None:
         wrong.append(FieldError("body.on", "lies before today, or more than ten years ahead"))
     if wrong:
         raise Invalid(*wrong)
-
-
-def unknown_people(employer: str, requirements: Sequence[Requirement]) -> list[tuple[int, str]]:
-    """The persons at whom requirements are aimed and who are not of this employer, each with its place. One batch read."""
-    aimed_at = [
-        (place, each.target.id) for place, each in enumerate(requirements) if each.target.kind is TargetKind.PERSON
-    ]
-    known = people.names_of(employer, [person for _, person in aimed_at])
-    return [(place, person) for place, person in aimed_at if person not in known]
 
 
 # --- one part -----------------------------------------------------------------------------------------------

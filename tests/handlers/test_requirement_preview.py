@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import TargetKind
-from chalicelib.services import requirement_preview
+from chalicelib.services import competence, requirement_preview
 from chalicelib.services.projection import project
 from tests import builders as b
 from tests.builders import FIRE, MOVING, NOW, PREVENT
@@ -116,6 +116,14 @@ def test_every_kind_of_target_finds_its_people(trust):
     ):
         found = people(preview(trust, kind, target, PREVENT))
         assert sorted(person for person, *_ in found) == expected, kind
+
+
+def test_the_same_thing_under_another_period_is_warned_of(trust):
+    two_years = "NHS|CSTF|Fire Safety - 2 Years|"
+    competence.define_competencies(b.SYSTEM, "NHS", [b.competency(two_years)], NOW)
+    (warning,) = preview(trust, competency=two_years).json_body["warnings"]
+    assert (warning["requirement"]["competency"], warning["requirement"]["target"]) == (FIRE, "ward-9")
+    assert preview(trust, "UNIT", "ward-10", two_years).json_body["warnings"] == []
 
 
 def test_a_learner_without_an_assignment_has_none_to_show(trust):
