@@ -21,6 +21,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import FieldError, Invalid, Refusal
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers import parsing, problems
+from chalicelib.handlers.parsing import Csv
 from chalicelib.observability import log_fault, logger
 from chalicelib.services import identity
 from chalicelib.storage.base import StorageError
@@ -34,6 +35,15 @@ _IDENTIFIER = re.compile(r"[\w.~|-]{1,80}")
 _EMPLOYER = re.compile(r"[A-Z0-9]{2,8}")
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:-]{1,80}")
 _BEARER = re.compile(r"Bearer ([\w.=-]{1,4096})", re.IGNORECASE)
+
+
+JSON = "application/json"
+CSV = "text/csv"
+
+
+def media_type(shape: type[msgspec.Struct]) -> str:
+    """The media type in which a body or answer travels."""
+    return CSV if shape is Csv else JSON
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -132,7 +142,7 @@ class Routes:
 
             entry.__name__ = view.__name__
             entry.__doc__ = view.__doc__
-            self._blueprint.route(path, methods=[method], content_types=["application/json", "*/*"])(entry)
+            self._blueprint.route(path, methods=[method], content_types=[JSON, "*/*"])(entry)
             return view
 
         return declare
@@ -207,11 +217,14 @@ def _present(operation: Operation, result: Any) -> Response:
         return result
     if operation.answer is None:
         return Response("", {"Cache-Control": "no-store"}, operation.status)
+    if isinstance(result, Csv):
+        kind = f"{CSV}; charset=utf-8"
+        return Response(result.content.decode(), {"Content-Type": kind, "Cache-Control": "no-store"}, operation.status)
     return _json(_presented(operation, result), operation.status, {})
 
 
 def _json(content: Any, status: int, headers: dict[str, str]) -> Response:
-    always = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    always = {"Content-Type": JSON, "Cache-Control": "no-store"}
     return Response(msgspec.json.encode(content).decode(), {**always, **headers}, status)
 
 
@@ -236,10 +249,10 @@ def _body(operation: Operation, request: ChaliceRequest) -> Any:
         if raw.strip() not in (b"", b"{}"):
             raise Invalid(FieldError("body", "this request takes no body"))
         return None
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise problems.UnsupportedMediaType("The body is not sent as application/json.")
-    return parsing.body(raw, operation.body)
+    wanted = media_type(operation.body)
+    if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() != wanted:
+        raise problems.UnsupportedMediaType(f"The body is not sent as {wanted}.", way_out=f"Send the body as {wanted}.")
+    return parsing.csv_body(raw) if operation.body is Csv else parsing.body(raw, operation.body)
 
 
 class NoQuery(msgspec.Struct, frozen=True):

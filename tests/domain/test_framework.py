@@ -274,12 +274,9 @@ def test_what_is_exported_is_imported_as_it_was(found):
 @pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_with_or_without_a_byte_order_mark_and_with_quoted_line_breaks(bom, end):
-    first = '504|LOCAL|Café - 1 Year|,,"One
-Two, too",,,'
-    second = f'"504|LOCAL|B|",none,,"504|LOCAL|Café - 1 Year|
-{FIRE}",,'
-    content = HEADER + first + end + "
-" + second
+    first = '504|LOCAL|Café - 1 Year|,,"One' + end + 'Two, too",,,'
+    second = f'"504|LOCAL|B|",none,,"504|LOCAL|Café - 1 Year|\r\n{FIRE}",,'
+    content = HEADER + first + end + end + second
     cafe, other = read(bom + content.encode())
     assert (cafe.renewal_months, cafe.levels) == (12, ("One", "Two, too"))
     assert (other.renewal_months, other.covers, other.levels) == (None, (cafe.name, FIRE), ("Assessed",))
