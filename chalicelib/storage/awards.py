@@ -1,10 +1,12 @@
 """Awards: competencies held. And exemptions: what somebody need not hold for a while."""
 
+from dataclasses import replace
 from datetime import date
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.competency import Award, Origin, Voided
+from chalicelib.domain.exemptions import Granted
 from chalicelib.domain.requirements import Exemption
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
@@ -67,18 +69,49 @@ class ExemptionRow(Record, discriminator="exemption"):
 
     reason = UnicodeAttribute()
     ends_on = DayAttribute()
+    granted_by = UnicodeAttribute()
+    granted_at = InstantAttribute()
 
     @classmethod
-    def of(cls, person_id: str, employer: str, exemption: Exemption) -> "ExemptionRow":
+    def of(cls, person_id: str, employer: str, granted: Granted) -> "ExemptionRow":
         """The row of an exemption."""
+        exemption = granted.exemption
         return cls(
             keys.person(person_id),
             keys.exemption(employer, exemption.competency, exemption.starts_on),
             reason=exemption.reason,
             ends_on=exemption.ends_on,
+            granted_by=granted.by,
+            granted_at=granted.at,
         )
 
     def exemption(self) -> Exemption:
         """The exemption of this row."""
         *_, competency, starts_on = self.sk.split(keys.SEPARATOR)
         return Exemption(competency, self.reason, date.fromisoformat(starts_on), self.ends_on)
+
+    def granted(self) -> Granted:
+        """The exemption of this row, with who granted it and when."""
+        return Granted(self.exemption(), self.granted_by, self.granted_at)
+
+
+def exemptions(person_id: str, employer: str, consistent: bool = False) -> list[Granted]:
+    """A person's exemptions at an employer, by competency and first day: one short query."""
+    beginning = ExemptionRow.sk.startswith(keys.exemptions(employer))
+    return [row.granted() for row in ExemptionRow.query(keys.person(person_id), beginning, consistent_read=consistent)]
+
+
+def exempt(transaction: Transaction, person_id: str, employer: str, granted: Granted) -> None:
+    """Add to a transaction: an exemption of a competency from a day on which none begins yet."""
+    transaction.create(ExemptionRow.of(person_id, employer, granted))
+
+
+def end_exemption(
+    transaction: Transaction, person_id: str, employer: str, before: Granted, after: Exemption | None
+) -> None:
+    """Add to a transaction: an exemption with another last day, or gone, on condition that it still is as it was read."""
+    unchanged = ExemptionRow.ends_on == before.exemption.ends_on
+    if after is None:
+        transaction.delete(ExemptionRow.of(person_id, employer, before), unchanged)
+    else:
+        transaction.replace(ExemptionRow.of(person_id, employer, replace(before, exemption=after)), unchanged)

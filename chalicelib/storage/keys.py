@@ -125,6 +125,11 @@ def exemption(employer: str, competency: str, starts_on: date) -> str:
     return _join("E", employer, "EXM", competency, starts_on.isoformat())
 
 
+def exemptions(employer: str) -> str:
+    """`E#504#EXM#`: the beginning of the sort keys of one person's exemptions at one employer."""
+    return _join("E", employer, "EXM") + SEPARATOR
+
+
 def enrolment(employer: str, class_id: str, attempt: int) -> str:
     """`E#504#ENR#504-c17#001`: a row per attempt."""
     return _join("E", employer, "ENR", class_id, f"{attempt:03d}")

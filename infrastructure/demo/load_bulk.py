@@ -11,11 +11,12 @@ from itertools import chain
 
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import Status
+from chalicelib.domain.exemptions import Granted
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.projection import Snapshot, facts_of, judge
 from chalicelib.storage import audit, catalogue, keys, people, projection, rules
-from chalicelib.storage.awards import AwardRow
+from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.catalogue import SeatsRow
 from chalicelib.storage.enrolment import EnrolmentRow
@@ -39,7 +40,7 @@ def load_in_bulk(content: Content, now: datetime, steps: Steps) -> None:
         return
     steps.once("Rules", lambda: _write([*_definitions(content), *_catalogue(content)]))
     steps.once("Classes", lambda: _write(_classes(content)))
-    steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer)))
+    steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer, now)))
     steps.each("Snapshots", list(_batches(projection.first_rows(_snapshots(content, london_day(now))))), _write)
     steps.once("Versions", lambda: _finish(content, now))
 
@@ -84,12 +85,13 @@ def _classes(content: Content) -> list[Record]:
     return rows
 
 
-def _rows_of(newcomer: Newcomer) -> list[Record]:
+def _rows_of(newcomer: Newcomer, now: datetime) -> list[Record]:
     joiner = newcomer.joiner
     employer = joiner.employment.employer
     return [
         *people.rows_of_joiner(joiner.person, joiner.employment, joiner.assignments, joiner.groups),
         *(AwardRow.of(newcomer.person, employer, each) for each in newcomer.awards),
+        *(ExemptionRow.of(newcomer.person, employer, Granted(each, ACTOR, now)) for each in newcomer.exemptions),
         *(EnrolmentRow.of(each) for each in newcomer.enrolments),
     ]
 

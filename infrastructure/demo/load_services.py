@@ -10,7 +10,17 @@ from chalicelib.config import setting
 from chalicelib.domain.catalogue import Class
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
-from chalicelib.services import catalogue, competence, enrolment, identity, projection, roles, takeover, workforce
+from chalicelib.services import (
+    catalogue,
+    competence,
+    enrolment,
+    exemptions,
+    identity,
+    projection,
+    roles,
+    takeover,
+    workforce,
+)
 from chalicelib.services.workforce import Structure
 from chalicelib.storage import learner, rules
 
@@ -90,7 +100,7 @@ def _add_class(class_: Class, now: datetime) -> None:
 def _welcome(newcomer: Newcomer, now: datetime) -> None:
     """Register somebody and take over what they bring along, as far as it is not there."""
     employer = newcomer.joiner.employment.employer
-    awards, enrolments = list(newcomer.awards), list(newcomer.enrolments)
+    awards, enrolments, exempt = list(newcomer.awards), list(newcomer.enrolments), newcomer.exemptions
     try:
         workforce.join(ACTOR, newcomer.joiner, now)
     except Conflict:
@@ -101,7 +111,10 @@ def _welcome(newcomer: Newcomer, now: datetime) -> None:
         enrolled = {each.id for each in known.enrolments}
         awards = [each for each in awards if (each.competency, each.awarded_on, each.source) not in held]
         enrolments = [each for each in enrolments if each.id not in enrolled]
+        exempt = tuple(each for each in exempt if each.competency not in {one.competency for one in known.exemptions})
     takeover.take_over(ACTOR, employer, newcomer.person, awards, enrolments, now)
+    for each in exempt:
+        exemptions.take_down(ACTOR, employer, newcomer.person, each, now)
 
 
 def _book(booking: Booking) -> None:
