@@ -103,6 +103,17 @@ def test_on_a_coming_first_day_people_are_looked_at_as_they_will_stand(trust):
     ]
 
 
+def test_what_something_else_will_require_by_then_is_told_apart(trust):
+    coming = b.requirement(MOVING, TargetKind.UNIT, "ward-9", starts_on=date(2026, 12, 15))
+    competence.require(b.SYSTEM, "504", [coming], NOW)
+    found = people(preview(trust, "UNIT", "surgery", starts_on="2027-01-01"))
+    assert sorted((person, now, already) for person, _, now, _, already in found) == [
+        ("p1", None, True),
+        ("p2", None, True),
+        ("p3", None, False),
+    ]
+
+
 def test_every_kind_of_target_finds_its_people(trust):
     for kind, target, expected in (
         ("ORG", "504", ["p1", "p2", "p3", "p9"]),
