@@ -21,7 +21,7 @@ from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, NOW, PREVENT, SYSTEM, TODAY
 
 AT_ONCE = 12
-PEOPLE = 60
+PEOPLE = 24
 CHANGES = 400
 SECONDS = 15
 WARDS = ("ward-9", "ward-10", "estates")

@@ -27,12 +27,13 @@ def start(employer="504", job_id=None):
 
 
 def test_a_reconciliation_is_started_followed_and_finds_nothing(api, administrator):
-    Pump().run()
+    projection.project("p1", "504", NOW)
+    pump = Pump()
     answer = api.post("/v1/jobs/reconciliation", as_=administrator)
     assert answer.status_code == 201
     job_id = answer.json_body["job_id"]
     assert (answer.json_body["state"], answer.json_body["percent"]) == ("running", 0)
-    Pump().run()
+    pump.run()
     shown = api.get(f"/v1/jobs/{job_id}", as_=administrator).json_body
     assert (shown["state"], shown["percent"], shown["differences"], shown["first_differences"]) == ("done", 100, 0, [])
     assert (shown["kind"], shown["started_by"]) == ("reconciliation", "p1")
