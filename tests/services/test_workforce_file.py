@@ -419,6 +419,19 @@ def test_in_a_bucket_without_versions_a_replaced_file_is_not_taken_half_and_half
         list(files.read(unversioned, 0))
 
 
+def test_a_store_that_does_not_hear_of_ranges_is_read_from_the_right_byte_on(small_slices, monkeypatch):
+    whole = files._s3().get_object
+
+    def rangeless(Range=None, **asked):  # noqa: N803
+        return whole(**asked)
+
+    job_id = drop(*map(joiner, range(8)))
+    monkeypatch.setattr(files._s3(), "get_object", rangeless)
+    monkeypatch.setattr(files, "CHUNK", 100)
+    finish(job_id)
+    assert counts(job_id) == (8, 0, 0)
+
+
 def test_an_outage_leaves_the_file_where_it_is():
     job_id = drop(joiner(1))
     with seams.failing_calls("TransactWriteItems", "InternalServerError"), pytest.raises(Unavailable):
