@@ -10,22 +10,46 @@ from chalice import Chalice, Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
 from chalicelib.handlers import (
+    awards,
     catalogue,
+    competence,
     compliance,
     enrolment,
+    exemptions,
     jobs,
     me,
     people,
     problems,
     public,
+    requirements,
     roles,
+    structure,
     units,
     what_if,
+    workforce,
     workforce_files,
 )
 
 app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (public, me, compliance, catalogue, enrolment, people, units, what_if, jobs, roles, workforce_files):
+for module in (
+    public,
+    me,
+    compliance,
+    awards,
+    catalogue,
+    enrolment,
+    people,
+    units,
+    what_if,
+    structure,
+    workforce,
+    workforce_files,
+    jobs,
+    competence,
+    requirements,
+    exemptions,
+    roles,
+):
     app.register_blueprint(module.blueprint)
 
 

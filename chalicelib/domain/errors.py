@@ -207,3 +207,18 @@ class OwnExemption(Refusal):
     """Nobody grants or ends an exemption of their own, as nobody awards themselves (domain.md §10)."""
 
     way_out = "Ask another administrator."
+
+
+# --- awards (domain.md §3 and §10) --------------------------------------------------------------------------
+
+
+class OwnAward(Refusal):
+    """Nobody awards themselves, nor voids or corrects an award of their own (domain.md §10)."""
+
+    way_out = "Ask another administrator."
+
+
+class AwardVoid(Refusal):
+    """A void award is not corrected: it counts no more."""
+
+    way_out = "Record a new award: POST /v1/people/{person_id}/awards."

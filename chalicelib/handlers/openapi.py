@@ -9,7 +9,8 @@ import msgspec
 from chalicelib.domain import errors
 from chalicelib.domain.errors import Refusal
 from chalicelib.handlers import problems
-from chalicelib.handlers.http import OPERATIONS, PUBLIC, Operation
+from chalicelib.handlers.http import OPERATIONS, PUBLIC, Operation, media_type
+from chalicelib.handlers.parsing import Csv
 from chalicelib.handlers.problems import CONTENT_TYPE, TABLE, TYPE_PREFIX, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -35,8 +36,12 @@ _TAGS = {
     "About me": "Who one is, and one's inbox.",
     "Compliance": "Where one stands, one's team, and anybody one may see; on any day, explained.",
     "People": "Finding people, and their learning history.",
+    "Awards": "What people have achieved.",
     "Catalogue": "Courses and classes one may see.",
     "My enrolments": "Taking a place and giving it back.",
+    "Structure": "Units, jobs, positions, staff groups, learner groups.",
+    "Workforce": "Joiners, movers and leavers.",
+    "Competencies": "What there is to be held: the national framework and one's own; settings.",
     "Role grants": "Who administers.",
 }
 
@@ -44,9 +49,9 @@ _TAGS = {
 @functools.cache
 def document() -> dict[str, Any]:
     """The whole document. Importing the app declares every route; this only reads them."""
-    shapes = [shape for each in OPERATIONS for shape in (each.body, each.answer) if shape]
+    shapes = [shape for each in OPERATIONS for shape in (each.body, each.answer) if shape and shape is not Csv]
     schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template=_REF)
-    reference = dict(zip([*shapes, Problem], schemas, strict=True))
+    reference = {**dict(zip([*shapes, Problem], schemas, strict=True)), Csv: {"type": "string"}}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, reference)
@@ -78,7 +83,7 @@ def _operation(operation: Operation, reference: dict[Any, Any]) -> dict[str, Any
         described["security"] = [{"token": []}]
         described["x-capability"] = str(operation.capability)
     if operation.body:
-        content = {"application/json": {"schema": reference[operation.body]}}
+        content = {media_type(operation.body): {"schema": reference[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -150,8 +155,8 @@ def _described(schema: dict[str, Any]) -> str | None:
 def _answer(operation: Operation, reference: dict[Any, Any]) -> dict[str, Any]:
     if operation.answer:
         schema = reference[operation.answer]
-        text = " ".join((operation.answer.__doc__ or "").split())
-        return {"description": text, "content": {"application/json": {"schema": schema}}}
+        text = "The file." if operation.answer is Csv else " ".join((operation.answer.__doc__ or "").split())
+        return {"description": text, "content": {media_type(operation.answer): {"schema": schema}}}
     if operation.status == 204:
         return {"description": "Done; there is nothing to say."}
     return {"description": "The document.", "content": {"application/json": {"schema": {"type": "object"}}}}

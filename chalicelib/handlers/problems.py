@@ -86,6 +86,8 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.RoleNotGrantable: ProblemType(403, "role-not-grantable", "This role cannot be granted this way"),
     errors.RequirementStarted: ProblemType(409, "requirement-started", "The requirement has started"),
     errors.OwnExemption: ProblemType(403, "own-exemption", "Nobody exempts themselves"),
+    errors.OwnAward: ProblemType(403, "own-award", "Nobody awards themselves"),
+    errors.AwardVoid: ProblemType(409, "award-void", "The award is void"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }

@@ -12,20 +12,40 @@ from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import MATRIX, Capability, Role, Scope
 from chalicelib.handlers import problems
 from chalicelib.handlers.http import OPERATIONS, PUBLIC
+from chalicelib.handlers.parsing import Csv
 from tests import builders as b
 
 GUARDED = [operation for operation in OPERATIONS if operation.capability != PUBLIC]
 BODIES = {
     "enrol": {"class_id": "504-c1"},
+    "define_competency": {"name": "504|LOCAL|Medical Devices - 2 Years|"},
+    "change_settings": {"amber_months": 2},
     "grant_role": {"person_id": "p2", "role": "instructor"},
     "try_draft": {"amber_months": 4},
     "preview_requirement": {"target_kind": "ORG", "target": "504", "competency": b.FIRE},
     "search_people": {"name": "testfold"},
     "sign_in": {"login": "x", "password": "y"},
     "renew_sign_in": {"refresh_token": "x"},
+    "change_workforce": {"changes": [{"id": "m1", "sequence": 1, "employee_number": "1", "learner_groups": []}]},
+    "change_structure": {"units": [{"id": "ward-11", "name": "504 Ward 11", "parent": "surgery"}]},
+    "record_award": {"competency": b.FIRE, "awarded_on": "2026-11-02", "note": "certificate seen"},
+    "void_award": {"competency": b.FIRE, "awarded_on": "2026-11-02", "source": "x", "reason": "a mistake"},
+    "correct_award": {
+        "competency": b.FIRE,
+        "awarded_on": "2026-11-02",
+        "source": "x",
+        "right": {"awarded_on": "2026-11-01"},
+        "reason": "a mistake",
+    },
     "offer_workforce_file": {"name": "people.csv"},
+    "save_requirement": {"target_kind": "ORG", "target": "504", "competency": b.FIRE},
+    "grant_exemption": {"competency": b.FIRE, "reason": "On long leave.", "ends_on": "2027-03-31"},
+    "end_exemption": {"competency": b.FIRE, "starts_on": "2026-11-23", "ends_on": "2026-12-31"},
 }
+FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 QUERIES = {
+    "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
+    "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
     "list_grants": "role=instructor",
     "explain_compliance": "competency=NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
 }
@@ -46,10 +66,18 @@ EMPLOYMENTS = {
 }
 
 
+def sent(operation):
+    """What a right request to the route sends."""
+    if operation.body is Csv:
+        return {"raw": FILES[operation.name], "headers": {"Content-Type": "text/csv"}}
+    return {"body": BODIES.get(operation.name)}
+
+
 def call(api, operation, login, employer=None, **options):
     path = re.sub(r"{(\w+)}", lambda match: PATHS[match[1]], operation.path)
     query = "&".join(filter(None, [QUERIES.get(operation.name), f"employer={employer}" if employer else None]))
-    options.setdefault("body", BODIES.get(operation.name))
+    if "body" not in options:
+        options = sent(operation) | options
     return api.call(operation.method, f"{path}?{query}", as_=login, **options)
 
 
@@ -134,12 +162,24 @@ def test_every_refusal_has_a_problem_type_of_its_own():
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body], ids=by_name)
-@pytest.mark.parametrize("raw", ["", "null", "[]", "{", "NaN", '"x"', "[" * 5000, "\x00", '{"a":1}', "9" * 70_000])
+NO_BODIES = ["", "null", "[]", "{", "NaN", '"x"', "[" * 5000, "\x00", '{"a":1}', "9" * 70_000]
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body and each.body is not Csv], ids=by_name)
+@pytest.mark.parametrize("raw", NO_BODIES)
 def test_a_body_that_is_none_is_refused_by_field(trust, operation, raw):
     answer = call(trust, operation, b.person(role="learning_administrator"), raw=raw)
     assert answer.status_code == 400
     assert all(each["field"].startswith("body") for each in answer.json_body["errors"])
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body is Csv], ids=by_name)
+@pytest.mark.parametrize("raw", [*NO_BODIES, "9" * 1_100_000, b"\xff\xfe", b"\xe9", '"'])
+def test_a_file_that_is_none_is_refused_as_such(trust, operation, raw):
+    login = b.person(role="learning_administrator")
+    answer = call(trust, operation, login, raw=raw)
+    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "body")
+    assert call(trust, operation, login, raw=raw, headers={}).status_code == 415
 
 
 def test_every_wrong_field_is_named_not_only_the_first(trust):
@@ -157,7 +197,7 @@ def test_an_unknown_query_parameter_is_refused(trust, operation):
         operation.method,
         re.sub(r"{(\w+)}", lambda match: PATHS[match[1]], operation.path) + "?colour=red",
         as_=b.person(role="learning_administrator"),
-        body=BODIES.get(operation.name),
+        **sent(operation),
     )
     assert answer.status_code in (400, 403)
     if answer.status_code == 400:

@@ -1,0 +1,192 @@
+"""Awards: recorded by administrators, voided with a reason, corrected; never edited and never deleted (domain.md §3)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain import awards
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.competency import Award, Competency, Origin, Voided
+from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, OwnAward
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.learner import Learner
+from chalicelib.storage import audit, outbox, rules
+from chalicelib.storage import awards as stored
+from chalicelib.storage import learner as learners
+from chalicelib.storage.awards import AwardRow
+from chalicelib.storage.base import new_id
+from chalicelib.storage.idempotency import Idempotency
+from chalicelib.storage.transaction import Transaction, retried
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An award in a person's history, and the competency it is of (None: in no framework the employer uses)."""
+
+    award: Award
+    competency: Competency | None
+
+
+class History(msgspec.Struct, frozen=True):
+    """A page of a person's awards, the latest first, void ones included, and where to go on."""
+
+    person: str
+    awards: tuple[Recorded, ...]
+    next_offset: int | None
+
+
+def history(learner: Learner, competency: str | None, limit: int, offset: int) -> History:
+    """A page of the learner's awards, of one competency if it is named."""
+    known = rules.rulebook(learner.employer).competencies
+    wanted = [each for each in learner.awards if competency in (None, each.competency)]
+    latest_first = sorted(wanted, key=lambda each: (each.awarded_on, each.competency, each.source), reverse=True)
+    end = offset + limit
+    page = tuple(Recorded(each, known.get(each.competency)) for each in latest_first[offset:end])
+    return History(learner.person.id, page, end if end < len(wanted) else None)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """An award to record. `note` says on what evidence; it is kept in the audit."""
+
+    competency: str
+    level: int
+    awarded_on: date
+    origin: Origin
+    note: str
+
+
+@retried
+def record(actor: Actor, person: str, wanted: Wanted, now: datetime, once: Idempotency | None = None) -> Recorded:
+    """Record what somebody has achieved. It expires by the competency's period, in calendar months, as that is today.
+
+    An award made earlier stays: the one valid longest counts, so that renewing early never shortens anything.
+    """
+    _known(actor, person)
+    framework = _framework(actor)
+    _check(wanted.competency, wanted.level, wanted.awarded_on, framework, now)
+    competency = framework[wanted.competency]
+    award = awards.award_of(competency, wanted.level, wanted.awarded_on, wanted.origin, new_id(now))
+    transaction = Transaction()
+    transaction.create(AwardRow.of(person, actor.employer, award))
+    _tell(transaction, actor, person, "award.recorded", {**_facts(award), "note": wanted.note}, now)
+    made = Recorded(award, competency)
+    if once:
+        once.remember(transaction, made, now)
+    transaction.commit()
+    return made
+
+
+class Which(msgspec.Struct, frozen=True):
+    """Which award of a person: competency, day and source tell it apart."""
+
+    competency: str
+    awarded_on: date
+    source: str
+
+    def means(self, award: Award) -> bool:
+        """Whether it is this award."""
+        return (self.competency, self.awarded_on, self.source) == (award.competency, award.awarded_on, award.source)
+
+
+@retried
+def void(actor: Actor, person: str, which: Which, reason: str, now: datetime) -> Recorded:
+    """Take an award's validity away, for a reason; it stays in the history. Voiding again changes nothing."""
+    award = _award(actor, person, which)
+    competency = _framework(actor).get(award.competency)
+    if award.void:
+        return Recorded(award, competency)
+    voided = _voided(award, reason, actor, now)
+    transaction = Transaction()
+    stored.void(transaction, person, actor.employer, voided)
+    _tell(transaction, actor, person, "award.voided", {**_facts(award), "note": reason}, now)
+    transaction.commit()
+    return Recorded(voided, competency)
+
+
+@retried
+def correct(
+    actor: Actor,
+    person: str,
+    which: Which,
+    level: int | None,
+    awarded_on: date | None,
+    reason: str,
+    now: datetime,
+    once: Idempotency | None = None,
+) -> Recorded:
+    """Put a right award in place of a wrong one, at once: void the old, make one of the same origin with the right level and day.
+
+    What is not given stays as it was. The new award expires by the competency's period as that is today.
+    """
+    wrong = _award(actor, person, which)
+    if wrong.void:
+        raise AwardVoid("This award is void already.")
+    right_level, right_day = level or wrong.level, awarded_on or wrong.awarded_on
+    if (right_level, right_day) == (wrong.level, wrong.awarded_on):
+        raise Invalid(FieldError("body", "gives neither another level nor another day"))
+    framework = _framework(actor)
+    _check(wrong.competency, right_level, right_day, framework, now)
+    competency = framework[wrong.competency]
+    right = awards.award_of(competency, right_level, right_day, wrong.origin, new_id(now))
+    transaction = Transaction()
+    stored.void(transaction, person, actor.employer, _voided(wrong, reason, actor, now))
+    transaction.create(AwardRow.of(person, actor.employer, right))
+    facts = {"before": _facts(wrong), "after": _facts(right), "note": reason}
+    _tell(transaction, actor, person, "award.corrected", facts, now)
+    corrected = Recorded(right, competency)
+    if once:
+        once.remember(transaction, corrected, now)
+    transaction.commit()
+    return corrected
+
+
+def _known(actor: Actor, person: str) -> Learner:
+    """The person at the actor's employer, strongly consistent. Nobody awards, voids or corrects anything of their own."""
+    if person == actor.person:
+        raise OwnAward("These awards are your own.")
+    learner = learners.learner(person, actor.employer, consistent=True)
+    if learner is None or learner.employment is None:
+        raise NotFound("There is no such person at this employer.", person=person)
+    return learner
+
+
+def _award(actor: Actor, person: str, which: Which) -> Award:
+    found = next((each for each in _known(actor, person).awards if which.means(each)), None)
+    if found is None:
+        raise NotFound("This person has no such award.", person=person)
+    return found
+
+
+def _framework(actor: Actor) -> Mapping[str, Competency]:
+    return rules.rulebook_at(actor.employer, rules.versions_now(actor.employer)).competencies
+
+
+def _check(competency: str, level: int, awarded_on: date, framework: Mapping[str, Competency], now: datetime) -> None:
+    wrong = awards.wrong_fields(competency, level, awarded_on, framework, london_day(now))
+    if errors := [FieldError(f"body.{each.field}", each.reason) for each in wrong]:
+        raise Invalid(*errors)
+
+
+def _voided(award: Award, reason: str, actor: Actor, now: datetime) -> Award:
+    return replace(award, void=True, voided=Voided(reason, actor.person, now))
+
+
+def _facts(award: Award) -> dict[str, Any]:
+    return {
+        "competency": award.competency,
+        "level": award.level,
+        "awarded_on": str(award.awarded_on),
+        "expires_on": str(award.expires_on) if award.expires_on else None,
+        "origin": award.origin.value,
+        "source": award.source,
+    }
+
+
+def _tell(
+    transaction: Transaction, actor: Actor, person: str, action: str, facts: dict[str, Any], now: datetime
+) -> None:
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
+    audit.record(transaction, audit.Entry(actor.employer, actor.person, action, now, person, facts))
