@@ -144,7 +144,9 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
         case {"kind": "project", "employer": employer, "person": person}:
             projection.under_current_rules(employer, lambda rulebook: _project(rulebook, person, at))
         case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
-            _do_part(jobs.job(employer, job_id), part, at)
+            job = jobs.job(employer, job_id)
+            # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.
+            jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
         case {"kind": "file", "employer": employer, "job": job_id}:
             from chalicelib.services import workforce_file
 
@@ -157,11 +159,6 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
             queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
         case _:
             raise ValueError("This is no work we know.")
-
-
-def _do_part(job: Job, part: str, at: datetime) -> None:
-    if not jobs.is_finished(job, part):
-        jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
 
 
 def _do_day(employer: str, remaining_ms: Callable[[], int], at: datetime) -> None:

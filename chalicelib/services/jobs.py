@@ -76,11 +76,6 @@ def page(employer: str, limit: int, after: Any, kind: JobKind | None = None) -> 
     return stored.jobs(employer, limit, after, kind)
 
 
-def is_finished(job: Job, part: str) -> bool:
-    """Whether a part needs no more work."""
-    return stored.is_finished(job.employer, job.id, part)
-
-
 @retried
 def finish_part(job: Job, part: str, result: dict[str, Any], now: datetime) -> bool:
     """Keep the result of a part and count it. False if it was finished before: then its first result stands."""

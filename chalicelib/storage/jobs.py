@@ -111,12 +111,6 @@ def jobs(employer: str, limit: int, after: Any, kind: JobKind | None = None) -> 
     return page, query.last_evaluated_key
 
 
-def is_finished(employer: str, job_id: str, part: str) -> bool:
-    """Whether a part is finished, strongly consistent."""
-    pk, sk = keys.work(employer, job_id), keys.part(part)
-    return bool(PartRow.count(pk, PartRow.sk == sk, consistent_read=True))
-
-
 def finish_part(transaction: Transaction, job: Job, part: str, result: dict[str, Any], now: datetime) -> None:
     """Add to a transaction: a part finished, with its result, and counted. Raises FinishedBefore if it was."""
     pk = keys.work(job.employer, job.id)
