@@ -24,8 +24,29 @@ LEVEL_1, LEVEL_2, LEVEL_3 = (f"504|LOCAL|Safeguarding - Level {level} - 3 Years|
 
 WORDS = st.one_of(
     st.sampled_from(
-        "Fire Safety;Level 2;Level ;Level;1 Year;2 Years;01 Years;0 Years;1 Years;٣ Years;No Specified Renewal;"
-        "Adult - Basic;A -  - B;- x;x -; x;;-;a-b;a|b;a#b".split(";")
+        [
+            "Fire Safety",
+            "Level 2",
+            "Level ",
+            "Level",
+            "1 Year",
+            "2 Years",
+            "01 Years",
+            "0 Years",
+            "1 Years",
+            "٣ Years",
+            "No Specified Renewal",
+            "Adult - Basic",
+            "A -  - B",
+            "- x",
+            "x -",
+            " x",
+            "",
+            "-",
+            "a-b",
+            "a|b",
+            "a#b",
+        ]
     ),
     st.text("AB -1", max_size=8),
     st.text(max_size=8),
