@@ -118,7 +118,7 @@ def move_to_try(trust: plan.Trust, login: str, now: datetime) -> dict[str, Any]:
     place = max(sorted(places.values(), key=lambda each: each.position_id), key=lambda each: len(new(each)))
     section = {
         "number": present.number,
-        "from": today.isoformat(),
+        "starts_on": today.isoformat(),
         "unit": place.unit_id,
         "position": place.position_id,
         "job": place.job_id,

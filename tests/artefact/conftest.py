@@ -123,19 +123,41 @@ def stack(artefact, smtp):
         # Probes cannot wait five minutes for the schedule, nor three for a queue's next attempt.
         rule = stack.client("events").list_rules()["Rules"][0]["Name"]
         stack.client("events").put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
-        stack.client("sqs").set_queue_attributes(
-            QueueUrl=stack.outputs["MailQueueUrl"], Attributes={"VisibilityTimeout": "1"}
-        )
+        every_minute(stack, f"{STACK}-day")
+        for queue in ("MailQueueUrl", "WorkQueueUrl", "WorkforceQueueUrl"):
+            stack.client("sqs").set_queue_attributes(
+                QueueUrl=stack.outputs[queue], Attributes={"VisibilityTimeout": "1"}
+            )
         let_the_mailer_send(stack)
+        let_batches_be_queued(stack)
         let_buckets_be_reached(stack)
         yield stack
         stack.http.clear()  # the emulator waits for open connections before it ends
 
 
+def every_minute(stack, name):
+    scheduler = stack.client("scheduler")
+    kept = scheduler.get_schedule(Name=name)
+    same = {each: kept[each] for each in ("Name", "Target", "FlexibleTimeWindow")}
+    scheduler.update_schedule(**same, ScheduleExpression="rate(1 minute)")
+
+
 def let_the_mailer_send(stack):
     """The emulator asks whether the mailer may send as anybody, where AWS asks for the identity that the policy names."""
-    role = stack.client("lambda").get_function_configuration(FunctionName=f"{STACK}-mailer")["Role"].split("/")[-1]
-    statement = {"Effect": "Allow", "Action": ["ses:SendEmail", "ses:SendRawEmail"], "Resource": "*"}
+    also_allow(stack, "mailer", ["ses:SendEmail", "ses:SendRawEmail"], "*")
+
+
+def let_batches_be_queued(stack):
+    """The emulator knows a permission of its own to send in batches, where AWS asks for sqs:SendMessage."""
+    for function, queue in (("sweeper", "mail"), ("projector", "work"), ("worker", "work")):
+        also_allow(
+            stack, function, ["sqs:SendMessageBatch"], f"arn:aws:sqs:eu-west-2:{emulator.ACCOUNT}:{STACK}-{queue}"
+        )
+
+
+def also_allow(stack, function, actions, resource):
+    role = stack.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")["Role"].split("/")[-1]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     stack.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
@@ -147,15 +169,30 @@ def let_buckets_be_reached(stack):
 
 
 @pytest.fixture(scope="session")
-def learner(stack):
-    """The access token of a learner of a small trust."""
+def logins(stack):
+    """The logins of a learner and of an administrator of a small trust."""
     environment = stack.emulator.environment | stack.deployment.environment()
     seeded = subprocess.run(
         [sys.executable, "-m", "tests.artefact.seed"],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert seeded.returncode == 0, seeded.stderr
-    login = seeded.stdout.strip()
+    return seeded.stdout.split()
+
+
+@pytest.fixture(scope="session")
+def learner(stack, logins):
+    """The access token of the learner."""
+    return signed_in(stack, logins[0])
+
+
+@pytest.fixture(scope="session")
+def administrator(stack, logins):
+    """The access token of the administrator."""
+    return signed_in(stack, logins[1])
+
+
+def signed_in(stack, login):
     cognito = stack.client("cognito-idp")
     who = {"UserPoolId": stack.outputs["UserPoolId"], "Username": login}
     cognito.admin_create_user(**who, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")

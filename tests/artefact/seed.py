@@ -7,4 +7,4 @@ from tests import builders as b
 in_two_weeks = (datetime.now(UTC) + timedelta(days=14)).date()
 b.trust()
 b.offered(b.class_(sessions=[b.session(in_two_weeks)]))
-print(b.person())
+print(b.person(), b.person(2, role="learning_administrator"))

@@ -1,12 +1,18 @@
-"""One probe for each way in: HTTP, the stream, the queue and the schedule, through the deployed code and its own roles."""
+"""One probe for each way in: HTTP, streams, queues, bus, bucket and schedules, through the deployed code and its own roles."""
 
+import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from chalicelib.domain.calendar import london_day
 from tests.artefact.conftest import STACK, eventually
 
 pytestmark = pytest.mark.emulator
+
+PATIENCE = 60
+"""Seconds: the first event of a function waits for its cold start, perhaps beside six others."""
 
 
 def test_http_reaches_the_api(stack):
@@ -22,7 +28,7 @@ def test_a_booking_reaches_the_learner_by_e_mail(stack, learner):
     """HTTP, transaction, stream, relay, queue, mailer and SES, each under the policy of its own function."""
     answer = stack.call("POST", "/v1/me/enrolments", learner, {"class_id": "504-c1"})
     assert answer.status == 201, answer.data
-    (mail,) = eventually(lambda: stack.mails("Fire Safety"), 20)
+    (mail,) = eventually(lambda: stack.mails("Fire Safety"), PATIENCE)
     assert "person1@trust.invalid" in mail.header("To")
     assert mail.text()
     assert mail.html()
@@ -46,14 +52,104 @@ def test_an_event_nobody_understands_is_parked_and_those_behind_it_go_on(stack):
         parked.extend(each for each in stack.received(stack.outputs["RelayDeadQueueUrl"]) if each["pk"] == "EVT#poison")
         return len(parked) == 2
 
-    assert eventually(both_parked, 15), parked
+    assert eventually(both_parked, PATIENCE), parked
     assert [each["sk"] for each in parked] == ["0", "1"]
 
 
-def test_a_queue_message_that_keeps_failing_ends_in_the_dead_letter_queue(stack):
-    body = '"no notification"'
-    stack.client("sqs").send_message(QueueUrl=stack.outputs["MailQueueUrl"], MessageBody=body)
-    assert eventually(lambda: stack.received(stack.outputs["MailDeadQueueUrl"]), 30) == ["no notification"]
+@pytest.mark.parametrize("queue", ["Mail", "Work", "Workforce"])
+def test_a_queue_message_that_keeps_failing_ends_in_the_dead_letter_queue(stack, queue):
+    stack.client("sqs").send_message(QueueUrl=stack.outputs[f"{queue}QueueUrl"], MessageBody='"poison"')
+    assert eventually(lambda: stack.received(stack.outputs[f"{queue}DeadQueueUrl"]), PATIENCE) == ["poison"]
+
+
+def assignments_in(stack, administrator, unit):
+    answer = stack.call("GET", f"/v1/units/{unit}/compliance", administrator)
+    assert answer.status == 200, answer.data
+    return answer.json()["unit"]["assignments"]
+
+
+def test_a_change_of_a_learner_is_counted_in_their_unit(stack, administrator):
+    """Transaction, stream, projector: both who were seeded are counted where they work."""
+    assert eventually(lambda: assignments_in(stack, administrator, "ward-9") >= 2, PATIENCE)
+
+
+def test_counting_everything_again_finds_no_difference(stack, administrator):
+    """HTTP, transaction, stream, projector, work queue, worker."""
+    assert eventually(lambda: assignments_in(stack, administrator, "ward-9") >= 2, PATIENCE)
+    answer = stack.call("POST", "/v1/jobs/reconciliation", administrator)
+    assert answer.status == 201, answer.data
+    job = answer.json()["job_id"]
+
+    def finished():
+        found = stack.call("GET", f"/v1/jobs/{job}", administrator).json()
+        return found if found["state"] != "running" else None
+
+    found = eventually(finished, PATIENCE)
+    assert found, stack.call("GET", f"/v1/jobs/{job}", administrator).data
+    assert (found["state"], found["differences"]) == ("done", 0)
+
+
+def joiner(number):
+    """A message about somebody new on ward 10."""
+    return {
+        "id": f"joined-{number}",
+        "sequence": 1,
+        "employee_number": number,
+        "person": {"first_name": "Robin", "last_name": "Probe"},
+        "employment": {"kind": "employee", "starts_on": "2026-01-01"},
+        "assignments": [
+            {
+                "number": number,
+                "starts_on": "2026-01-01",
+                "unit": "ward-10",
+                "position": "nurse-9",
+                "job": "nurse",
+                "staff_group": "nursing",
+            }
+        ],
+    }
+
+
+def has_joined(stack, number):
+    key = {name: {"S": f"E#504#NO#{number}"} for name in ("pk", "sk")}
+    found = stack.client("dynamodb").get_item(TableName=stack.outputs["RecordsTable"], Key=key, ConsistentRead=True)
+    return "Item" in found
+
+
+def test_an_event_on_the_bus_is_a_change_of_the_workforce(stack, logins):
+    entry = {
+        "EventBusName": stack.outputs["WorkforceBus"],
+        "Source": "workforce.system",
+        "DetailType": "workforce.change",
+        "Detail": json.dumps({"employer": "504", **joiner("20077001")}),
+    }
+    assert stack.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    assert eventually(lambda: has_joined(stack, "20077001"), PATIENCE)
+
+
+def test_a_file_dropped_into_the_bucket_is_worked_on_and_reported(stack, administrator):
+    """S3, queue, feeder, transaction, stream, projector, work queue, worker, S3."""
+    message = joiner("20077002")
+    assignment = message["assignments"][0]
+    fields = {
+        "message_id": message["id"], "sequence": "1", "employee_number": "20077002", **message["person"],
+        "employment": "employee", "employed_from": "2026-01-01", "assignment": assignment["number"],
+        "from": "2026-01-01",
+        **{name: assignment[name] for name in ("unit", "position", "job", "staff_group")},
+    }  # fmt: skip
+    text = f"{','.join(fields)}\n{','.join(fields.values())}\n{','.join([*list(fields.values())[:-1], 'nobody'])}\n"
+    bucket = stack.outputs["WorkforceBucket"]
+    stack.client("s3").put_object(Bucket=bucket, Key="504/two rows.csv", Body=text.encode())
+
+    def finished():
+        files = stack.call("GET", "/v1/workforce/files", administrator).json()["files"]
+        return next((each for each in files if each["phase"] in ("done", "refused")), None)
+
+    found = eventually(finished, PATIENCE)
+    assert found, stack.call("GET", "/v1/workforce/files", administrator).data
+    assert (found["phase"], found["accepted"], found["refused"]) == ("done", 1, 1), found
+    assert has_joined(stack, "20077002")
+    assert eventually(lambda: assignments_in(stack, administrator, "ward-10") >= 1, PATIENCE)
 
 
 def test_the_schedule_starts_the_sweeper(stack):
@@ -64,3 +160,14 @@ def test_the_schedule_starts_the_sweeper(stack):
         return logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}-sweeper", filterPattern="swept")["events"]
 
     assert eventually(swept, 80 - (time.monotonic() - stack.schedule_asked_at))
+
+
+def test_the_schedule_begins_the_day_of_every_employer(stack, logins):
+    """Set to a minute likewise; its message waits in the queue behind nothing else."""
+    key = {"pk": {"S": f"RUN#{london_day(datetime.now(UTC))}"}, "sk": {"S": "E#504"}}
+
+    def run():
+        read = stack.client("dynamodb").get_item(TableName=stack.outputs["RecordsTable"], Key=key, ConsistentRead=True)
+        return "Item" in read
+
+    assert eventually(run, 100)
