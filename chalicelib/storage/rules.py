@@ -10,7 +10,6 @@ from datetime import date
 from typing import NamedTuple
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.catalogue import Course
 from chalicelib.domain.competency import ONE_LEVEL, Competency
@@ -158,24 +157,6 @@ class RequirementRow(Record, discriminator="requirement"):
             date.fromisoformat(starts_on),
             self.ends_on,
         )
-
-
-def save_requirement(transaction: Transaction, employer: str, before: Requirement | None, after: Requirement) -> None:
-    """Add to a transaction: a requirement as it is to be, on condition that it still is as it was read (None: not there)."""
-    transaction.replace(RequirementRow.of(employer, after), _requirement_is(before))
-
-
-def remove_requirement(transaction: Transaction, employer: str, before: Requirement) -> None:
-    """Add to a transaction: a requirement gone, on condition that it still is as it was read."""
-    transaction.delete(RequirementRow.of(employer, before), _requirement_is(before))
-
-
-def _requirement_is(before: Requirement | None) -> Condition:
-    if before is None:
-        return RequirementRow.pk.does_not_exist()
-    ends = RequirementRow.ends_on
-    same_level: Condition = RequirementRow.minimum_level == before.minimum_level
-    return same_level & (ends.does_not_exist() if before.ends_on is None else ends == before.ends_on)
 
 
 def required_anywhere(competency: str) -> list[tuple[str, Requirement]]:
