@@ -25,11 +25,11 @@ def trust(api, monkeypatch):
     monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
     monkeypatch.setattr(work, "now", lambda: NOW)
     b.trust()
+    api.pump = Pump()
     b.person(1, awards=[b.award(FIRE), b.award_expiring(date(2026, 12, 31), MOVING)])
     b.person(2)
     b.person(3, assignments=[b.assignment("3"), b.assignment("3-2", unit="ward-10", primary=False)])
     b.person(9, assignments=[b.assignment("9", unit="estates")], role="learning_administrator")
-    api.pump = Pump()
     api.pump.run()
     return api
 
