@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 LONDON = ZoneInfo("Europe/London")
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-"""The days the service takes: others are slips of the pen, and beyond the end of the calendar nothing can be reckoned."""
+"""Days outside these are slips of the keyboard, and leave no room for counting months onward."""
 
 
 def london_day(instant: datetime) -> date:

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Generic, TypeVar
 
+from chalicelib.domain.calendar import EARLIEST, LATEST
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
@@ -260,8 +261,6 @@ def apply(known: Personnel, change: Change) -> Applied:
 # --- what is wrong with a message ---------------------------------------------------------------------------
 
 LONGEST_TEXT = 80
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-"""Days outside these are slips of the keyboard, and leave no room for counting months onward."""
 
 _MESSAGE_ID = re.compile(r"[\w.:/|~-]{1,80}", re.ASCII)
 _NUMBER = re.compile(r"\w[\w-]{0,19}", re.ASCII)
