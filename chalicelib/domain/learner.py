@@ -10,7 +10,7 @@ from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
-from chalicelib.domain.requirements import Exemption, Rulebook, Target, TargetKind
+from chalicelib.domain.requirements import Exemption, HeldBack, Rulebook, Target, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,12 @@ class Learner:
             self.person.id, self.assignments_on(day), self.groups_on(day), day, self.exemptions
         )
         return evaluate(required, self.awards, day, rulebook.amber_months, rulebook.counts_for)
+
+    def held_back_on(self, day: date, rulebook: Rulebook) -> dict[str, HeldBack]:
+        """What rules ask for on a day without its being required, and why."""
+        return rulebook.held_back_from(
+            self.person.id, self.assignments_on(day), self.groups_on(day), day, self.exemptions
+        )
 
     def standpoints_on(self, day: date, rulebook: Rulebook) -> tuple[Standpoint, ...]:
         """The ways in which this learner meets access rules: one for each assignment, one if there is none."""

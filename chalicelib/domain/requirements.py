@@ -1,7 +1,7 @@
 """What is required of whom, and why (domain.md §1, "Overlaps")."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -87,6 +87,14 @@ class Required:
     competency: str
     level: int
     because: tuple[Because, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What rules ask of somebody and is not required all the same: they are exempt, or (None) the competency is not in use."""
+
+    asked: Required
+    exemption: Exemption | None
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,24 @@ class Rulebook:
         reasons += self.required_by(own, None, day)
         exempt = {each.competency for each in exemptions if each.in_force_on(day)}
         return merge(each for each in reasons if each.requirement.competency not in exempt)
+
+    def held_back_from(
+        self,
+        person: str,
+        assignments: Iterable[Assignment],
+        groups: Iterable[str],
+        day: date,
+        exemptions: Iterable[Exemption],
+    ) -> dict[str, HeldBack]:
+        """What `required_of` leaves out on that day although rules in force ask for it, and why: to explain, not to judge."""
+        asked = replace(self, competencies={}).required_of(person, assignments, groups, day)
+        ends_last = sorted((each for each in exemptions if each.in_force_on(day)), key=lambda each: each.ends_on)
+        exempt = {each.competency: each for each in ends_last}
+        return {
+            name: HeldBack(required, exempt.get(name) if self.in_use_on(name, day) else None)
+            for name, required in asked.items()
+            if name in exempt or not self.in_use_on(name, day)
+        }
 
 
 def merge(reasons: Iterable[Because]) -> dict[str, Required]:

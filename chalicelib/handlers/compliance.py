@@ -12,7 +12,7 @@ from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.competency import Award, MalformedName, parse_name
 from chalicelib.domain.compliance import Colour, Rate, Reason, Standing
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.requirements import Because, Rulebook, TargetKind
+from chalicelib.domain.requirements import Because, HeldBack, Rulebook, TargetKind
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, NextCursor
 from chalicelib.services import compliance, people
@@ -63,8 +63,11 @@ class WhyRequired(msgspec.Struct, frozen=True):
 
 
 class AwardView(msgspec.Struct, frozen=True):
-    """The award that decided a colour."""
+    """An award that was looked at."""
 
+    competency: Annotated[
+        str, msgspec.Meta(description="What it was awarded for: the competency itself, or one that covers it.")
+    ]
     level: int
     awarded_on: date
     expires_on: Annotated[
@@ -77,7 +80,7 @@ class AwardView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, award: Award) -> "AwardView":
         """Present an award."""
-        return cls(award.level, award.awarded_on, award.expires_on, award.origin.value)
+        return cls(award.competency, award.level, award.awarded_on, award.expires_on, award.origin.value)
 
 
 class ActionView(msgspec.Struct, frozen=True):
@@ -117,13 +120,12 @@ class ComplianceRow(msgspec.Struct, frozen=True):
     def of(cls, row: Row, rulebook: Rulebook) -> "ComplianceRow":
         """Present a row of compliance."""
         standing = row.standing
-        known = rulebook.competencies.get(standing.competency)
         return cls(
             competency=standing.competency,
-            title=known.title if known else _title_of(standing.competency),
+            title=_title_of(standing.competency, rulebook),
             colour=standing.colour.value,
             rule=standing.reason.value,
-            why=why_this_colour(standing, rulebook.amber_months),
+            why=why_this_colour(standing, row.held_back, rulebook),
             required_level=standing.required.level if standing.required else None,
             expires_on=standing.expires_on,
             award=AwardView.of(standing.award) if standing.award else None,
@@ -134,30 +136,49 @@ class ComplianceRow(msgspec.Struct, frozen=True):
         )
 
 
-def _title_of(name: str) -> str:
-    """The readable part of a name that stands in no framework; the name itself if it follows no pattern."""
+def _title_of(name: str, rulebook: Rulebook) -> str:
+    """The readable part of a full name, also of one that stands in no framework; the name itself if it follows no pattern."""
+    if known := rulebook.competencies.get(name):
+        return known.title
     try:
         return parse_name(name).title
     except MalformedName:
         return name
 
 
-def why_this_colour(standing: Standing, amber_months: int) -> str:
+def why_this_colour(standing: Standing, held_back: HeldBack | None, rulebook: Rulebook) -> str:
     """The rule that decided a colour, with its facts, as a sentence."""
     award, required = standing.award, standing.required
     if award is None:
         return "Never achieved."
     held = f"awarded on {long_day(award.awarded_on)} ({award.origin})"
+    if award.competency != standing.competency:
+        held += f" through {_title_of(award.competency, rulebook)}, which covers it,"
     until = f"valid until {long_day(award.expires_on)}" if award.expires_on else "valid without expiry"
     if standing.reason is Reason.BELOW_LEVEL and required:
-        return f"Held at level {award.level}, {held}, but level {required.level} is required."
+        return f"Held at level {award.level}, {held.removesuffix(',')}, but level {required.level} is required."
     if standing.reason is Reason.EXPIRED:
         return f"It was {held} and was {until}; it has expired."
     if standing.reason is Reason.EXPIRES_SOON:
-        return f"It was {held} and is {until}, which is within {amber_months} months."
+        return f"It was {held} and is {until}, which is within {rulebook.amber_months} months."
     if standing.reason is Reason.NOT_REQUIRED:
-        return f"It was {held} and is {until}. Nothing requires it."
+        return f"It was {held} and is {until}. {why_not_required(held_back, standing.competency, rulebook)}"
     return f"It was {held} and is {until}."
+
+
+def why_not_required(held_back: HeldBack | None, competency: str, rulebook: Rulebook) -> str:
+    """Why nothing requires a competency, as a sentence."""
+    if held_back is None:
+        return "Nothing requires it."
+    if exemption := held_back.exemption:
+        return f"Not required because exempt until {long_day(exemption.ends_on)} ({exemption.reason})."
+    known = rulebook.competencies[competency]
+    days = [
+        f"{word} {long_day(day)}"
+        for word, day in (("from", known.starts_on), ("until", known.ends_on))
+        if day is not None
+    ]
+    return f"Not required because it is in use only {' '.join(days)}."
 
 
 class Compliance(msgspec.Struct, frozen=True):
@@ -279,6 +300,13 @@ class ExplanationView(msgspec.Struct, frozen=True):
     colour: Annotated[str | None, msgspec.Meta(description="null where it is neither required nor held.")]
     why: str
     why_required: list[WhyRequired]
+    held_back: Annotated[
+        list[WhyRequired],
+        msgspec.Meta(
+            description="Rules that ask for it, where an exemption or the dates of the competency hold them back."
+        ),
+    ]
+    exempt_until: Annotated[date | None, msgspec.Meta(description="Last day of the exemption that holds them back.")]
     assignments_that_counted: list[str]
     awards: list[ConsideredAward]
 
@@ -287,18 +315,29 @@ class ExplanationView(msgspec.Struct, frozen=True):
         """Present an explanation."""
         standing, rulebook = explanation.standing, explanation.rulebook
         required = standing.required if standing else None
-        nothing = "Neither required of this person on that day nor held."
+        held_back = explanation.held_back
         return cls(
             person_id=explanation.learner.person.id,
             competency=explanation.competency,
             as_of=explanation.day,
             required=required is not None,
             colour=standing.colour.value if standing else None,
-            why=why_this_colour(standing, rulebook.amber_months) if standing else nothing,
+            why=_why(explanation),
             why_required=[WhyRequired.of(each, rulebook) for each in (required.because if required else ())],
+            held_back=[WhyRequired.of(each, rulebook) for each in (held_back.asked.because if held_back else ())],
+            exempt_until=held_back.exemption.ends_on if held_back and held_back.exemption else None,
             assignments_that_counted=[each.number for each in explanation.learner.assignments_on(explanation.day)],
             awards=[ConsideredAward(AwardView.of(award), worth) for award, worth in explanation.awards],
         )
+
+
+def _why(explanation: Explanation) -> str:
+    standing, held_back, rulebook = explanation.standing, explanation.held_back, explanation.rulebook
+    if standing:
+        return why_this_colour(standing, held_back, rulebook)
+    if held_back:
+        return why_not_required(held_back, explanation.competency, rulebook)
+    return "Neither required of this person on that day nor held."
 
 
 class ExplanationQuery(msgspec.Struct, frozen=True):

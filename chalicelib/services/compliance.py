@@ -15,7 +15,7 @@ from chalicelib.domain.compliance import Colour, Rate, Standing, rate, worth_of
 from chalicelib.domain.enrolment import OPEN, Enrolment
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.requirements import Rulebook
+from chalicelib.domain.requirements import HeldBack, Rulebook
 from chalicelib.storage import learner as learners
 from chalicelib.storage import people, rules
 
@@ -36,10 +36,11 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row of My Compliance: the standing and what can be done about it."""
+    """One row of My Compliance: the standing, what can be done about it, and what keeps rules from requiring a blue one."""
 
     standing: Standing
     actions: tuple[Action, ...]
+    held_back: HeldBack | None = None
 
 
 class ComplianceView(msgspec.Struct, frozen=True):
@@ -57,31 +58,46 @@ def of_learner(learner: Learner, colours: Iterable[Colour], day: date) -> Compli
     rulebook = rules.rulebook(learner.employer)
     standings = learner.compliance_on(day, rulebook)
     shown = frozenset(colours)
-    rows = tuple(Row(each, _actions(each, learner)) for each in standings if each.colour in shown)
+    held_back = learner.held_back_on(day, rulebook) if Colour.BLUE in shown else {}
+    rows = tuple(
+        Row(each, _actions(each, learner), held_back.get(each.competency)) for each in standings if each.colour in shown
+    )
     return ComplianceView(learner, day, rate(standings), rows, rulebook)
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """One competency of one learner on a day: its standing (None: neither required nor held) and each award's worth."""
+    """One competency of one learner on a day: its standing (None: neither required nor held) and each award's worth.
+
+    `held_back` says what keeps rules that ask for it from requiring it, if anything does.
+    """
 
     learner: Learner
     competency: str
     day: date
     standing: Standing | None
     awards: tuple[tuple[Award, str], ...]
+    held_back: HeldBack | None
     rulebook: Rulebook
 
 
 def explain(learner: Learner, competency: str, day: date) -> Explanation:
-    """Why a competency has its colour for a learner on a day. Raises NotFound for one in no framework the employer uses."""
+    """Why a competency has its colour for a learner on a day: by awards of it, and of those that cover it.
+
+    Raises NotFound for one in no framework the employer uses.
+    """
     rulebook = rules.rulebook(learner.employer)
-    awards = [award for award in learner.awards if award.competency == competency]
+    awards = [
+        award
+        for award in learner.awards
+        if award.competency == competency or competency in rulebook.counts_for.get(award.competency, ())
+    ]
     if competency not in rulebook.competencies and not awards:
         raise NotFound("There is no such competency.", competency=competency)
     found = (row for row in learner.compliance_on(day, rulebook) if row.competency == competency)
     standing = next(found, None)
     worth = tuple((award, worth_of(award, standing, day)) for award in awards)
-    return Explanation(learner, competency, day, standing, worth, rulebook)
+    held_back = learner.held_back_on(day, rulebook).get(competency)
+    return Explanation(learner, competency, day, standing, worth, held_back, rulebook)
 
 
 class TeamPage(msgspec.Struct, frozen=True):
