@@ -1,5 +1,6 @@
 """Learner search, and a person's learning history."""
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -27,11 +28,21 @@ class PersonView(msgspec.Struct, frozen=True):
     name: str
     employment: Annotated[str, msgspec.Meta(description="employee, applicant or external learner.")]
     employee_number: str
+    employed_from: Annotated[date, msgspec.Meta(description="The first day of the latest period of service.")]
+    employed_until: Annotated[date | None, msgspec.Meta(description="Its last day; those who have left are found too.")]
 
     @classmethod
     def of(cls, found: Found) -> "PersonView":
         """Present somebody."""
-        return cls(found.person, found.name, found.employment.kind.value, found.employment.number)
+        employment = found.employment
+        return cls(
+            found.person,
+            found.name,
+            employment.kind.value,
+            employment.number,
+            employment.starts_on,
+            employment.ends_on,
+        )
 
 
 class PeoplePage(msgspec.Struct, frozen=True):

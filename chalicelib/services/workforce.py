@@ -98,9 +98,14 @@ def _take_in(actor: str, employer: str, change: Change, now: datetime) -> Outcom
     named = [each.supervisor for each in change.assignments if each.supervisor and each.held]
     login = change.person.login if change.person else None
     known = stored.who_has(employer, [change.employee_number, *named], login)
-    person = known.numbers.get(change.employee_number) or change.person_id
+    holder = known.numbers.get(change.employee_number)
+    promised = None
+    if holder and change.person_id and holder != change.person_id and stored.read(holder, employer).profile is None:
+        # The number was given to somebody still to come, who now turns out to be somebody known already.
+        promised, holder = holder, None
+    person = holder or change.person_id
     file = stored.read(person, employer) if person else stored.File(new_id(now), employer)
-    if wrong := _wrong_person(change, known, file):
+    if wrong := _wrong_person(change, holder, file):
         return Outcome("refused", errors=wrong)
     ahead = {number: new_id(now) for number in dict.fromkeys(named) if number not in known.numbers}
     sections, warnings = _reworded(change, file, known.numbers | ahead, today)
@@ -116,7 +121,10 @@ def _take_in(actor: str, employer: str, change: Change, now: datetime) -> Outcom
     transaction = Transaction()
     for number, supervisor in ahead.items():
         stored.give_number(transaction, employer, number, supervisor)
-    if change.employee_number not in known.numbers:
+    if promised:
+        stored.move_reports(employer, promised, file.person_id)
+        stored.hand_over_number(transaction, employer, change.employee_number, promised, file.person_id)
+    elif not holder:
         stored.give_number(transaction, employer, change.employee_number, file.person_id)
     stored.write(transaction, file, change.employee_number, applied.personnel, today)
     if applied.changed:
@@ -134,11 +142,11 @@ def _tell(
     audit.record(transaction, audit.Entry(file.employer, actor, action, now, file.person_id, facts))
 
 
-def _wrong_person(change: Change, known: stored.Known, file: stored.File) -> tuple[FieldError, ...]:
+def _wrong_person(change: Change, holder: str | None, file: stored.File) -> tuple[FieldError, ...]:
     """What is wrong with whom the message is about, if it names them by person id."""
     if change.person_id is None:
         return ()
-    if known.numbers.get(change.employee_number, change.person_id) != change.person_id:
+    if holder and holder != change.person_id:
         return (FieldError("person_id", "is not the person with this employee number"),)
     if file.profile is None:
         return (FieldError("person_id", "is nobody known"),)

@@ -1,5 +1,6 @@
 """What workforce messages have said of somebody, read before the next one and written after it (decision 0010)."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from chalicelib.storage.people import (
     PersonRow,
     stamp_from,
 )
-from chalicelib.storage.transaction import Transaction
+from chalicelib.storage.transaction import Stale, Transaction
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -140,6 +141,25 @@ def write(transaction: Transaction, file: File, number: str, after: Personnel, d
 def give_number(transaction: Transaction, employer: str, number: str, person_id: str) -> None:
     """Add to a transaction: an employee number that was nobody's."""
     transaction.create(NumberRow.of(employer, number, person_id))
+
+
+def hand_over_number(transaction: Transaction, employer: str, number: str, promised: str, person_id: str) -> None:
+    """Add to a transaction: an employee number given ahead to somebody still to come is somebody known's."""
+    transaction.replace(NumberRow.of(employer, number, person_id), NumberRow.person == promised)
+
+
+def move_reports(employer: str, promised: str, person_id: str) -> None:
+    """Have the assignments under a supervisor still to come be under this person. Repeating it does the rest."""
+    for row in list(Record.gsi2.query(keys.reports_to(employer, promised))):
+        if isinstance(row, AssignmentRow):
+            transaction = Transaction()
+            moved = [
+                AssignmentRow.supervisor.set(person_id),
+                AssignmentRow.gsi2pk.set(keys.reports_to(employer, person_id)),
+            ]
+            transaction.update(row, moved, AssignmentRow.supervisor == promised)
+            with contextlib.suppress(Stale):  # a newer message decided it
+                transaction.commit()
 
 
 def _write_person(transaction: Transaction, file: File, after: Personnel) -> Person:

@@ -303,6 +303,16 @@ def test_a_person_of_two_employers_is_one_person(two):
     assert learner(two, "505").employment.number == "77"
 
 
+def test_a_supervisor_named_ahead_may_turn_out_to_be_known_from_elsewhere(two):
+    b.person(1, employer="506")
+    report = join("901", PersonSection("Alex", "Reed"), assignments=[job(number="901", supervisor="902")])
+    boss = send(1, "902", person_id="p1", employment=HIRED, assignments=[job(number="902")])
+    assert (boss.state, boss.person) == ("accepted", "p1")
+    assert [each.supervisor for each in learner(report).assignments] == ["p1"]
+    assert workforce.people.supervises_anyone("504", "p1", TODAY)
+    assert send(2, "901", assignments=[job(number="901", supervisor="902")]).state == "unchanged"
+
+
 def test_another_employer_does_not_take_over_name_or_login(two):
     outcome = send(2, "77", "505", person=PersonSection("Sam", "Thief", login="505-77"))
     assert (outcome.state, len(outcome.warnings)) == ("unchanged", 1)
