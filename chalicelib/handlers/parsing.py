@@ -105,18 +105,21 @@ def _wrong(value: Any, type_: Any, where: str, strict: bool) -> list[FieldError]
     try:
         msgspec.convert(value, type_, strict=strict)
     except msgspec.ValidationError as wrong:
-        return _within(value, type_, where, strict) or [FieldError(where, _plain(str(wrong)))]
+        within = _within(value, type_, where) if strict else []  # a query's list is written as one value
+        return within or [FieldError(where, _plain(str(wrong)))]
     return []
 
 
-def _within(value: Any, type_: Any, where: str, strict: bool) -> list[FieldError]:
+def _within(value: Any, type_: Any, where: str) -> list[FieldError]:
     for each in _alternatives(type_):
         if isinstance(value, list) and typing.get_origin(each) is list:
             (of,) = typing.get_args(each)
-            return [error for place, one in enumerate(value) for error in _wrong(one, of, f"{where}[{place}]", strict)]
+            return [
+                error for place, one in enumerate(value) for error in _wrong(one, of, f"{where}[{place}]", strict=True)
+            ]
         if isinstance(value, dict) and isinstance(each, type) and issubclass(each, msgspec.Struct):
             try:
-                _struct(value, each, where, strict)
+                _struct(value, each, where, strict=True)
             except Invalid as invalid:
                 return list(invalid.errors)
     return []
