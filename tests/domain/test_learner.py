@@ -41,6 +41,13 @@ def test_an_applicants_ended_assignment_does_not_count():
     assert b.learner(EmploymentKind.APPLICANT, assignments=(ended,)).assignments_on(TODAY) == ()
 
 
+def test_an_applicants_assignment_counts_once_as_it_begins_though_it_will_be_moved():
+    first = b.assignment(starts_on=date(2027, 1, 1), ends_on=date(2027, 3, 31))
+    moved = b.assignment(starts_on=date(2027, 4, 1), unit="estates")
+    coming = Employment("504", EmploymentKind.APPLICANT, "1", date(2027, 1, 1))
+    assert b.learner(employment=coming, assignments=(moved, first)).assignments_on(TODAY) == (first,)
+
+
 @pytest.mark.parametrize(("day", "expected"), [(date(2023, 12, 31), 0), (date(2024, 1, 1), 1)])
 def test_an_employees_assignment_counts_from_its_first_day(day, expected):
     early = replace(b.learner(), employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1)))

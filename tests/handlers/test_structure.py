@@ -105,12 +105,29 @@ def test_a_whole_branch_may_be_added_at_once_in_any_order(api, admin):
     assert change(api, admin, units=branch)["changed"] == ["unit ward-12", "unit medicine"]
 
 
-def test_two_moves_at_once_never_make_a_circle(api, admin):
-    def meanwhile():
-        units = [b.Unit("estates", "504 Estates", "surgery")]
-        workforce.define_structure(b.SYSTEM, "504", workforce.Structure("Demonstration Trust", units, []), NOW)
+def move_estates():
+    units = [b.Unit("estates", "504 Estates", "surgery")]
+    workforce.define_structure(b.SYSTEM, "504", workforce.Structure("Demonstration Trust", units, []), NOW)
 
-    with seams.before_commit(meanwhile):
+
+def test_two_moves_at_once_never_make_a_circle(api, admin):
+    with seams.before_commit(move_estates):
+        answer = api.post(ROUTE, {"units": [WARD | {"id": "surgery", "parent": "estates"}]}, as_=admin)
+    assert answer.status_code == 400
+    assert rules.rulebook("504").units["surgery"].parent == "504"
+
+
+def test_nor_does_a_move_between_judging_and_announcing(api, admin):
+    readings = []
+
+    def intercept(call, operation, request):
+        if operation == "BatchGetItem":
+            readings.append(operation)
+            if len(readings) == 2:
+                move_estates()
+        return call(operation, request)
+
+    with seams.intercepted(intercept):
         answer = api.post(ROUTE, {"units": [WARD | {"id": "surgery", "parent": "estates"}]}, as_=admin)
     assert answer.status_code == 400
     assert rules.rulebook("504").units["surgery"].parent == "504"

@@ -229,10 +229,17 @@ def test_messages_shuffled_and_repeated_end_in_the_same_records_as_in_order(trus
 
 def test_two_messages_about_one_person_at_once_both_count(trust):
     outcome = join()
-    with seams.before_commit(lambda: send(3, learner_groups=["agency"])):
+    with seams.before_commit(
+        lambda: send(3, learner_groups=["agency"], assignments=[job(date(2026, 9, 1), unit="ward-10")])
+    ):
         assert send(2, assignments=[job(date(2026, 6, 1), unit="estates")]).state == "accepted"
+    assert held(outcome) == [
+        ("ward-9", SINCE, date(2026, 5, 31)),
+        ("estates", date(2026, 6, 1), date(2026, 8, 31)),
+        ("ward-10", date(2026, 9, 1), None),
+    ]
+    assert send(2, id="late", learner_groups=[]).state == "unchanged"
     assert learner(outcome).groups == ("agency",)
-    assert len(held(outcome)) == 2
 
 
 def test_two_joiners_under_one_number_at_once_are_one_person(trust):
