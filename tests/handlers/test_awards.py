@@ -6,12 +6,16 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.people import EmploymentKind
+from chalicelib.handlers import work
+from chalicelib.services import projection
 from chalicelib.storage import learner as learners
+from chalicelib.storage import projection as snapshots
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests.builders import FIRE, MOVING, NOW
+from tests.pump import Pump
 from tests.seams import before_commit, colliding_transactions, failing_calls
 
 PATH = "/v1/people/p1/awards"
@@ -308,6 +312,30 @@ def test_a_correction_repeated_with_its_key_is_made_once(trust):
     second = correct(trust, made, headers=key, awarded_on="2026-10-01")
     assert (first.status_code, second.status_code, first.json_body) == (201, 201, second.json_body)
     assert len(history(trust)) == 2
+
+
+# --- what follows -------------------------------------------------------------------------------------------
+
+
+def test_snapshots_and_counters_follow_what_is_recorded_corrected_and_voided(trust, monkeypatch):
+    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(work, "now", lambda: NOW)
+    projection.project_all("504", ["p1", "p9"], NOW)
+    pump, figures = Pump(), []
+
+    def after(answer):
+        assert answer.status_code < 300
+        pump.run()
+        (snapshot,) = snapshots.snapshots_of("p1", "504")
+        counts = snapshots.counters("504")["ward-9"]
+        figures.append((snapshot.rows[0].colour.value, counts.achieved, counts.expiring))
+        return answer.json_body
+
+    made = after(record(trust))
+    right = after(correct(trust, made, awarded_on="2025-12-01"))
+    after(void(trust, right))
+    assert figures == [("green", 1, 0), ("amber", 1, 1), ("red", 0, 0)]
+    assert list(projection.recount("504", ["ward-9"], NOW)) == []
 
 
 # --- who sees the history -----------------------------------------------------------------------------------
