@@ -130,7 +130,7 @@ def private(**options: Any) -> Iterator[Emulator]:
         try:
             yield emulator
         finally:
-            emulator.stop()
+            processes.stop(emulator.process, patience=10)  # nothing is kept; it waits for functions, which wait for it
 
 
 def _forget_stream_positions(state: Path) -> None:
