@@ -31,8 +31,7 @@ def define_competencies(actor: str, owner: str, competencies: Sequence[Competenc
 def require(actor: str, employer: str, requirements: Sequence[Requirement], now: datetime) -> None:
     """Add or update requirements of an employer; everybody's compliance follows with their next look."""
     rows = [rules.RequirementRow.of(employer, each) for each in requirements]
-    reach = (each.target for each in requirements)
-    definitions.define(actor, employer, "requirements.defined", rows, now, reach)
+    definitions.define(actor, employer, "requirements.defined", rows, now)
 
 
 # --- what administrators see and change ---------------------------------------------------------------------
