@@ -81,5 +81,6 @@ def _complete(newcomer: Newcomer, found: Learner) -> bool:
         and set(joiner.assignments) <= set(found.assignments)
         and set(joiner.groups) <= set(found.groups)
         and set(newcomer.awards) <= set(found.awards)
+        and set(newcomer.exemptions) <= set(found.exemptions)
         and {each.id for each in newcomer.enrolments} <= {each.id for each in found.enrolments}
     )
