@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from chalice.package import YAMLTemplateSerializer
@@ -13,10 +14,14 @@ AS_IN_THE_TEMPLATE = ("BillingMode", "AttributeDefinitions", "KeySchema", "Globa
 
 def definitions(stack: str) -> list[dict[str, Any]]:
     """CreateTable arguments of every table of a stack, e.g. `esr-learning-dev-records`."""
+    return [_arguments(properties, stack) for properties in _tables()]
+
+
+@functools.cache
+def _tables() -> list[dict[str, Any]]:
     text = (ROOT / "infrastructure" / "template.yaml").read_text()
     template = YAMLTemplateSerializer().load_template(text)
-    tables = [r["Properties"] for r in template["Resources"].values() if r.get("Type") == "AWS::DynamoDB::Table"]
-    return [_arguments(properties, stack) for properties in tables]
+    return [r["Properties"] for r in template["Resources"].values() if r.get("Type") == "AWS::DynamoDB::Table"]
 
 
 def _arguments(properties: dict[str, Any], stack: str) -> dict[str, Any]:
