@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset test check bench package constraints install
+.PHONY: help run reset test check bench bench-large package constraints install
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## run everything on this machine; STAFF=500 people are loaded on the first run
 	@exec $(BIN)/python -m infrastructure.local.run $(if $(STAFF),--staff $(STAFF))
@@ -30,6 +30,9 @@ check: install ## lint, types, dependency direction, template, OpenAPI document,
 
 bench: install ## measure against the budgets, beside the emulator's own floor
 	@$(BIN)/python -m infrastructure.bench
+
+bench-large: install ## measure a requirement for 10,000 staff: some minutes
+	@$(BIN)/python -m infrastructure.bench_workforce
 
 package: install ## make the deployment artefact of STAGE=dev or prod, linted
 	@$(BIN)/python -m infrastructure.package --stage $(or $(STAGE),dev)
