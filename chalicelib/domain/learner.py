@@ -41,7 +41,7 @@ class Learner:
     """A person and their records at one employer.
 
     `elsewhere` are their enrolments at other employers, which matter for clashes alone. `booking_revision` guards against two
-    clashing bookings at once.
+    clashing bookings at once. `never_served`: there was an employment here, but every period of service was cancelled.
     """
 
     person: Person
@@ -55,6 +55,7 @@ class Learner:
     elsewhere: tuple[Enrolment, ...] = ()
     grants: tuple[RoleGrant, ...] = ()
     booking_revision: int = 0
+    never_served: bool = False
 
     def roles_on(self, day: date) -> frozenset[Role]:
         """Roles from the employment on that day and from grants; whoever has left holds none."""
@@ -66,8 +67,10 @@ class Learner:
         return frozenset(roles)
 
     def has_left(self, day: date) -> bool:
-        """Whether the employment ended before that day. People without one (administrators of the service) never leave."""
-        return self.employment is not None and self.employment.left_before(day)
+        """Whether the employment ended before that day, or never was. People without one (administrators of the service) never
+        leave.
+        """
+        return self.never_served or (self.employment is not None and self.employment.left_before(day))
 
     def assignments_on(self, day: date) -> tuple[Assignment, ...]:
         """Assignments that count on a day. An applicant's count from the offer on, before their first day."""

@@ -46,7 +46,8 @@ class PeriodOfService:
 class Employment:
     """A person at one employer: as what, under which employee number, and on which days.
 
-    `kind` and the days are those of the latest period of service; a re-hire has `earlier` ones.
+    `kind` and the days are those of the latest period of service; a re-hire has `earlier` ones. `offered_on` is the day on which an
+    applicant's offer became known.
     """
 
     employer: str
@@ -55,6 +56,7 @@ class Employment:
     starts_on: date
     ends_on: date | None = None
     earlier: tuple[PeriodOfService, ...] = ()
+    offered_on: date | None = None
 
     def kind_on(self, day: date) -> EmploymentKind:
         """As what the person belongs on a day: an employee who is to come back as something else is an employee until then."""
@@ -63,9 +65,15 @@ class Employment:
 
     def active_on(self, day: date) -> bool:
         """Applicants count from the offer, before their first day (domain.md §1: they see My Compliance)."""
-        started = self.kind is EmploymentKind.APPLICANT or self.starts_on <= day
+        started = self.starts_on <= day or (self.kind is EmploymentKind.APPLICANT and self._offered_by(day))
         now = started and (self.ends_on is None or day <= self.ends_on)
         return now or any(each.starts_on <= day <= each.ends_on for each in self.earlier)
+
+    def _offered_by(self, day: date) -> bool:
+        """Whether there was the offer on a day; where its day was not noted, it counts from the end of the service before it."""
+        if self.offered_on:
+            return self.offered_on <= day
+        return all(each.ends_on < day for each in self.earlier)
 
     def left_before(self, day: date) -> bool:
         """Whether a period of service ended before a day on which none is held."""

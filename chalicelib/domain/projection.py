@@ -128,7 +128,7 @@ class Facts:
         earlier = tuple(each for each in self.employment.earlier if each.ends_on >= day)
         return replace(
             self,
-            employment=replace(self.employment, earlier=earlier),
+            employment=replace(self.employment, earlier=earlier, offered_on=None),
             validities=tuple(each for each in self.validities if each.ends_on is None or each.ends_on >= day),
             carries=tuple(_cut(each, day) for each in self.carries if each.ends_on is None or each.ends_on >= day),
             awards=deciding(self.awards, day),

@@ -57,7 +57,8 @@ def learner(person_id: str, employer: str, consistent: bool = False) -> Learner 
 def _learner(
     profile: PersonRow, employer: str, rows: list[Record], everywhere: list[Enrolment], booking: int
 ) -> Learner:
-    employment = next((row.employment() for row in rows if isinstance(row, EmploymentRow)), None)
+    employed = next((row for row in rows if isinstance(row, EmploymentRow)), None)
+    employment = employed.employment() if employed else None
     return Learner(
         person=profile.person(),
         employer=employer,
@@ -70,4 +71,5 @@ def _learner(
         elsewhere=tuple(each for each in everywhere if each.employer != employer),
         grants=tuple(row.grant() for row in rows if isinstance(row, GrantRow)),
         booking_revision=booking,
+        never_served=employed is not None and employment is None,
     )

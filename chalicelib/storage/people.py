@@ -1,6 +1,7 @@
 """Persons, employments, assignments, group memberships and role grants."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -82,7 +83,7 @@ class EmploymentRow(Record, discriminator="employment"):
     """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2; it holds the name a search shows.
 
     `periods`, `person_stamp` and `groups_stamp` are what workforce messages said (decision 0010); every one of them moves
-    `revision`. Kind and days are those of the latest period of service.
+    `revision`. Kind and days are those of the latest period of service, `offered_on` the day on which its offer became known.
     """
 
     name = UnicodeAttribute()
@@ -94,6 +95,7 @@ class EmploymentRow(Record, discriminator="employment"):
     person_stamp = JSONAttribute(null=True)
     groups_stamp = JSONAttribute(null=True)
     revision = NumberAttribute(default=0)
+    offered_on = DayAttribute(null=True)
 
     @classmethod
     def of(cls, person: Person, employment: Employment) -> "EmploymentRow":
@@ -110,14 +112,14 @@ class EmploymentRow(Record, discriminator="employment"):
             number=employment.number,
             starts_on=employment.starts_on,
             ends_on=employment.ends_on,
+            offered_on=employment.offered_on,
         )
 
     def employment(self) -> Employment | None:
         """The employment of this row; None if every period of service was cancelled."""
         employer = self.sk.split(keys.SEPARATOR)[1]
-        if not self.periods:
-            return Employment(employer, EmploymentKind(self.type), self.number, self.starts_on, self.ends_on)
-        return employment_of((each.value for each in self.registers()), employer, self.number)
+        known = employment_of((each.value for each in self.registers()), employer, self.number)
+        return known and replace(known, offered_on=self.offered_on)
 
     def registers(self) -> list[Register[ServiceSection]]:
         """The periods of service as messages gave them; the one of a row written without messages has no stamp."""

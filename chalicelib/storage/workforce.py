@@ -9,7 +9,7 @@ import msgspec
 from pynamodb.attributes import JSONAttribute, TTLAttribute, UnicodeAttribute
 
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.people import Employment, Person
+from chalicelib.domain.people import Employment, EmploymentKind, Person
 from chalicelib.domain.workforce import Personnel, PersonSection, Register
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
@@ -124,7 +124,7 @@ def write(transaction: Transaction, file: File, number: str, after: Personnel, d
     Every message moves the revision of the employment, so that two about one person cannot both commit on the same reading.
     """
     person = _write_person(transaction, file, after)
-    _write_employment(transaction, file, person, number, after)
+    _write_employment(transaction, file, person, number, after, day)
     ends = after.ends()
     for key, register in after.validities.items():
         row = AssignmentRow.of_register(file.person_id, file.employer, register, ends.get(key), day)
@@ -183,7 +183,9 @@ def _write_person(transaction: Transaction, file: File, after: Personnel) -> Per
     return person
 
 
-def _write_employment(transaction: Transaction, file: File, person: Person, number: str, after: Personnel) -> None:
+def _write_employment(
+    transaction: Transaction, file: File, person: Person, number: str, after: Personnel, day: date
+) -> None:
     periods = sorted(after.periods.values(), key=lambda each: each.value.starts_on)
     real = after.employment(file.employer, number)
     last = periods[-1].value
@@ -191,6 +193,7 @@ def _write_employment(transaction: Transaction, file: File, person: Person, numb
     if real is None:  # found by nobody
         row.gsi1pk = row.gsi1sk = row.gsi2pk = row.gsi2sk = None
     row.remember(periods)
+    row.offered_on = _offered_on(real, file, day) if real else None
     row.person_stamp = after.person.stamp if after.person else None
     row.groups_stamp = after.groups.stamp if after.groups else None
     before = file.employment
@@ -200,6 +203,16 @@ def _write_employment(transaction: Transaction, file: File, person: Person, numb
     else:
         row.revision = 1
         transaction.create(row)
+
+
+def _offered_on(employment: Employment, file: File, day: date) -> date | None:
+    """The day from which an applicant counts: on which their offer became known here. Another date for it makes no other offer."""
+    before = file.employment.employment() if file.employment else None
+    if employment.kind is not EmploymentKind.APPLICANT:
+        return None
+    if before and before.kind is EmploymentKind.APPLICANT and not before.left_before(day):
+        return before.offered_on
+    return day
 
 
 def _renamed(row: EmploymentRow, person: Person) -> EmploymentRow:

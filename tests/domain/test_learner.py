@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.learner import RoleGrant
-from chalicelib.domain.people import Employment, EmploymentKind
+from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.permissions import Role
 from tests import builders as b
 from tests.builders import TODAY
@@ -34,6 +34,39 @@ def test_on_the_last_day_everything_still_counts():
 def test_an_administrator_without_an_employment_never_leaves():
     nobody = b.learner(employment=None, assignments=(), grants=(RoleGrant("p1", "NHS", Role.NATIONAL_ADMINISTRATOR),))
     assert nobody.roles_on(TODAY) == {Role.NATIONAL_ADMINISTRATOR}
+
+
+def test_whose_every_period_of_service_was_cancelled_holds_no_role():
+    role = RoleGrant("p1", "504", Role.LEARNING_ADMINISTRATOR)
+    never = b.learner(employment=None, never_served=True, grants=(role,))
+    assert never.has_left(TODAY)
+    assert never.roles_on(TODAY) == frozenset()
+
+
+BEFORE = PeriodOfService(EmploymentKind.EMPLOYEE, date(2024, 1, 1), date(2024, 12, 31))
+OFFER = Employment("504", EmploymentKind.APPLICANT, "1", date(2027, 1, 1), None, (BEFORE,), date(2026, 11, 20))
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2023, 12, 31), False),
+        (date(2024, 12, 31), True),
+        (date(2025, 1, 1), False),
+        (date(2026, 11, 19), False),
+        (date(2026, 11, 20), True),
+        (date(2027, 1, 1), True),
+    ],
+)
+def test_an_offer_to_somebody_who_has_left_counts_from_the_day_it_was_made(day, expected):
+    assert OFFER.active_on(day) is expected
+    assert OFFER.left_before(day) is (day > BEFORE.ends_on and not expected)
+
+
+def test_an_offer_of_which_no_day_was_noted_counts_from_the_end_of_the_service_before_it():
+    offer = replace(OFFER, offered_on=None)
+    days = date(2023, 12, 31), BEFORE.starts_on, date(2025, 1, 1)
+    assert [offer.active_on(day) for day in days] == [False, True, True]
 
 
 def test_an_applicants_ended_assignment_does_not_count():

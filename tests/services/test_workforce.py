@@ -150,6 +150,22 @@ def test_an_offer_taken_back_is_found_by_nobody(trust):
     assert learner(outcome).roles_on(TODAY) == frozenset()
 
 
+def test_an_offer_to_somebody_who_left_does_not_count_in_the_gap_before_it(trust):
+    outcome = join(employment=ServiceSection(EMPLOYEE, SINCE, date(2026, 6, 30)))
+    send(2, employment=ServiceSection(EmploymentKind.APPLICANT, date(2027, 1, 1)))
+    send(3, now=NOW + timedelta(days=7), employment=ServiceSection(EmploymentKind.APPLICANT, date(2027, 2, 1)))
+    again = learner(outcome)
+    days = date(2026, 6, 30), date(2026, 7, 1), TODAY - timedelta(days=1), TODAY
+    assert [again.employment.active_on(day) for day in days] == [True, False, False, True]
+    assert again.roles_on(TODAY) == {Role.APPLICANT}
+
+
+def test_whose_employment_is_cancelled_keeps_no_role_here(trust):
+    b.person(1, role="learning_administrator")
+    send(1, "20000001", employment=ServiceSection(EMPLOYEE, date(2024, 1, 1), cancelled=True))
+    assert learners.learner("p1", "504", consistent=True).roles_on(TODAY) == frozenset()
+
+
 def test_learner_groups_are_said_whole(trust):
     outcome = join(learner_groups=["agency"])
     assert send(2, learner_groups=[]).changed == ("learner groups",)
