@@ -8,14 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.domain.calendar import london_day
-from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.events import BatchFailures
 from chalicelib.observability import count, counting, log_fault, logger
-from chalicelib.services import enrolment, jobs, projection, reconciliation, rule_changes, what_if
+from chalicelib.services import jobs, projection, reconciliation, rule_changes, what_if
 from chalicelib.storage import queues, rules
 from chalicelib.storage.outbox import event_from_stream
 
@@ -103,7 +101,7 @@ def _project_all(employer: str, places: dict[str, int], at: datetime) -> list[in
 
 def _projected_or_queued(rulebook: Rulebook, person: str, at: datetime) -> bool:
     try:
-        _project(rulebook, person, at)
+        projection.project_under(rulebook, person, at)
     except Exception as fault:
         log_fault(fault, employer=rulebook.employer, person=person)
         try:
@@ -113,12 +111,6 @@ def _projected_or_queued(rulebook: Rulebook, person: str, at: datetime) -> bool:
             return False
         count("ProjectionsQueued")
     return True
-
-
-def _project(rulebook: Rulebook, person: str, at: datetime) -> None:
-    learner, _ = projection.project_under(rulebook, person, at)
-    if learner and lost_by_leaving(learner.enrolments, learner.employment, london_day(at)):
-        enrolment.release_leaver(person, rulebook.employer, at)
 
 
 # --- the worker -----------------------------------------------------------------------------------------------
@@ -142,7 +134,7 @@ def do_work(queue_event: dict[str, Any], remaining_ms: Callable[[], int]) -> Bat
 def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
     match message:
         case {"kind": "project", "employer": employer, "person": person}:
-            projection.under_current_rules(employer, lambda rulebook: _project(rulebook, person, at))
+            projection.project(person, employer, at)
         case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
             job = jobs.job(employer, job_id)
             # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.
@@ -152,7 +144,7 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
 
             workforce_file.go_on(employer, job_id, remaining_ms, at)
         case {"kind": "day", "employer": employer}:
-            _do_day(employer, remaining_ms, at)
+            _do_day(employer, message.get("after"), remaining_ms, at)
         case {"kind": "reconcile", "employer": employer}:
             reconciliation.start(employer, reconciliation.SYSTEM, at)
         case {"kind": "day" | "reconcile" as kind}:
@@ -161,10 +153,8 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
             raise ValueError("This is no work we know.")
 
 
-def _do_day(employer: str, remaining_ms: Callable[[], int], at: datetime) -> None:
-    run = projection.day(employer, at, lambda: remaining_ms() > HAND_ON_MS)
+def _do_day(employer: str, after: Any, remaining_ms: Callable[[], int], at: datetime) -> None:
+    run = projection.day(employer, at, lambda: remaining_ms() > HAND_ON_MS, after)
     logger.info("day", extra={"employer": employer, "due": run.due, "changed": run.changed, "finished": run.finished})
-    # Whoever counts nowhere any more may have left: their bookings are looked at.
-    queues.queue_works([{"kind": "project", "employer": employer, "person": person} for person in sorted(run.over)])
     if not run.finished:
-        queues.queue_work({"kind": "day", "employer": employer})
+        queues.queue_work({"kind": "day", "employer": employer, "after": run.after})

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.domain.calendar import london_day
+from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, Snapshot, facts_of, judge
 from chalicelib.domain.requirements import Rulebook, TargetKind
 from chalicelib.observability import log_fault
+from chalicelib.services import enrolment
 from chalicelib.storage import learner as learners
 from chalicelib.storage import projection as stored
 from chalicelib.storage import queues, rules
@@ -63,12 +65,14 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
     """Project one person under rules whose version the caller looks at again; the person, and how many snapshots changed.
 
     One read if nothing changed; else two, and one transaction between them. The second look finds what another
-    projector or a further change did meanwhile.
+    projector or a further change did meanwhile. A leaver's bookings are given back.
     """
-    written = 0
+    written, today = 0, london_day(now)
     for _ in range(ATTEMPTS):
-        learner, changed = _look_and_write(rulebook, person, london_day(now))
+        learner, changed = _look_and_write(rulebook, person, today)
         if not changed:
+            if learner and lost_by_leaving(learner.enrolments, learner.employment, today):
+                enrolment.release_leaver(person, rulebook.employer, now)
             return learner, written
         written += changed
     raise Conflict("This person's records change faster than they can be projected.")
@@ -98,13 +102,16 @@ def _changes(kept: Iterable[Snapshot], expected: Iterable[Snapshot], day: date) 
 
 
 def rejudge(employer: str, snapshots: Iterable[Snapshot], now: datetime) -> int:
-    """Judge snapshots again from their facts, under the current rules as of now; how many changed."""
+    """Judge snapshots again from their facts, under the current rules as of now; how many changed, or will.
+
+    Whoever the date takes to another unit, or out of all, is left as they are and queued to be projected from their records.
+    """
     given = list(snapshots)
     return under_current_rules(employer, lambda rulebook: _rejudge_under(rulebook, given, now))
 
 
 def rejudge_unit(employer: str, unit: str, now: datetime) -> int:
-    """Judge every snapshot in the view of a unit again (`-`: those without a unit); how many changed.
+    """Judge every snapshot in the view of a unit again (`-`: those without a unit), as `rejudge` does; how many changed.
 
     What was judged before a crash costs only its reading the second time.
     """
@@ -133,36 +140,48 @@ def _rejudge_under(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime)
 
 @retried
 def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], day: date) -> int:
-    """Snapshots come from an index, which may lag: they are judged as they stand."""
-    kept = stored.as_they_stand(snapshots)
-    pairs = ((each, None if each.facts.over_on(day) else judge(each.facts, rulebook, day)) for each in kept)
-    changes: list[Change] = [(old, new) for old, new in pairs if not (new and old.says_the_same_as(new, day))]
+    """Snapshots come from an index, which may lag: they are judged as they stand.
+
+    None is moved or deleted here: after a crash it would no longer be where whoever repeats this looks for it.
+    """
+    changes: list[Change] = []
+    going: set[str] = set()
+    for old in stored.as_they_stand(snapshots):
+        new = judge(old.facts, rulebook, day)
+        if old.facts.over_on(day) or new.unit != old.unit:
+            going.add(old.facts.person)
+        elif not old.says_the_same_as(new, day):
+            changes.append((old, new))
+    _queue(rulebook.employer, going)
     stored.commit(changes)
-    return len(changes)
+    return len(changes) + len(going)
+
+
+def _queue(employer: str, persons: Iterable[str]) -> None:
+    """Have people projected, whatever becomes of whoever asks for it."""
+    queues.queue_works([{"kind": "project", "employer": employer, "person": each} for each in sorted(persons)])
 
 
 # --- time -----------------------------------------------------------------------------------------------------
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a daily run did: snapshots due, those changed, the people who count nowhere any more, and whether all is done."""
+    """What a daily run did: snapshots due, those changed or queued to be projected, whether all is done, else where to go on."""
 
     due: int
     changed: int
-    over: frozenset[str]
     finished: bool
+    after: Any
 
 
-def day(employer: str, now: datetime, has_time: Callable[[], bool] = lambda: True) -> Run:
+def day(employer: str, now: datetime, has_time: Callable[[], bool] = lambda: True, after: Any = None) -> Run:
     """Judge again every snapshot that time changes by today, and record it in the employer's row of the daily run.
 
-    Stops when there is no time left; what remains is found by the next call, since what is judged is due no more. Somebody who
-    cannot be judged is handed to the work queue, and the others go on.
+    Stops when there is no time left. Somebody who cannot be judged is handed to the work queue, and the others go on. What was
+    not judged before a crash, or is still to be projected, stays due.
     """
     today = london_day(now)
     due = changed = 0
-    over: set[str] = set()
-    after: Any = None
     finished = False
     while not finished and has_time():
         page, after = stored.due_by(employer, today, TOGETHER, after)
@@ -170,13 +189,11 @@ def day(employer: str, now: datetime, has_time: Callable[[], bool] = lambda: Tru
             changed += rejudge(employer, page, now)
         except Exception as fault:
             log_fault(fault, employer=employer)
-            persons = {each.facts.person for each in page}
-            queues.queue_works([{"kind": "project", "employer": employer, "person": each} for each in persons])
+            _queue(employer, {each.facts.person for each in page})
         due += len(page)
-        over |= {each.facts.person for each in page if each.facts.over_on(today)}
         finished = after is None
     stored.record_run(today, employer, due, changed, now if finished else None)
-    return Run(due, changed, frozenset(over), finished)
+    return Run(due, changed, finished, after)
 
 
 # --- counting again -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Snapshots and the counters of units: always written together, so that the counters are the sum of the snapshots."""
 
+import secrets
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -336,7 +337,8 @@ def commit(changes: Iterable[Change]) -> None:
     """
     together: list[Change] = []
     sums: dict[_Counter, Counts] = {}
-    for change in changes:
+    for before, after in changes:
+        change = before, after and _marked(after)
         for step in _steps(change):
             added = _added(sums, _differences(step))
             if together and len(together) + 1 + len(added) > MOST_ACTIONS:
@@ -362,7 +364,7 @@ def first_rows(snapshots: Iterable[Snapshot]) -> list[Record]:
     sums: dict[_Counter, Counts] = {}
     rows: list[Record] = []
     for snapshot in snapshots:
-        rows.append(SnapshotRow.of(_numbered(snapshot, None)))
+        rows.append(SnapshotRow.of(_marked(snapshot)))
         for at, counts in _counters_of(snapshot).items():
             sums[at] = sums.get(at, NOTHING) + counts
     for at, counts in sums.items():
@@ -397,26 +399,30 @@ def _steps(change: Change) -> Iterator[Change]:
     rows_a_step = MOST_ACTIONS - 3  # besides the snapshot and the totals of two units
     at = before
     while at and at.counted and at.rows:
-        less = _numbered(replace(at, rows=at.rows[:-rows_a_step]), at)
+        less = _marked(replace(at, rows=at.rows[:-rows_a_step]))
         yield at, less
         at = less
     if after and after.counted:
         for count in range(rows_a_step, len(after.rows), rows_a_step):
-            more = _numbered(replace(after, rows=after.rows[:count]), at)
+            more = _marked(replace(after, rows=after.rows[:count]))
             yield at, more
             at = more
     yield at, after
 
 
-def _numbered(after: Snapshot, before: Snapshot | None) -> Snapshot:
-    return replace(after, revision=(before.revision if before else 0) + 1)
+def _marked(snapshot: Snapshot) -> Snapshot:
+    """The snapshot as it will be written, under a revision that no writing of it ever had.
+
+    Counting up would not do: a snapshot deleted and made anew would begin again, and be taken for the one before.
+    """
+    return replace(snapshot, revision=1 + secrets.randbits(52))
 
 
 def _write(changes: Sequence[Change], differences: dict[_Counter, Counts]) -> None:
     transaction = Transaction()
     for before, after in changes:
         if after is not None:
-            row = SnapshotRow.of(_numbered(after, before))
+            row = SnapshotRow.of(after)
             condition = SnapshotRow.revision == before.revision if before else SnapshotRow.pk.does_not_exist()
             transaction.replace(row, condition)
         elif before is not None:

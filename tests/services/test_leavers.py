@@ -1,20 +1,24 @@
 """Somebody leaves: places after their last day are given back and they are told why; earlier ones stay."""
 
-from datetime import date, timedelta
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.workforce import Change, ServiceSection
-from chalicelib.services import enrolment, outbox, recount, workforce
+from chalicelib.handlers import work
+from chalicelib.services import competence, enrolment, jobs, outbox, projection, recount, workforce
 from chalicelib.storage import learner as learners
-from chalicelib.storage import rules
+from chalicelib.storage import projection as snapshots
+from chalicelib.storage import queues, rules
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
 from tests.builders import NOW, TODAY
+from tests.pump import Pump, plenty, queued
 
 EARLY = b.class_("504-c1", sessions=[b.session(date(2026, 12, 1))])
 LATE = b.class_("504-c2", sessions=[b.session(date(2027, 1, 12))])
@@ -95,6 +99,69 @@ def test_the_history_and_the_audit_say_that_the_service_did_it(sam):
 def test_an_employment_cancelled_altogether_keeps_nothing(sam):
     leave(None, cancelled=True)
     assert enrolment.release_leaver(sam, "504", NOW) == 4
+
+
+# --- the day after the last one -------------------------------------------------------------------------------
+
+MIDNIGHT = datetime(2027, 1, 1, 0, 5, tzinfo=UTC)
+
+
+@pytest.fixture(name="gone")
+def _gone(sam, monkeypatch):
+    """The same, just after midnight of the last day; nothing but the date has changed since they were projected."""
+    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
+    monkeypatch.setattr(work, "now", lambda: NOW)
+    pump = Pump()
+    leave(LAST_DAY)
+    pump.run()
+    assert kept() == {"504-c1", "504-e1"}
+    monkeypatch.setattr(work, "now", lambda: MIDNIGHT)
+    return pump
+
+
+def test_the_daily_run_gives_back_also_what_has_no_date(gone):
+    queues.queue_work({"kind": "day", "employer": "504"})
+    gone.run()
+    assert kept() == {"504-c1"}
+    assert snapshots.snapshots_of("p1", "504") == ()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_daily_run_killed_where_it_queues_people_forgets_nobody(gone, after):
+    queues.queue_work({"kind": "day", "employer": "504"})
+    (message,) = queued()
+    with failing_batches(after=after):
+        assert work.do_work({"Records": [message]}, plenty)["batchItemFailures"]
+    assert work.do_work({"Records": [message]}, plenty) == {"batchItemFailures": []}
+    gone.run()
+    assert kept() == {"504-c1"}
+
+
+def test_a_change_of_rules_just_after_midnight_forgets_nobody(gone):
+    competence.require(b.SYSTEM, "504", [b.requirement(b.MOVING)], MIDNIGHT)
+    gone.run()
+    assert kept() == {"504-c1"}
+    assert projection.day("504", MIDNIGHT).due == 0
+
+
+def test_whoever_is_projected_for_whatever_reason_after_the_last_day_gives_back_what_has_no_date(gone):
+    projection.project_all("504", ["p1"], MIDNIGHT)
+    assert kept() == {"504-c1"}
+
+
+@contextmanager
+def failing_batches(after):
+    """The queue fails for as long as this lasts; `after`: it takes the messages, and only its answers are lost."""
+    send = queues.queue_works
+
+    def fail(messages, *given):
+        if after:
+            send(messages, *given)
+        raise queues.NotQueued
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "queue_works", fail)
+        yield
 
 
 def test_a_collision_is_tried_again(sam):

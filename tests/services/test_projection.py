@@ -14,7 +14,7 @@ from chalicelib.services import jobs, projection, rule_changes, takeover
 from chalicelib.storage import projection as stored
 from chalicelib.storage import queues, rules
 from chalicelib.storage.base import Record
-from chalicelib.storage.people import AssignmentRow
+from chalicelib.storage.people import AssignmentRow, EmploymentRow
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, NOW, SYSTEM, TODAY
@@ -59,6 +59,13 @@ def held(person, *assignments):
         row.delete()
     for each in assignments:
         AssignmentRow.of(person, "504", each).save()
+
+
+def employed(person, until=None):
+    """The last day of somebody's employment as it is from now on, however it came about."""
+    row = EmploymentRow.get(f"P#{person}", "E#504#WHO")
+    row.ends_on = until
+    row.save()
 
 
 def change_rules(*requirements, reach=None, owner="504"):
@@ -207,6 +214,41 @@ def test_whoever_read_the_older_records_never_has_the_last_word(trust):
     with before_commit(change_back_and_project):
         project()
     assert (counters("ward-9").assignments, counters("ward-10")) == (1, NOTHING)
+    assert differences() == []
+
+
+def test_a_stalled_projector_is_not_fooled_by_a_snapshot_deleted_and_made_anew(trust):
+    """They leave and come back to another unit between its reading and its commit."""
+    b.person()
+    project()
+
+    def leave_and_come_back():
+        employed("p1", until=TODAY - timedelta(1))
+        project()
+        assert stored.snapshots_of("p1", "504") == ()
+        employed("p1")
+        held("p1", b.assignment(unit="estates"))
+        project()
+
+    takeover.take_over(SYSTEM, "504", "p1", [b.award()], [], NOW)
+    with before_commit(leave_and_come_back):
+        project()
+    assert (counters("ward-9"), counters("estates")) == (NOTHING, Counts(assignments=1, required=1, achieved=1))
+    assert differences() == []
+
+
+def test_two_snapshots_made_anew_are_never_taken_for_one_another_also_in_steps(trust, monkeypatch):
+    monkeypatch.setattr(stored, "MOST_ACTIONS", 4)
+    change_rules(*(b.requirement(f"504|LOCAL|Skill {number}|") for number in range(3)))
+    b.person()
+    found = set()
+    for _ in range(3):
+        employed("p1")
+        project()
+        found.add(stored.snapshots_of("p1", "504")[0].revision)
+        employed("p1", until=TODAY - timedelta(1))
+        project()
+    assert len(found) == 3
     assert differences() == []
 
 
@@ -363,6 +405,42 @@ def test_rules_that_change_again_while_a_part_is_judged_are_judged_too(trust):
     assert differences() == []
 
 
+def test_whoever_the_date_takes_to_another_unit_escapes_no_change_of_rules(trust, monkeypatch):
+    """An older job finds them in the old unit after midnight, when the newer job has done the new unit already."""
+    b.person(assignments=[b.assignment(ends_on=TODAY), b.assignment(unit="estates", starts_on=TODAY + timedelta(1))])
+    trust.run()
+    tomorrow = NOW + timedelta(1)
+    monkeypatch.setattr(work, "now", lambda: tomorrow)
+
+    def the_new_units_part_comes_and_goes():
+        change_rules(b.requirement(MOVING, TargetKind.UNIT, "estates"))
+        projection.rejudge_unit("504", "estates", tomorrow)
+
+    change_rules(b.requirement(INDUCTION))
+    with acting_on("commit", the_new_units_part_comes_and_goes):
+        projection.rejudge_unit("504", "ward-9", tomorrow)
+    trust.work()
+    assert colours() == {FIRE: Colour.RED, INDUCTION: Colour.RED, MOVING: Colour.RED}
+    assert (counters("ward-9"), counters("estates")) == (NOTHING, Counts(assignments=1, required=3))
+    assert differences(tomorrow) == []
+
+
+@contextmanager
+def acting_on(name, do):
+    """Something happens once, just before the storage of snapshots is next called."""
+    before, done = getattr(stored, name), []
+
+    def act(*given):
+        if not done:
+            done.append(True)
+            do()
+        return before(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, name, act)
+        yield
+
+
 # --- time passes ----------------------------------------------------------------------------------------------
 
 
@@ -400,13 +478,15 @@ def test_a_daily_run_without_time_hands_the_rest_on(trust, monkeypatch):
     assert (int(row.due), int(row.changed), row.finished_at) == (10, 10, tomorrow)
 
 
-def test_a_joiner_counts_from_their_first_day_and_a_leaver_until_their_last(trust):
+def test_a_joiner_counts_from_their_first_day_and_a_leaver_until_their_last(trust, monkeypatch):
     b.person(1, assignments=[b.assignment(starts_on=TODAY + timedelta(3))])
     b.person(2, assignments=[b.assignment(ends_on=TODAY + timedelta(2))])
     trust.run()
     assert counters().assignments == 1
     for days, number in ((2, 1), (3, 1), (4, 1)):
+        monkeypatch.setattr(work, "now", lambda days=days: NOW + timedelta(days))
         projection.day("504", NOW + timedelta(days))
+        trust.run()
         assert counters().assignments == number
         assert differences(NOW + timedelta(days)) == []
     assert stored.snapshots_of("p2", "504")[0].facts.number == UNASSIGNED
