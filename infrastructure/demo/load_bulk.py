@@ -89,7 +89,7 @@ def _rows_of(newcomer: Newcomer, now: datetime) -> list[Record]:
     joiner = newcomer.joiner
     employer = joiner.employment.employer
     return [
-        *people.rows_of_joiner(joiner.person, joiner.employment, joiner.assignments, joiner.groups),
+        *people.rows_of_joiner(joiner.person, joiner.employment, joiner.assignments, joiner.memberships),
         *(AwardRow.of(newcomer.person, employer, each) for each in newcomer.awards),
         *(ExemptionRow.of(newcomer.person, employer, Granted(each, ACTOR, now)) for each in newcomer.exemptions),
         *(EnrolmentRow.of(each) for each in newcomer.enrolments),
@@ -107,7 +107,7 @@ def _snapshots(content: Content, day: date) -> Iterator[Snapshot]:
             employer=content.employer,
             employment=joiner.employment,
             assignments=tuple(joiner.assignments),
-            groups=tuple(joiner.groups),
+            memberships=tuple(joiner.memberships),
             awards=newcomer.awards,
             exemptions=newcomer.exemptions,
             enrolments=newcomer.enrolments,

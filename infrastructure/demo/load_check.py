@@ -18,7 +18,7 @@ from .load_progress import Steps
 SAMPLE = 500
 """So many people are read back, evenly spread over the trust."""
 
-UNITS = 60
+UNITS = 12
 """So many units are counted again."""
 
 Item = TypeVar("Item")
@@ -79,7 +79,7 @@ def _complete(newcomer: Newcomer, found: Learner) -> bool:
         found.person == joiner.person
         and found.employment == joiner.employment
         and set(joiner.assignments) <= set(found.assignments)
-        and set(joiner.groups) <= set(found.groups)
+        and set(joiner.memberships) <= set(found.memberships)
         and set(newcomer.awards) <= set(found.awards)
         and set(newcomer.exemptions) <= set(found.exemptions)
         and {each.id for each in newcomer.enrolments} <= {each.id for each in found.enrolments}

@@ -12,7 +12,7 @@ from chalicelib.domain.catalogue import Class, ClassStatus, Course, Grants, Mode
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import RoleGrant
-from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Person, Unit
+from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Membership, Person, Unit
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Exemption, Requirement, Target, TargetKind
 from chalicelib.services.workforce import Joiner, Structure
@@ -333,7 +333,7 @@ class _PeopleMapper:
             person,
             Employment(self._employer, kind, planned.employee_number, planned.start),
             tuple(assignment_of(each) for each in self._assignments[planned.id]),
-            tuple(self._groups[planned.id]),
+            tuple(Membership(group, planned.start) for group in self._groups[planned.id]),
         )
 
     def _award(self, planned: plan.Award) -> Award:

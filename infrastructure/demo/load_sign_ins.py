@@ -99,7 +99,7 @@ def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], no
 
 
 def move_to_try(trust: plan.Trust, login: str, now: datetime) -> dict[str, Any]:
-    """The message that moves this learner today to the post of another unit that asks for most that is new, and one such thing."""
+    """The message that moves this learner today to the same job in the unit that asks for most that is new, and one such thing."""
     people = {each.id: each for each in trust.organisation.people}
     mover = next(each for each in people.values() if each.login == login)
     held = [each for each in trust.organisation.assignments if each.person_id == mover.id]
@@ -114,7 +114,9 @@ def move_to_try(trust: plan.Trust, login: str, now: datetime) -> dict[str, Any]:
         there = rulebook.required_of(mover.id, [assignment_of(moved(place))], (), today)
         return sorted(there.keys() - required.keys())
 
-    places = {each.position_id: each for each in trust.organisation.assignments if each.unit_id != present.unit_id}
+    elsewhere = [each for each in trust.organisation.assignments if each.unit_id != present.unit_id]
+    alike = [each for each in elsewhere if each.job_id == present.job_id and new(each)]
+    places = {each.position_id: each for each in alike or elsewhere}
     place = max(sorted(places.values(), key=lambda each: each.position_id), key=lambda each: len(new(each)))
     section = {
         "number": present.number,

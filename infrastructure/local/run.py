@@ -282,8 +282,8 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
 def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
     """What to paste into a shell: as a learner; a move by the workforce feed, and what follows; a file of 10,000 people."""
     logins = {person["role"]: person for person in demo["sign_ins"]}
-    move = demo["move"]
-    file, last = "people.csv", "import json, sys; print(json.load(sys.stdin)['upload_to'])"
+    move, file = demo["move"], (settings.LOCAL / "people.csv").relative_to(ROOT)
+    name, last = "people.csv", "import json, sys; print(json.load(sys.stdin)['upload_to'])"
     return {
         "Try, as a learner: My Compliance, and a booking": [
             signing_in("TOKEN", next(each for each in logins.values() if each["login"] == demo["learner"])),
@@ -301,7 +301,7 @@ def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
         ],
         "Drop a file of 10,000 joiners, 20 rows of it wrong, and follow it": [
             f".venv/bin/python -m infrastructure.demo.workforce_csv --rows 10000 --bad 20 --staff {demo['staff']} > {file}",
-            f'UPLOAD=$({call("FEED", "/workforce/files", {"name": file})} | python3 -c "{last}")',
+            f'UPLOAD=$({call("FEED", "/workforce/files", {"name": name})} | python3 -c "{last}")',
             f'curl -s -T {file} "$UPLOAD"',
             call("FEED", "/workforce/files"),
         ],
