@@ -84,17 +84,21 @@ class Learner:
         """Whether an assignment that counts on a day names this person as supervisor."""
         return any(each.supervisor == person for each in self.assignments_on(day))
 
+    def _self_on(self, day: date) -> str | None:
+        """The person as a target of requirements: like groups, while the employment lasts."""
+        return self.person.id if self.employment and self.employment.active_on(day) else None
+
     def compliance_on(self, day: date, rulebook: Rulebook) -> tuple[Standing, ...]:
         """Every row of Compliance and Competency on a day, under the rules given, red first."""
         required = rulebook.required_of(
-            self.person.id, self.assignments_on(day), self.groups_on(day), day, self.exemptions
+            self._self_on(day), self.assignments_on(day), self.groups_on(day), day, self.exemptions
         )
         return evaluate(required, self.awards, day, rulebook.amber_months, rulebook.counts_for)
 
     def held_back_on(self, day: date, rulebook: Rulebook) -> dict[str, HeldBack]:
         """What rules ask for on a day without its being required, and why."""
         return rulebook.held_back_from(
-            self.person.id, self.assignments_on(day), self.groups_on(day), day, self.exemptions
+            self._self_on(day), self.assignments_on(day), self.groups_on(day), day, self.exemptions
         )
 
     def standpoints_on(self, day: date, rulebook: Rulebook) -> tuple[Standpoint, ...]:

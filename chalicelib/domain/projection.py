@@ -20,9 +20,6 @@ from chalicelib.domain.requirements import Exemption, Required, Rulebook, Target
 UNASSIGNED = "-"
 """The number under which a learner without an assignment has their snapshot, and the view of snapshots without a unit."""
 
-_NOBODY = ""
-"""The person of an assignment that does not carry the person's own requirements: no rule is aimed at it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -163,7 +160,7 @@ class Facts:
     def required_on(self, day: date, rulebook: Rulebook) -> dict[str, Required]:
         """What is required through this assignment on a day."""
         carries = self.carries_own_on(day)
-        person, groups = (self.person, self.groups) if carries else (_NOBODY, ())
+        person, groups = (self.person, self.groups) if carries else (None, ())
         return rulebook.required_of(person, self.held_on(day), groups, day, self.exemptions)
 
     def counted_on(self, day: date) -> bool:
@@ -304,25 +301,22 @@ def deciding(awards: Iterable[Award], day: date) -> tuple[Award, ...]:
     One beats another of the same competency if it has its level or more, is valid as long or longer, and is made by that day
     or no later than the other.
     """
-    kept: list[Award] = []
+    kept: dict[str, list[Award]] = {}
     strongest_first = sorted(
         (each for each in awards if not each.void),
         key=lambda each: (each.competency, each.expires_on or date.max, each.awarded_on, each.level, each.origin),
         reverse=True,
     )
     for award in strongest_first:
-        if not any(_beats(other, award, day) for other in kept):
-            kept.append(award)
-    return tuple(reversed(kept))
+        same = kept.setdefault(award.competency, [])
+        if not any(_beats(other, award, day) for other in same):
+            same.append(award)
+    return tuple(reversed([award for same in kept.values() for award in same]))
 
 
 def _beats(other: Award, award: Award, day: date) -> bool:
-    """Whether another award, known to be valid as long, leaves this one nothing to decide."""
-    return (
-        other.competency == award.competency
-        and other.level >= award.level
-        and (other.awarded_on <= day or other.awarded_on <= award.awarded_on)
-    )
+    """Whether another of the same competency, known to be valid as long, leaves this one nothing to decide."""
+    return other.level >= award.level and (other.awarded_on <= day or other.awarded_on <= award.awarded_on)
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------

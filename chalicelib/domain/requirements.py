@@ -179,7 +179,7 @@ class Rulebook:
 
     def required_of(
         self,
-        person: str,
+        person: str | None,
         assignments: Iterable[Assignment],
         groups: Iterable[str],
         day: date,
@@ -192,14 +192,15 @@ class Rulebook:
             for because in self.required_by(self.targets_of(assignment), assignment.number, day)
         ]
         own = [Target(TargetKind.LEARNER_GROUP, group) for group in groups]
-        own.append(Target(TargetKind.PERSON, person))
+        if person is not None:
+            own.append(Target(TargetKind.PERSON, person))
         reasons += self.required_by(own, None, day)
         exempt = {each.competency for each in exemptions if each.in_force_on(day)}
         return merge(each for each in reasons if each.requirement.competency not in exempt)
 
     def held_back_from(
         self,
-        person: str,
+        person: str | None,
         assignments: Iterable[Assignment],
         groups: Iterable[str],
         day: date,

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.permissions import Role
+from chalicelib.domain.requirements import TargetKind
 from tests import builders as b
 from tests.builders import TODAY
 
@@ -29,6 +30,14 @@ def test_on_the_last_day_everything_still_counts():
     going = leaver(groups=("agency",), grants=(RoleGrant("p1", "504", Role.INSTRUCTOR),))
     assert len(going.assignments_on(last)) == len(going.groups_on(last)) == 1
     assert going.roles_on(last) == {Role.EMPLOYEE, Role.INSTRUCTOR}
+
+
+@pytest.mark.parametrize(
+    ("day", "required"), [(date(2023, 12, 31), 0), (date(2024, 1, 1), 1), (date(2026, 11, 22), 1), (TODAY, 0)]
+)
+def test_a_requirement_of_the_person_counts_while_the_employment_lasts(day, required):
+    asked = b.rulebook(b.requirement(b.FIRE, TargetKind.PERSON, "p1"))
+    assert len(leaver().compliance_on(day, asked)) == required
 
 
 def test_an_administrator_without_an_employment_never_leaves():

@@ -160,8 +160,6 @@ def said(snapshot):
 @settings(max_examples=150)
 @given(learners(), rulebooks(), days)
 def test_the_snapshots_of_a_learner_together_say_what_a_live_evaluation_says(learner, rulebook, day):
-    if not learner.employment.active_on(day):
-        return
     rows = [row for each in projected(learner, rulebook, day).values() for row in each.rows]
     by_name = {row.competency: row for row in sorted(rows, key=lambda row: row.level)}
     found = {name: (row.level, row.colour, row.expires_on) for name, row in by_name.items()}
