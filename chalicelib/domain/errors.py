@@ -198,7 +198,7 @@ class RoleNotGrantable(Refusal):
 
 
 class RequirementStarted(Refusal):
-    """A requirement that has been in force is never removed: what was required on a day stays explainable."""
+    """A requirement that has been in force is never removed or rewritten: what was required on a day stays explainable."""
 
     way_out = "End it instead: POST /v1/requirements with the same target, competency and starts_on, and its last day as ends_on."
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
 
@@ -56,6 +56,16 @@ class Requirement:
         before = self.ends_on is not None and self.ends_on < other.starts_on
         after = other.ends_on is not None and other.ends_on < self.starts_on
         return not (before or after)
+
+    def rewrites(self, before: "Requirement", today: date) -> bool:
+        """Whether putting this in place of one with its key changes what was required on a day before today, or since its
+        beginning: the level of one that has begun, or an end that lies, or is to lie, before yesterday.
+        """
+        if before.starts_on > today:
+            return False
+        yesterday = today - timedelta(days=1)
+        ends = [min(each.ends_on or date.max, yesterday) for each in (before, self)]
+        return before.minimum_level != self.minimum_level or ends[0] != ends[1]
 
 
 @dataclass(frozen=True, slots=True)

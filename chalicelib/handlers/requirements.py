@@ -167,11 +167,13 @@ class SavedView(msgspec.Struct, frozen=True):
     summary="Save a requirement",
     body=RequirementBody,
     answer=SavedView,
-    refusals=(errors.Conflict,),
+    refusals=(errors.RequirementStarted, errors.Conflict),
 )
 def save_requirement(request: Request) -> Saved:
-    """Require a competency of everybody under a target. Saving one with the same target, competency and first day changes its level
-    and its end; saving what is so already changes nothing. Try it first with POST /v1/requirements/preview.
+    """Require a competency of everybody under a target. Saving one with the same target, competency and first day changes it:
+    level and end before it starts; afterwards the end alone, yesterday at the earliest, so that what was required stays
+    explainable. To change the level then, end it and begin another. Saving what is so already changes nothing. Try it first with
+    POST /v1/requirements/preview.
     """
     requirement = request.body.requirement(london_day(request.now))
     return requirements.save(request.actor, requirement, request.now)

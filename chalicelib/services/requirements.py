@@ -9,7 +9,6 @@ import msgspec
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, RequirementStarted
-from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind, required_twice, wrong_fields
 from chalicelib.services import rule_changes
 from chalicelib.storage import audit, people, rules
@@ -42,7 +41,7 @@ class RequirementPage(msgspec.Struct, frozen=True):
 
 def page(actor: Actor, wanted: Wanted, limit: int, after: Any) -> RequirementPage:
     """A page of the employer's requirements by target, competency and first day. `after` is the key of the last one before."""
-    rulebook = rules.rulebook(_employer(actor))
+    rulebook = rules.rulebook(actor.employer)
     beyond = tuple(after) if after else ()
     found = sorted((each for each in _all(rulebook) if each.key > beyond and wanted.fits(each)), key=_key)
     return RequirementPage(found[:limit], found[limit - 1].key if len(found) > limit else None, rulebook)
@@ -62,17 +61,24 @@ class Saved(msgspec.Struct, frozen=True):
 
 @retried
 def save(actor: Actor, wanted: Requirement, now: datetime) -> Saved:
-    """Add a requirement, or change level or end of the one with this target, competency and first day.
+    """Add a requirement, or change the one with this target, competency and first day: once it has begun, its end alone.
 
-    Raises Invalid naming every wrong field. What is so already stays untouched.
+    Raises Invalid naming every wrong field, and RequirementStarted for what would rewrite days before today. What is so already
+    stays untouched.
     """
-    employer = _employer(actor)
+    employer = actor.employer
     rulebook = _rulebook_now(employer)
-    check(wanted, rulebook)
     before = next((each for each in _all(rulebook) if each.key == wanted.key), None)
+    check(wanted, rulebook, before)
     twice = required_twice(wanted, rulebook)
     if before == wanted:
         return Saved(wanted, twice, None, rulebook)
+    if before and wanted.rewrites(before, london_day(now)):
+        raise RequirementStarted(
+            "This requirement has started: its level, and whether it was in force before today, stay as they were.",
+            way_out="End it, yesterday at the earliest, and begin another: POST /v1/requirements with a starts_on of its own.",
+            starts_on=str(wanted.starts_on),
+        )
     transaction = Transaction()
     transaction.put(rules.RequirementRow.of(employer, wanted))
     job = _announce(transaction, actor, "requirement.saved", wanted, before, rulebook, now)
@@ -83,7 +89,7 @@ def save(actor: Actor, wanted: Requirement, now: datetime) -> Saved:
 @retried
 def take_back(actor: Actor, target: Target, competency: str, starts_on: date, now: datetime) -> str | None:
     """Remove a requirement that has not started; the job that follows. Raises NotFound, or RequirementStarted once it has."""
-    employer = _employer(actor)
+    employer = actor.employer
     wanted = Requirement(target, competency, 0, starts_on)
     rulebook = _rulebook_now(employer)
     before = next((each for each in _all(rulebook) if each.key == wanted.key), None)
@@ -100,10 +106,17 @@ def take_back(actor: Actor, target: Target, competency: str, starts_on: date, no
     return job
 
 
-def check(requirement: Requirement, rulebook: Rulebook) -> None:
-    """Raise Invalid naming every field of a body with this requirement that cannot be. Reads the person it is aimed at, if any."""
-    wrong = [FieldError(f"body.{each.field}", each.reason) for each in wrong_fields(requirement, rulebook)]
-    if unknown_people(rulebook.employer, (requirement,)):
+def check(requirement: Requirement, rulebook: Rulebook, before: Requirement | None = None) -> None:
+    """Raise Invalid naming every field of a body with this requirement that cannot be. Reads the person it is aimed at, if any.
+
+    What it shares with the one it changes is as it was, even if it could not be saved today: it can be ended all the same.
+    """
+    wrong = [
+        FieldError(f"body.{each.field}", each.reason)
+        for each in wrong_fields(requirement, rulebook)
+        if before is None or getattr(before, each.field) != getattr(requirement, each.field)
+    ]
+    if before is None and unknown_people(rulebook.employer, (requirement,)):
         wrong.append(FieldError("body.target", "is no person of this employer"))
     if wrong:
         raise Invalid(*wrong)
@@ -116,14 +129,6 @@ def unknown_people(employer: str, requirements: Sequence[Requirement]) -> list[t
     ]
     known = people.names_of(employer, [person for _, person in aimed_at])
     return [(place, person) for place, person in aimed_at if person not in known]
-
-
-def _employer(actor: Actor) -> str:
-    if actor.employer == NATIONAL:
-        raise Invalid(
-            FieldError("query.employer", "names the nation, which requires nothing of anybody; name an employer")
-        )
-    return actor.employer
 
 
 def _rulebook_now(employer: str) -> Rulebook:

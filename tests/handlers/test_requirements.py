@@ -1,12 +1,14 @@
 """Requirements over HTTP: saved, listed, changed, taken back; and everybody's snapshots follow."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from urllib.parse import quote
 
 import boto3
 import pytest
 
 from chalicelib.domain.compliance import Colour
+from chalicelib.domain.requirements import TargetKind
 from chalicelib.handlers import work
 from chalicelib.services import jobs, projection
 from chalicelib.storage import projection as stored
@@ -118,6 +120,59 @@ def test_saving_again_changes_the_end_and_adds_nothing(trust):
     assert save(trust).json_body["requirement"]["ends_on"] is None
 
 
+def started_in_january(**changes):
+    """A requirement of ward 9 that began in January, saved through the service that sets up."""
+    given = {"kind": TargetKind.UNIT, "target": "ward-9", "starts_on": date(2026, 1, 1)} | changes
+    b.competence.require(b.SYSTEM, "504", [b.requirement(MOVING, **given)], NOW)
+
+
+def save_again(api, **changes):
+    return save(api, target="ward-9", starts_on="2026-01-01", **changes)
+
+
+@pytest.mark.parametrize(
+    ("ends_on", "wanted"),
+    [
+        (None, {"ends_on": "2026-02-28"}),
+        (None, {"ends_on": "2026-11-21"}),
+        (None, {"minimum_level": 2}),
+        (None, {"minimum_level": 2, "ends_on": "2026-12-31"}),
+        (date(2026, 6, 30), {}),
+        (date(2026, 6, 30), {"ends_on": "2026-12-31"}),
+    ],
+)
+def test_what_was_required_before_today_is_never_rewritten(trust, ends_on, wanted):
+    b.competence.define_competencies(b.SYSTEM, "NHS", [replace(b.competency(MOVING), levels=("A", "B"))], NOW)
+    started_in_january(ends_on=ends_on)
+    before = rules.versions_now("504"), rules.rulebook("504").requirements
+    answer = save_again(trust, **wanted)
+    assert (answer.status_code, answer.json_body["type"].rpartition(":")[2]) == (409, "requirement-started")
+    assert "begin another" in answer.json_body["way_out"]
+    assert (rules.versions_now("504"), rules.rulebook("504").requirements) == before
+
+
+@pytest.mark.parametrize("ends_on", ["2026-11-22", "2026-11-23", "2027-06-30"])
+def test_a_requirement_that_has_started_ends_yesterday_at_the_earliest_and_another_begins(trust, ends_on):
+    b.competence.define_competencies(b.SYSTEM, "NHS", [replace(b.competency(MOVING), levels=("A", "B"))], NOW)
+    started_in_january()
+    assert save_again(trust, ends_on=ends_on).json_body["requirement"]["ends_on"] == ends_on
+    assert save(trust, target="ward-9", minimum_level=2).status_code == 200
+
+
+def test_a_requirement_that_could_not_be_saved_today_can_be_ended(trust):
+    b.competence.define_competencies(b.SYSTEM, "NHS", [replace(b.competency(MOVING), levels=("A", "B"))], NOW)
+    started_in_january(level=2)
+    b.competence.define_competencies(b.SYSTEM, "NHS", [b.competency(MOVING)], NOW)
+    assert save_again(trust, minimum_level=2, ends_on=str(TODAY)).json_body["requirement"]["ends_on"] == str(TODAY)
+
+
+def test_a_requirement_yet_to_start_changes_freely(trust):
+    b.competence.define_competencies(b.SYSTEM, "NHS", [replace(b.competency(MOVING), levels=("A", "B"))], NOW)
+    save(trust, starts_on=str(TOMORROW), ends_on="2027-06-30")
+    changed = save(trust, starts_on=str(TOMORROW), ends_on=str(TOMORROW), minimum_level=2).json_body["requirement"]
+    assert (changed["minimum_level"], changed["ends_on"]) == (2, str(TOMORROW))
+
+
 def test_a_requirement_is_saved_once_however_transactions_collide(trust):
     with colliding_transactions(2):
         assert save(trust).status_code == 200
@@ -168,15 +223,6 @@ def test_two_periods_of_one_subject_are_saved_with_a_warning(trust):
         "whoever is under both has to hold both."
     )
     assert warning["requirement"]["competency"] == FIRE
-
-
-def test_the_nation_requires_nothing(trust):
-    b.grant("p9", "national_administrator", "NHS")
-    for answer in (
-        trust.get("/v1/requirements?employer=NHS", as_=ADMINISTRATOR),
-        trust.post("/v1/requirements?employer=NHS", body(), as_=ADMINISTRATOR),
-    ):
-        assert fields(answer) == {"query.employer"}
 
 
 # --- listing ------------------------------------------------------------------------------------------------
