@@ -64,10 +64,11 @@ class PeopleSearch(msgspec.Struct, frozen=True):
         Annotated[
             str,
             msgspec.Meta(
-                min_length=2,
+                min_length=1,
                 max_length=80,
                 pattern=r"^[^#\x00-\x1f]+$(?!\n)",
-                description="The beginning of a last name, or a last name and the beginning of a first: `testfold`, `testfold sa`.",
+                description="The beginning of a last name, or a last name and the beginning of a first: `testfold`, `testfold sa`, "
+                "`van dyke an`. A single letter is a whole last name.",
             ),
         ]
         | None
@@ -92,8 +93,8 @@ def search_people(request: Request) -> FoundPage:
     body = request.body
     if (body.name is None) == (body.number is None):
         raise errors.Invalid(errors.FieldError("body", "give either name or number"))
-    if body.name is not None and len(body.name.split()[0] if body.name.split() else "") < 2:
-        raise errors.Invalid(errors.FieldError("body.name", "begins with at least two letters of the last name"))
+    if body.name is not None and not body.name.strip():
+        raise errors.Invalid(errors.FieldError("body.name", "is empty"))
     after = cursor.unseal("people", body.cursor, "body.cursor")
     return people.search(request.actor, body.name, body.number, body.limit, after)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability
 from chalicelib.storage import learner as learners
@@ -34,9 +34,37 @@ class FoundPage(msgspec.Struct, frozen=True):
 
 
 def search(actor: Actor, name: str | None, number: str | None, limit: int, after: Any) -> FoundPage:
-    """People of the actor's employer by employee number, or by the beginning of the last name and then of the first."""
+    """People of the actor's employer by employee number, or by the beginning of the last name and then of the first.
+
+    Either name may have several words, so every way to tell last from first is looked up, the longest last name first. A position
+    to go on from is the way and the position in it.
+    """
     if number is not None:
         return FoundPage(tuple(people.with_number(actor.employer, number)), None)
-    last, _, first = " ".join((name or "").casefold().split()).partition(" ")
-    page, following = people.with_name(actor.employer, last, first, limit, after)
-    return FoundPage(tuple(page), following)
+    ways = _ways_to_split((name or "").casefold().split())
+    place, position = _going_on(after, len(ways))
+    page: list[Found] = []
+    while place < len(ways) and len(page) < limit:
+        found, position = people.with_name(actor.employer, *ways[place], limit - len(page), position)
+        page += found
+        place += position is None
+    return FoundPage(tuple(page), [place, position] if place < len(ways) else None)
+
+
+LONGEST_LAST_NAME = 8
+"""Words of a last name that is followed by a first name; without one it may have any number."""
+
+
+def _ways_to_split(words: list[str]) -> list[tuple[str, str]]:
+    """Last name and the beginning of the first name, in every way the words may be meant."""
+    places = range(min(len(words) - 1, LONGEST_LAST_NAME), 0, -1)
+    return [(" ".join(words), ""), *((" ".join(words[:place]), " ".join(words[place:])) for place in places)]
+
+
+def _going_on(after: Any, ways: int) -> tuple[int, Any]:
+    match after:
+        case None:
+            return 0, None
+        case [int(place), position] if place < ways:
+            return place, position
+    raise Invalid(FieldError("body.cursor", "is not a cursor given out for this list"))

@@ -113,9 +113,10 @@ def _take_in(actor: str, employer: str, change: Change, now: datetime) -> Outcom
     applied = rules_of.apply(file.personnel(), sections)
     errors = rules_of.missing_sections(applied.personnel)
     if not errors and applied.newer:
-        errors = (*_login_taken(applied, known, file), *_circles(sections, applied, file, today))
+        circles = _circles(sections, applied, file, {file.person_id, promised or file.person_id}, today)
+        errors = (*_login_taken(applied, known, file), *circles)
     if errors:
-        return Outcome("refused", file.person_id, errors=errors)
+        return Outcome("refused", file.person_id if file.profile else None, errors=errors)
     if not applied.newer:
         return Outcome("unchanged", file.person_id, warnings=tuple(warnings), repeated=applied.repeated)
     transaction = Transaction()
@@ -159,16 +160,19 @@ def _reworded(change: Change, file: stored.File, numbers: Mapping[str, str], tod
     """The message with supervisors as person ids, and without what another employer decides; with a warning for that.
 
     Name, e-mail and login belong to the employer that registered somebody until they leave it, and the login of somebody who
-    holds a role elsewhere to nobody's feed: otherwise one employer could take over a login at another.
+    holds a role to nobody's feed: otherwise a feed could sign in with that role, or take over a login at another employer.
     """
     warnings = []
     person = change.person
     if person and file.kept_elsewhere(today):
         person = None
         warnings.append("person: left as it is, because another employer keeps this person's name, e-mail and login")
-    elif person and file.profile and file.roles_elsewhere and person.login != file.profile.login:
+    elif person and file.roles_at - {file.employer} and not file.is_home:
+        person = None
+        warnings.append("person: left as it is, because this person holds a role elsewhere")
+    elif person and file.profile and file.roles_at and person.login != file.profile.login:
         person = replace(person, login=file.profile.login)
-        warnings.append("person.login: left as it is, because this person holds a role elsewhere")
+        warnings.append("person.login: left as it is until no role is held: one could sign in with it")
     assignments = [
         replace(each, supervisor=numbers[each.supervisor]) if each.held and each.supervisor else each
         for each in change.assignments
@@ -187,8 +191,14 @@ HIGHEST_CHAIN = 20
 """Supervisors looked up above somebody: more levels than any employer has."""
 
 
-def _circles(change: Change, applied: Applied, file: stored.File, today: date) -> Iterator[FieldError]:
-    """Assignments of the message whose supervisor is, through others, supervised by the person."""
+MOST_DAYS = 50
+"""Days on which a chain of supervisors is looked at."""
+
+
+def _circles(
+    change: Change, applied: Applied, file: stored.File, person: set[str], today: date
+) -> Iterator[FieldError]:
+    """Assignments of the message whose supervisor is, through others, supervised by the person (under any of these ids)."""
     if file.is_new:
         return  # supervises nobody
     ends = applied.personnel.ends()
@@ -198,36 +208,55 @@ def _circles(change: Change, applied: Applied, file: stored.File, today: date) -
         over = last_day is not None and last_day < today
         if not each.held or not each.supervisor or over or name not in applied.changed:
             continue
-        chain = _chain(file, each.supervisor, max(each.starts_on, today))
+        chain = _chain(file.employer, each.supervisor, person, max(each.starts_on, today), last_day)
         if chain:
-            reason = f"reports to this person: {' - '.join(chain)}"
+            numbers = stored.numbers_of(chain, file.employer) | dict.fromkeys(person, change.employee_number)
+            reason = f"reports to this person: {' - '.join(numbers.get(one, one) for one in chain)}"
             yield FieldError(f"assignments[{index}].supervisor", reason)
 
 
-def _chain(file: stored.File, supervisor: str, day: date) -> list[str]:
-    """Employee numbers from a supervisor upwards to the person, if one leads to the other on that day."""
+def _chain(employer: str, supervisor: str, person: set[str], first_day: date, last_day: date | None) -> list[str]:
+    """The ids from a supervisor upwards to the person, if one leads to the other on any of these days.
+
+    It is looked for on the first day and, since a chain only closes where somebody in it gets a supervisor, on each later day on
+    which an assignment of those looked at begins. Everybody is read once.
+    """
+    held: dict[str, list[Assignment]] = {}
+    day: date | None = first_day
+    for _ in range(MOST_DAYS):
+        if day is None:
+            break
+        if chain := _chain_on(day, employer, supervisor, person, held):
+            return chain
+        begins = {each.starts_on for assignments in held.values() for each in assignments}
+        day = min((each for each in begins if day < each and (last_day is None or each <= last_day)), default=None)
+    return []
+
+
+def _chain_on(
+    day: date, employer: str, supervisor: str, person: set[str], held: dict[str, list[Assignment]]
+) -> list[str]:
+    """The same on one day; who is read for it is added to those held."""
     below: dict[str, str | None] = {supervisor: None}
     level = [supervisor]
     for _ in range(HIGHEST_CHAIN):
-        if file.person_id in below or not level:
+        if not level or person & below.keys():
             break
+        held |= {each: stored.supervised(each, employer) for each in level if each not in held}
         above = {
-            one: each
+            one.supervisor: each
             for each in level
-            for one in sorted(stored.supervisors(each, file.employer, day))
-            if one not in below
+            for one in held[each]
+            if one.supervisor and one.supervisor not in below and one.active_on(day)
         }
         below |= above
         level = list(above)
-    if file.person_id not in below:
-        return []
-    people: list[str] = []
-    current: str | None = file.person_id
+    chain: list[str] = []
+    current = next(iter(person & below.keys()), None)
     while current is not None:
-        people.append(current)
+        chain.append(current)
         current = below[current]
-    numbers = stored.numbers_of(people, file.employer)
-    return [numbers.get(each, each) for each in reversed(people)]
+    return chain[::-1]
 
 
 class Joiner(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from chalicelib.storage.cursor import going_on
 
 
 class PersonRow(Record, discriminator="person"):
-    """`P#p` / `PROFILE`."""
+    """`P#p` / `PROFILE`. Whoever changes it, or joins the person to another employer, moves `revision`."""
 
     first_name = UnicodeAttribute()
     last_name = UnicodeAttribute()
@@ -34,6 +34,7 @@ class PersonRow(Record, discriminator="person"):
     email = UnicodeAttribute(null=True)
     login = UnicodeAttribute(null=True)
     home = UnicodeAttribute(null=True)
+    revision = NumberAttribute(default=0)
 
     @classmethod
     def of(cls, person: Person, home: str | None = None) -> "PersonRow":
@@ -337,9 +338,9 @@ def with_number(employer: str, number: str) -> list[Found]:
 def with_name(employer: str, last: str, first: str, limit: int, after: Any) -> tuple[list[Found], Any]:
     """A page of people whose last name begins with `last`, or is it if `first` begins the first name; and where to go on.
 
-    One index query of about one unit. `last` has at least two letters.
+    One index query of about one unit. A single letter is a whole last name: people are indexed by two.
     """
-    prefix = f"{last}{keys.SEPARATOR}{first}" if first else last
+    prefix = f"{last}{keys.SEPARATOR}{first}" if first or len(last) == 1 else last
     pk = keys.people_by_name(employer, last)
     after = going_on(going_on(after, "gsi1pk", pk), "gsi1sk", prefix, begins=True)
     query = Record.gsi1.query(pk, Record.gsi1sk.startswith(prefix), limit=limit, last_evaluated_key=after)

@@ -9,7 +9,7 @@ import msgspec
 from pynamodb.attributes import JSONAttribute, TTLAttribute, UnicodeAttribute
 
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.people import Employment, EmploymentKind, Person
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
 from chalicelib.domain.workforce import Personnel, PersonSection, Register
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
@@ -56,15 +56,15 @@ class File:
         self.employments: dict[str, EmploymentRow] = {}
         self.assignments: dict[str, AssignmentRow] = {}
         self.groups: dict[str, MembershipRow] = {}
-        self.roles_elsewhere = False
+        self.roles_at: set[str] = set()
         here = keys.at_employer(employer)
         for row in rows or ():
             if isinstance(row, PersonRow):
                 self.profile = row
             elif isinstance(row, EmploymentRow):
                 self.employments[row.sk.split(keys.SEPARATOR)[1]] = row
-            elif isinstance(row, GrantRow) and not row.sk.startswith(here):
-                self.roles_elsewhere = True
+            elif isinstance(row, GrantRow):
+                self.roles_at.add(row.sk.split(keys.SEPARATOR)[1])
             elif isinstance(row, AssignmentRow) and row.sk.startswith(here):
                 self.assignments[row.sk] = row
             elif isinstance(row, MembershipRow) and row.sk.startswith(here):
@@ -81,17 +81,23 @@ class File:
         return self.employments.get(self.employer)
 
     def kept_elsewhere(self, day: date) -> bool:
-        """Whether another employer keeps this person's name, e-mail and login: the one that registered them, until they left it.
+        """Whether another employer keeps this person's name, e-mail and login.
 
-        For somebody registered before that was noted: any other employer they have not left.
+        The one that registered them does, until they leave it; or whoever set them since. Then all that they have not left keep
+        them for each other, until one remains. An employer does not take over a login that signs in at another.
         """
-        if self.profile is None or self.profile.home == self.employer:
+        if self.profile is None:
             return False
-        keepers = (
-            [self.profile.home] if self.profile.home else [each for each in self.employments if each != self.employer]
-        )
-        held = (row.employment() for each in keepers if (row := self.employments.get(each)))
-        return any(employment and not employment.left_before(day) for employment in held)
+        held = {employer: row.employment() for employer, row in self.employments.items()}
+        keepers = {employer for employer, each in held.items() if each and not each.left_before(day)}
+        if self.profile.home in keepers:
+            return bool(self.profile.home != self.employer)
+        return bool(keepers - {self.employer})
+
+    @property
+    def is_home(self) -> bool:
+        """Whether this employer was the last to say who the person is."""
+        return self.profile is not None and self.profile.home == self.employer
 
     def personnel(self) -> Personnel:
         """What is known of the person at this employer."""
@@ -168,8 +174,15 @@ def _write_person(transaction: Transaction, file: File, after: Personnel) -> Per
     known, section = file.personnel().person, after.person.value
     person = Person(file.person_id, section.first_name, section.last_name, section.title, section.email, section.login)
     if known and known.stamp == after.person.stamp:
+        if file.profile and file.employment is None:  # who changes the name at this moment has to see this employment
+            _replace(transaction, file.profile)
         return person
-    transaction.put(PersonRow.of(person, file.employer))
+    profile = PersonRow.of(person, file.employer)
+    if file.profile:
+        profile.revision = file.profile.revision
+        _replace(transaction, profile)
+    else:
+        transaction.create(profile)
     before = known.value if known else None
     if before and before.login and before.login != section.login:
         login = LoginRow.of(before.login, file.person_id)
@@ -225,22 +238,22 @@ def _renamed(row: EmploymentRow, person: Person) -> EmploymentRow:
     return row
 
 
-def _replace(transaction: Transaction, row: EmploymentRow) -> None:
+def _replace(transaction: Transaction, row: EmploymentRow | PersonRow) -> None:
     """Put the row in place of the one of its revision, and move that."""
-    revision = int(row.revision)
-    unmoved = EmploymentRow.revision == revision
+    revision, kept = int(row.revision), type(row).revision
+    unmoved = kept == revision
     if revision == 0:  # rows from before revisions were kept have none
-        unmoved = unmoved | EmploymentRow.revision.does_not_exist()
+        unmoved = unmoved | kept.does_not_exist()
     row.revision = revision + 1
     transaction.replace(row, unmoved)
 
 
-def supervisors(person_id: str, employer: str, day: date) -> set[str]:
-    """Who supervises an assignment of a person on a day."""
+def supervised(person_id: str, employer: str) -> list[Assignment]:
+    """The assignments of a person that have a supervisor, on whichever days."""
     prefix = keys.assignments(employer)
     rows = AssignmentRow.query(keys.person(person_id), AssignmentRow.sk.startswith(prefix))
     held = (row.assignment() for row in rows if row.held)
-    return {each.supervisor for each in held if each.supervisor and each.active_on(day)}
+    return [each for each in held if each.supervisor]
 
 
 def numbers_of(people: Iterable[str], employer: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Workforce messages taken in: who somebody is, what they hold, and what is refused, each in one transaction."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.workforce import AssignmentSection, Change, PersonSection, ServiceSection
-from chalicelib.services import people, workforce
+from chalicelib.services import people, roles, workforce
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
 from chalicelib.storage.base import AuditTable, Message, Record
@@ -302,19 +303,40 @@ def test_supervisors_who_change_places_are_no_circle(trust):
     assert send(2, "901", assignments=[job(date(2027, 1, 1), number="901", supervisor="902")]).state == "accepted"
 
 
+def test_a_circle_that_future_dates_would_make_is_refused(trust):
+    ahead = date(2027, 6, 1)
+    join(
+        "901",
+        PersonSection("Alex", "Reed"),
+        assignments=[job(number="901"), job(ahead, number="901", supervisor="902")],
+    )
+    join("902", PersonSection("Kim", "Moor"), assignments=[job(number="902")])
+    join("903", PersonSection("Jo", "Hill"), assignments=[job(number="903", supervisor="901")])
+    until = job(date(2027, 1, 1), date(2027, 5, 31), number="902", supervisor="903")
+    outcome = send(2, "902", assignments=[replace(until, ends_on=None)])
+    assert wrong(outcome) == ["assignments[0].supervisor"]
+    assert outcome.errors[0].reason.endswith("903 - 901 - 902")
+    assert send(3, "902", assignments=[until]).state == "accepted"
+
+
 # --- several employers --------------------------------------------------------------------------------------
+
+
+def other(employer):
+    """Another employer, with one ward."""
+    facts = [
+        (workforce.Target(kind, each), each)
+        for kind, each in (("POS", "nurse-9"), ("JOB", "nurse"), ("GRP", "nursing"))
+    ]
+    units = [b.Unit(employer, "Other Trust", None), b.Unit("ward-9", "Other Ward 9", employer)]
+    names = [(workforce.Target(b.TargetKind(target.kind), target.id), name) for target, name in facts]
+    workforce.define_structure(b.SYSTEM, employer, workforce.Structure("Other Trust", units, names), NOW)
 
 
 @pytest.fixture(name="two")
 def _two(trust):
     """Sam of 504, who joins 505 too."""
-    facts = [
-        (workforce.Target(kind, each), each)
-        for kind, each in (("POS", "nurse-9"), ("JOB", "nurse"), ("GRP", "nursing"))
-    ]
-    units = [b.Unit("505", "Other Trust", None), b.Unit("ward-9", "505 Ward 9", "505")]
-    names = [(workforce.Target(b.TargetKind(target.kind), target.id), name) for target, name in facts]
-    workforce.define_structure(b.SYSTEM, "505", workforce.Structure("Other Trust", units, names), NOW)
+    other("505")
     outcome = join()
     there = send(1, "77", "505", person_id=outcome.person, employment=HIRED, assignments=[job(number="77")])
     assert (there.state, there.person) == ("accepted", outcome.person)
@@ -357,11 +379,53 @@ def test_once_they_have_left_the_other_employer_keeps_the_profile(two):
     assert (outcome.state, len(outcome.warnings)) == ("unchanged", 1)
 
 
-def test_the_login_of_somebody_with_a_role_elsewhere_is_left_as_it_is(two):
-    b.grant(two.person, "national_administrator", "NHS")
+def test_of_two_employers_that_remain_neither_takes_over_the_profile(two):
+    other("506")
+    send(1, "78", "506", person_id=two.person, employment=HIRED)
+    left = ServiceSection(EMPLOYEE, SINCE, date(2026, 11, 1))
+    send(2, employment=left)
+    for employer, number in (("505", "77"), ("506", "78"), ("504", "900")):
+        outcome = send(3, number, employer, person=PersonSection("Eve", "Thief", login="evil"))
+        assert (outcome.state, len(outcome.warnings)) == ("unchanged", 1)
+    assert workforce.people.person_of_login("evil") is None
+    send(4, "77", "505", employment=left)
+    assert send(5, "78", "506", person=PersonSection("Sam", "Reed", login="506-78")).state == "accepted"
+
+
+@pytest.mark.parametrize(("role", "employer"), [("national_administrator", "NHS"), ("class_administrator", "504")])
+def test_the_login_of_somebody_with_a_role_is_changed_by_no_feed(two, role, employer):
+    b.grant(two.person, role, employer)
     outcome = send(2, person=PersonSection("Sam", "Reed", login="504-mine"))
     assert (outcome.state, len(outcome.warnings)) == ("accepted", 1)
     assert (learner(two).person.last_name, learner(two).person.login) == ("Reed", "504-900")
+    assert send(3, person=PersonSection("Sam", "Hill", login="504-900")).warnings == ()
+
+
+def test_an_employer_that_joins_somebody_with_a_role_elsewhere_changes_nothing_of_who_they_are(trust):
+    first = roles.appoint_first_administrator("root", None, NOW)
+    thief = PersonSection("Eve", "Thief", email="eve@trust.invalid")
+    outcome = send(1, "666", person_id=first, person=thief, employment=HIRED)
+    assert (outcome.state, len(outcome.warnings)) == ("accepted", 1)
+    administrator = learner(outcome).person
+    assert (administrator.last_name, administrator.email, administrator.login) == ("Administrator", None, "root")
+
+
+@pytest.mark.parametrize("joins_first", [True, False])
+def test_a_name_changed_while_another_employer_joins_the_person_is_found_at_both(trust, joins_first):
+    other("505")
+    outcome = join()
+
+    def rename():
+        assert send(2, person=replace(SAM, last_name="Reed")).state == "accepted"
+
+    def join_505():
+        assert send(1, "77", "505", person_id=outcome.person, employment=HIRED).state == "accepted"
+
+    at_once = [join_505, rename] if joins_first else [rename, join_505]
+    with seams.before_commit(at_once[0]):
+        at_once[1]()
+    assert [row.name for row in Record.gsi1.query("E#505#N#re")] == ["Ms Sam Reed"]
+    assert list(Record.gsi1.query("E#505#N#la")) == []
 
 
 # --- refused, and nothing changed ---------------------------------------------------------------------------
@@ -379,7 +443,8 @@ def test_the_login_of_somebody_with_a_role_elsewhere_is_left_as_it_is(two):
 )
 def test_a_message_about_a_stranger_is_refused_whole(trust, sections, fields):
     before = rows(Record), rows(Message), rows(AuditTable)
-    assert wrong(send(**sections)) == fields
+    outcome = send(**sections)
+    assert (wrong(outcome), outcome.person) == (fields, None)
     assert (rows(Record), rows(Message), rows(AuditTable)) == before
 
 
