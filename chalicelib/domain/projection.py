@@ -329,7 +329,7 @@ def judge(facts: Facts, rulebook: Rulebook, day: date) -> Snapshot:
     standings = evaluate(required, facts.awards, day, rulebook.amber_months, rulebook.counts_for)
     needed = [each for each in standings if each.colour is not Colour.BLUE]
     counted = facts.counted_on(day)
-    rows = tuple(_row(each, facts, rulebook) for each in needed)
+    rows = tuple(_row(each, required[each.competency], facts, rulebook) for each in needed)
     return Snapshot(
         facts=facts,
         unit=_unit_on(facts, day),
@@ -346,24 +346,19 @@ def _unit_on(facts: Facts, day: date) -> str | None:
     return next((each.unit for each in held if each.active_on(day)), held[0].unit if held else None)
 
 
-def _row(standing: Standing, facts: Facts, rulebook: Rulebook) -> Row:
-    level = standing.required.level if standing.required else 0
+def _row(standing: Standing, required: Required, facts: Facts, rulebook: Rulebook) -> Row:
+    booked = (b.starts_on for b in facts.booked if rulebook.meets(required, b.competency, b.level))
     award = standing.award
     return Row(
         competency=standing.competency,
-        level=level,
+        level=required.level,
         colour=standing.colour,
         reason=standing.reason,
         expires_on=award.expires_on if award else None,
         achieved_level=award.level if award else None,
         awarded_on=award.awarded_on if award else None,
-        future_on=next((b.starts_on for b in facts.booked if b.level >= level and _gives(b, standing, rulebook)), None),
+        future_on=next(booked, None),
     )
-
-
-def _gives(booked: Booked, standing: Standing, rulebook: Rulebook) -> bool:
-    covered = rulebook.counts_for.get(booked.competency, frozenset())
-    return standing.competency == booked.competency or standing.competency in covered
 
 
 # --- time ---------------------------------------------------------------------------------------------------

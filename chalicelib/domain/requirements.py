@@ -187,6 +187,11 @@ class Rulebook:
             waiting += new
         return frozenset(found - {name})
 
+    def meets(self, required: Required, competency: str, level: int) -> bool:
+        """Whether holding a competency at a level is what is required, or covers it, and is high enough."""
+        same = competency == required.competency or required.competency in self.counts_for.get(competency, ())
+        return same and level >= required.level
+
     def required_of(
         self,
         person: str | None,

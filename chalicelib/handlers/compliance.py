@@ -117,15 +117,15 @@ class ComplianceRow(msgspec.Struct, frozen=True):
     actions: list[ActionView]
 
     @classmethod
-    def of(cls, row: Row, rulebook: Rulebook) -> "ComplianceRow":
-        """Present a row of compliance."""
+    def of(cls, row: Row, day: date, rulebook: Rulebook) -> "ComplianceRow":
+        """Present a row of compliance on a day."""
         standing = row.standing
         return cls(
             competency=standing.competency,
             title=_title_of(standing.competency, rulebook),
             colour=standing.colour.value,
             rule=standing.reason.value,
-            why=why_this_colour(standing, row.held_back, rulebook),
+            why=why_this_colour(standing, row.held_back, day, rulebook),
             required_level=standing.required.level if standing.required else None,
             expires_on=standing.expires_on,
             award=AwardView.of(standing.award) if standing.award else None,
@@ -146,8 +146,8 @@ def _title_of(name: str, rulebook: Rulebook) -> str:
         return name
 
 
-def why_this_colour(standing: Standing, held_back: HeldBack | None, rulebook: Rulebook) -> str:
-    """The rule that decided a colour, with its facts, as a sentence."""
+def why_this_colour(standing: Standing, held_back: HeldBack | None, day: date, rulebook: Rulebook) -> str:
+    """The rule that decided a colour on a day, with its facts, as a sentence."""
     award, required = standing.award, standing.required
     if award is None:
         return "Never achieved."
@@ -156,7 +156,10 @@ def why_this_colour(standing: Standing, held_back: HeldBack | None, rulebook: Ru
         held += f" through {_title_of(award.competency, rulebook)}, which covers it,"
     until = f"valid until {long_day(award.expires_on)}" if award.expires_on else "valid without expiry"
     if standing.reason is Reason.BELOW_LEVEL and required:
-        return f"Held at level {award.level}, {held.removesuffix(',')}, but level {required.level} is required."
+        level = f"Held at level {award.level}"
+        if award.expires_on is not None and award.expires_on < day:
+            level = f"Was held at level {award.level} until {long_day(award.expires_on)}"
+        return f"{level}, {held.removesuffix(',')}, but level {required.level} is required."
     if standing.reason is Reason.EXPIRED:
         return f"It was {held} and was {until}; it has expired."
     if standing.reason is Reason.EXPIRES_SOON:
@@ -205,7 +208,7 @@ class Compliance(msgspec.Struct, frozen=True):
             required=view.rate.required,
             achieved=view.rate.achieved,
             compliance_percent=_percent(view.rate),
-            rows=[ComplianceRow.of(row, view.rulebook) for row in view.rows],
+            rows=[ComplianceRow.of(row, view.day, view.rulebook) for row in view.rows],
         )
 
 
@@ -334,7 +337,7 @@ class ExplanationView(msgspec.Struct, frozen=True):
 def _why(explanation: Explanation) -> str:
     standing, held_back, rulebook = explanation.standing, explanation.held_back, explanation.rulebook
     if standing:
-        return why_this_colour(standing, held_back, rulebook)
+        return why_this_colour(standing, held_back, explanation.day, rulebook)
     if held_back:
         return why_not_required(held_back, explanation.competency, rulebook)
     return "Neither required of this person on that day nor held."

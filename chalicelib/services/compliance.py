@@ -60,7 +60,9 @@ def of_learner(learner: Learner, colours: Iterable[Colour], day: date) -> Compli
     shown = frozenset(colours)
     held_back = learner.held_back_on(day, rulebook) if Colour.BLUE in shown else {}
     rows = tuple(
-        Row(each, _actions(each, learner), held_back.get(each.competency)) for each in standings if each.colour in shown
+        Row(each, _actions(each, learner, rulebook), held_back.get(each.competency))
+        for each in standings
+        if each.colour in shown
     )
     return ComplianceView(learner, day, rate(standings), rows, rulebook)
 
@@ -116,13 +118,15 @@ def team(actor: Actor, limit: int, after: Any, now: datetime) -> TeamPage:
     return TeamPage(tuple(of_learner(each, (Colour.RED, Colour.AMBER), day) for each in mine), following)
 
 
-def _actions(standing: Standing, learner: Learner) -> tuple[Action, ...]:
-    """Play or view what the learner is enrolled on already, and search for more; nothing to do for green and blue."""
-    if standing.colour in (Colour.GREEN, Colour.BLUE):
+def _actions(standing: Standing, learner: Learner, rulebook: Rulebook) -> tuple[Action, ...]:
+    """Play or view what the learner is enrolled on already and satisfies the row; search for more. Nothing for green and blue."""
+    required = standing.required
+    if required is None or standing.colour is Colour.GREEN:
         return ()
     enrolled = (
         Action(ActionKind.PLAY if enrolment.mode is Mode.E_LEARNING else ActionKind.VIEW_ENROLMENT, enrolment)
         for enrolment in learner.enrolments
-        if enrolment.status in OPEN and standing.competency in {grant.competency for grant in enrolment.grants}
+        if enrolment.status in OPEN
+        and any(rulebook.meets(required, grant.competency, grant.level) for grant in enrolment.grants)
     )
     return (*enrolled, Action(ActionKind.SEARCH))

@@ -54,6 +54,15 @@ def test_a_covering_award_below_the_level_says_so(trust):
     )
 
 
+def test_an_award_below_the_level_that_has_expired_is_held_no_more(trust):
+    b.competence.require(SYSTEM, "504", [b.requirement(MOVING, level=2)], NOW)
+    b.person(awards=[b.award(HIGHER, awarded_on=date(2019, 9, 1))])
+    assert explain(trust, MOVING)["why"] == (
+        "Was held at level 1 until Wednesday 1 September 2021, awarded on Sunday 1 September 2019 (completion) through "
+        "Moving and Handling - Level 3 - 2 Years, which covers it, but level 2 is required."
+    )
+
+
 def test_my_compliance_names_the_covering_award_too(trust):
     b.person(awards=[b.award(HIGHER, awarded_on=TODAY)])
     rows = trust.get("/v1/me/compliance?colours=green", as_="504-1").json_body["rows"]

@@ -1,7 +1,11 @@
 """My Compliance over HTTP: the rate, red first, then amber, with reasons and actions."""
 
+from dataclasses import replace
 from datetime import date
 
+import pytest
+
+from chalicelib.domain.catalogue import Grants
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import TargetKind
@@ -59,6 +63,31 @@ def test_a_row_offers_to_search_and_to_view_what_is_booked_already(api):
     assert row["actions"][0]["href"] == "/v1/me/enrolments/504-c1~1"
     found = api.get(row["actions"][1]["href"], as_="504-1")
     assert [course["id"] for course in found.json_body["courses"]] == ["504-fire"]
+
+
+HIGHER = "NHS|CSTF|Moving and Handling - Level 3 - 2 Years|"
+
+
+@pytest.mark.parametrize(
+    ("grant", "offered"),
+    [
+        (Grants(MOVING, 2), ["view enrolment", "search"]),
+        (Grants(HIGHER, 2), ["view enrolment", "search"]),
+        (Grants(MOVING, 1), ["search"]),
+        (Grants(HIGHER, 1), ["search"]),
+        (Grants(FIRE, 2), ["search"]),
+    ],
+)
+def test_what_is_booked_is_offered_if_it_will_satisfy_the_row_by_cover_and_level(api, grant, offered):
+    b.trust(b.requirement(MOVING, level=2))
+    scale = ("Aware", "Able")
+    moving = replace(b.competency(MOVING), levels=scale)
+    b.competence.define_competencies(b.SYSTEM, "NHS", [moving], b.NOW)
+    b.competence.define_competencies(b.SYSTEM, "NHS", [replace(moving, name=HIGHER, covers=(MOVING,))], b.NOW)
+    b.offered(b.class_())
+    login = b.person(enrolments=[b.enrolment(grants=(grant,))])
+    (row,) = api.get("/v1/me/compliance", as_=login).json_body["rows"]
+    assert [action["action"] for action in row["actions"]] == offered
 
 
 def test_a_withdrawn_enrolment_is_no_action(api):
