@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability, Role, Scope, scopes
 
 
@@ -32,5 +33,6 @@ class Actor:
         return Scope.ALLOW in reach or Scope.TEAM in reach or (Scope.OWN in reach and themselves)
 
     def scopes(self, capability: Capability) -> frozenset[Scope]:
-        """How far this actor's roles reach for a capability; empty if they do not."""
-        return scopes(capability, self.roles)
+        """How far this actor's roles reach for a capability at this employer; empty if they do not."""
+        reach = scopes(capability, self.roles)
+        return reach if self.employer == NATIONAL else reach - {Scope.NATIONAL}

@@ -43,13 +43,17 @@ ROLE_OF_EMPLOYMENT = {
 
 
 class Scope(StrEnum):
-    """How far a permission reaches: nothing, one's own record, one's own classes, one's team, one's subjects, the employer."""
+    """How far a permission reaches: nothing, one's own record, one's own classes, one's team, one's subjects, the employer.
+
+    NATIONAL reaches what belongs to the nation, which is what is done at the owner NHS, and nothing of an employer's.
+    """
 
     DENY = "deny"
     OWN = "own"
     OWN_CLASSES = "own classes"
     TEAM = "team"
     SUBJECT = "subject"
+    NATIONAL = "national items"
     ALLOW = "allow"
 
 
@@ -69,7 +73,9 @@ class Capability(StrEnum):
     APPROVE_REQUESTS = "approve requests"
     VIEW_CALENDAR = "view calendar"
     EDIT_LEARNING_RULES = "edit access, prerequisites, certifications and auto settings"
-    EDIT_COMPETENCE_RULES = "edit competencies, requirements and transfers"
+    EDIT_FRAMEWORK = "edit competencies"
+    EDIT_COMPETENCE_RULES = "edit requirements, structure, settings and transfers"
+    EDIT_AWARDS = "record awards and exemptions"
     MODERATE_FORUMS = "moderate chats and forums"
     NOTIFY = "notify"
     VIEW_DASHBOARD = "view the Learning Dashboard"
@@ -100,14 +106,16 @@ _LETTERS = {
     "K": Scope.OWN_CLASSES,
     "T": Scope.TEAM,
     "S": Scope.SUBJECT,
+    "N": Scope.NATIONAL,
     "Y": Scope.ALLOW,
 }
 
 # Columns: LA CA LI Employee Manager External Applicant | National administrator, workforce feed (ours).
 # The last seven rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
-# their messages and see who they are.
+# their messages and see who they are. "Competencies, requirements, transfers" of §10 are three, since only frameworks have
+# national items.
 _TABLE = {
-    Capability.EDIT_CATALOGUE: "Y - - - - - - Y -",
+    Capability.EDIT_CATALOGUE: "Y - - - - - - N -",
     Capability.EDIT_CLASSES: "Y S - - - - - - -",
     Capability.EDIT_ENROLMENTS: "Y S - - T - - - -",
     Capability.UPDATE_STATUS: "Y S K - - - - - -",
@@ -119,7 +127,9 @@ _TABLE = {
     Capability.APPROVE_REQUESTS: "Y - - - T - - - -",
     Capability.VIEW_CALENDAR: "Y S K O T O O - -",
     Capability.EDIT_LEARNING_RULES: "Y - - - - - - - -",
-    Capability.EDIT_COMPETENCE_RULES: "Y - - - - - - Y -",
+    Capability.EDIT_FRAMEWORK: "Y - - - - - - N -",
+    Capability.EDIT_COMPETENCE_RULES: "Y - - - - - - - -",
+    Capability.EDIT_AWARDS: "Y - - - - - - - -",
     Capability.MODERATE_FORUMS: "Y - Y - - - - - -",
     Capability.NOTIFY: "Y S K - T - - - -",
     Capability.VIEW_DASHBOARD: "Y Y Y - - - - - -",
@@ -130,7 +140,7 @@ _TABLE = {
     Capability.VIEW_PROFILE: "O O O O O O O O O",
     Capability.GRANT_ROLES: "Y - - - - - - Y -",
     Capability.FEED_WORKFORCE: "Y - - - - - - - Y",
-    Capability.FOLLOW_JOBS: "Y - - - - - - Y Y",
+    Capability.FOLLOW_JOBS: "Y - - - - - - Y -",
 }
 
 MATRIX: dict[Capability, dict[Role, Scope]] = {

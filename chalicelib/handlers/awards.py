@@ -147,7 +147,7 @@ class AwardBody(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/people/{person_id}/awards",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_AWARDS,
     summary="Record an award",
     body=AwardBody,
     answer=AwardRecord,
@@ -174,7 +174,7 @@ class VoidBody(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/people/{person_id}/awards/void",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_AWARDS,
     summary="Void an award",
     body=VoidBody,
     answer=AwardRecord,
@@ -207,7 +207,7 @@ class CorrectionBody(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/people/{person_id}/awards/correction",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_AWARDS,
     summary="Correct an award",
     body=CorrectionBody,
     answer=AwardRecord,

@@ -128,7 +128,7 @@ class CompetencyQuery(msgspec.Struct, frozen=True):
 @routes.route(
     "GET",
     "/v1/competencies",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_FRAMEWORK,
     summary="Competencies, by name",
     query=CompetencyQuery,
     answer=CompetencyPage,
@@ -209,7 +209,7 @@ class DefinedView(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/competencies",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_FRAMEWORK,
     summary="Add or change a competency",
     body=CompetencyBody,
     answer=DefinedView,
@@ -235,7 +235,7 @@ class FrameworkQuery(msgspec.Struct, frozen=True):
 @routes.route(
     "GET",
     "/v1/frameworks/csv",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_FRAMEWORK,
     summary="A framework as CSV",
     query=FrameworkQuery,
     answer=Csv,
@@ -266,7 +266,7 @@ class ImportedView(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/frameworks/csv",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_FRAMEWORK,
     summary="Send a framework as CSV",
     body=Csv,
     answer=ImportedView,

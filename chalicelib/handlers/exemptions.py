@@ -94,7 +94,7 @@ class GrantedView(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/people/{person_id}/exemptions",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_AWARDS,
     summary="Exempt somebody",
     body=ExemptionBody,
     answer=GrantedView,
@@ -133,7 +133,7 @@ class EndedView(msgspec.Struct, frozen=True):
 @routes.route(
     "POST",
     "/v1/people/{person_id}/exemptions/end",
-    capability=Capability.EDIT_COMPETENCE_RULES,
+    capability=Capability.EDIT_AWARDS,
     summary="End an exemption early",
     body=EndBody,
     answer=EndedView,

@@ -181,7 +181,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def settings(employer: str) -> Settings:
-    """The settings of an employer. Raises NotFound if it has none (the nation's owner)."""
+    """The settings of an employer. Raises NotFound if it has none yet."""
     return _settings(rules.rulebook(employer))
 
 

@@ -7,7 +7,6 @@ import msgspec
 
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.structure import NAMED, StructureChange
 from chalicelib.services import rule_changes
@@ -29,8 +28,6 @@ def change_structure(actor: Actor, change: StructureChange, now: datetime) -> Ch
     A unit that is new or moved comes under other requirements: a job judges the people in and below it again.
     """
     employer = actor.employer
-    if employer == NATIONAL:
-        raise Invalid(FieldError("query.employer", "names the nation, which has no structure; name an employer"))
     versions = rules.versions_now(employer)
     rulebook = rules.rulebook_at(employer, versions)
     if wrong := change.wrong_fields(rulebook):

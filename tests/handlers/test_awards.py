@@ -153,12 +153,6 @@ def test_somebody_of_another_employer_cannot_be_awarded_anything(trust):
     assert learners.learner("p5", "505").awards == ()
 
 
-def test_the_national_administrator_may_record_at_an_employer_named(trust):
-    b.person(7, employer="505")
-    b.grant("p7", "national_administrator", "NHS")
-    assert trust.post(f"{PATH}?employer=504", SEEN, as_="505-7").status_code == 201
-
-
 def test_a_repetition_with_the_same_key_awards_once_and_gets_the_same_answer(trust):
     key = {"Idempotency-Key": "once"}
     first, second = record(trust, headers=key), record(trust, headers=key)

@@ -132,11 +132,3 @@ def test_nor_does_a_move_between_judging_and_announcing(api, admin):
         answer = api.post(ROUTE, {"units": [WARD | {"id": "surgery", "parent": "estates"}]}, as_=admin)
     assert answer.status_code == 400
     assert rules.rulebook("504").units["surgery"].parent == "504"
-
-
-def test_the_nation_has_no_structure(api):
-    b.trust()
-    login = b.person(1, employer="505")
-    b.grant("p1", "national_administrator", "NHS")
-    answer = api.post(f"{ROUTE}?employer=NHS", {"units": [WARD]}, as_=login)
-    assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "query.employer")
