@@ -7,8 +7,10 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.requirements import TargetKind
-from chalicelib.services import competence, definitions
+from chalicelib.handlers import work
+from chalicelib.services import competence, definitions, projection
 from chalicelib.storage import jobs, keys, rules
+from chalicelib.storage import projection as stored
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import Record
@@ -16,6 +18,7 @@ from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
 from tests.builders import FIRE, INDUCTION, MOVING, NOW, PREVENT
+from tests.pump import Pump
 
 PUMPS = "504|LOCAL|Infusion Pumps - 2 Years|"
 ADMINISTRATOR, NATIONAL = "504-8", "505-9"
@@ -334,14 +337,36 @@ def test_another_encoding_is_told_as_such(trust):
     assert "not UTF-8: line 2" in wrong["body"]
 
 
-def test_a_file_that_takes_several_transactions_is_announced_once(trust, monkeypatch):
+def eight_items():
+    return HEADER + "".join(f"504|LOCAL|Item {number}|,,,,,\n" for number in range(8))
+
+
+def test_a_file_that_takes_several_transactions_is_announced_with_each(trust, monkeypatch):
     monkeypatch.setattr(definitions, "ROWS_A_TRANSACTION", 3)
     started = [row.type for row in EventRow.scan()].count("job.started")
-    rows = "".join(f"504|LOCAL|Item {number}|,,,,,\n" for number in range(8))
-    answer = send(trust, HEADER + rows).json_body
+    answer = send(trust, eight_items()).json_body
     assert (answer["added"], listed(trust, "?owner=504")["total"]) == (8, 9)
-    assert [row.type for row in EventRow.scan()].count("job.started") == started + 1
+    assert [row.type for row in EventRow.scan()].count("job.started") == started + 3
     assert jobs.job("504", answer["job_id"]).by == "p8"
+
+
+def test_rules_that_moved_before_a_crash_are_followed_without_a_repetition(trust, monkeypatch):
+    monkeypatch.setattr(definitions, "ROWS_A_TRANSACTION", 1)
+    monkeypatch.setattr("chalicelib.services.jobs.PART_DELAY_SECONDS", 0)
+    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(work, "now", lambda: NOW)
+    b.competence.require(b.SYSTEM, "504", [b.requirement(INDUCTION)], NOW)
+    for person in ("p1", "p8"):
+        projection.project(person, "504", NOW)
+    pump = Pump()
+    crash_at = iter([False, False, True])
+    put = definitions._put
+    monkeypatch.setattr(definitions, "_put", lambda *given: 1 / 0 if next(crash_at) else put(*given))
+    withdrawn = f"{INDUCTION},none,,,,2026-11-01\n"
+    assert send(trust, HEADER + "504|LOCAL|Item|,,,,,\n" + withdrawn + "504|LOCAL|Other|,,,,,\n").status_code == 500
+    pump.run()
+    assert not list(projection.recount("504", list(rules.rulebook("504").units), NOW))
+    assert {row.competency for each in stored.snapshots_of("p8", "504") for row in each.rows} == {FIRE}
 
 
 def test_the_national_framework_is_sent_by_its_administrator(trust):
@@ -383,11 +408,3 @@ def test_settings_out_of_bounds_are_refused_by_field(trust):
     for months in (-1, 13, "3", 1.5, None, True):
         answer = trust.post("/v1/settings", {"amber_months": months}, as_=ADMINISTRATOR)
         assert refused(answer).keys() == {"body.amber_months"}
-
-
-def test_the_nation_has_no_settings(trust):
-    for answer in (
-        trust.get("/v1/settings?employer=NHS", as_=NATIONAL),
-        trust.post("/v1/settings?employer=NHS", {"amber_months": 2}, as_=NATIONAL),
-    ):
-        assert answer.status_code == 404
