@@ -135,11 +135,6 @@ def enrolment(employer: str, class_id: str, attempt: int) -> str:
     return _join("E", employer, "ENR", class_id, f"{attempt:03d}")
 
 
-def approvals(employer: str, approver: str) -> str:
-    """gsi1 `E#504#APR#01J9…`: what waits for an approver."""
-    return _join("E", employer, "APR", approver)
-
-
 def roster(employer: str, class_id: str) -> str:
     """gsi2 `E#504#CLS#504-c17`: the enrolments of a class; national e-learning has a roster per employer."""
     return _join("E", employer, "CLS", class_id)
@@ -148,16 +143,6 @@ def roster(employer: str, class_id: str) -> str:
 def roster_sort(rank: int, placed_at: datetime, person_id: str) -> str:
     """gsi2 sort `2#2026-11-23T09:00:00Z#01J9…`: by state or priority, then time, then person."""
     return _join(str(rank), instant(placed_at), person_id)
-
-
-def subscription(employer: str, certification: str) -> str:
-    """`E#504#SUB#504-resus`."""
-    return _join("E", employer, "SUB", certification)
-
-
-def external_training(employer: str, ulid: str) -> str:
-    """`E#504#XTR#01J9…`."""
-    return _join("E", employer, "XTR", ulid)
 
 
 def snapshot(employer: str, number: str) -> str:
@@ -178,21 +163,6 @@ def due(employer: str) -> str:
 def due_sort(day: date, person_id: str, number: str) -> str:
     """gsi2 sort `2026-12-01#01J9…#20059417-2`."""
     return _join(day.isoformat(), person_id, number)
-
-
-def decision(employer: str, competency: str) -> str:
-    """`E#504#DEC#NHS|CSTF|Fire Safety - 1 Year|`: the last decision of the daily run."""
-    return _join("E", employer, "DEC", competency)
-
-
-def transfer(ulid: str) -> str:
-    """`IAT#01J9…` in the person's partition."""
-    return _join("IAT", ulid)
-
-
-def transfers(employer: str, status: str) -> str:
-    """gsi1 `E#504#IAT#received`."""
-    return _join("E", employer, "IAT", status)
 
 
 # --- an employer's structure and rules ----------------------------------------------------------------------
@@ -284,21 +254,6 @@ def competency_counter(unit_id: str, competency: str) -> str:
     return _join("UNIT", unit_id, competency)
 
 
-def frozen_month(employer: str, month: str) -> str:
-    """`E#504#AGG#2026-12`: unit counters as they stood at a month's end."""
-    return _join("E", employer, "AGG", month)
-
-
-def dna_month(employer: str, month: str) -> str:
-    """`E#504#DNA#2026-12`: who did not attend in a month, by `date#person#class`."""
-    return _join("E", employer, "DNA", month)
-
-
-def timers(employer: str, day: date) -> str:
-    """`E#504#TMR#2026-12-01`: what belongs to a class or a request and falls due that day."""
-    return _join("E", employer, "TMR", day.isoformat())
-
-
 def run(day: date) -> str:
     """`RUN#2026-12-01`: the daily runs of that day, sort key `E#504`."""
     return _join("RUN", day.isoformat())
@@ -359,11 +314,6 @@ def access_rule(course_id: str, rule_id: str) -> str:
     return _join(course_id, "ACC", rule_id)
 
 
-def prerequisite(course_id: str, number: str) -> str:
-    """`504-fire#PRE#01`."""
-    return _join(course_id, "PRE", number)
-
-
 def class_(owner_id: str, class_id: str) -> str:
     """`E#504#CLS#504-c17`: a class: META, SEATS and sessions."""
     return _join("E", owner_id, "CLS", class_id)
@@ -401,16 +351,6 @@ def venue(owner_id: str, venue_id: str) -> str:
 def instructor(owner_id: str, person_id: str) -> str:
     """gsi2 of a session `E#504#INS#01J9…`."""
     return _join("E", owner_id, "INS", person_id)
-
-
-def certification(owner_id: str, certification_id: str) -> str:
-    """`E#504#CRT#504-resus`."""
-    return _join("E", owner_id, "CRT", certification_id)
-
-
-def component(number: str) -> str:
-    """`CMP#01`: a component of a certification."""
-    return _join("CMP", number)
 
 
 # --- messages and audit -------------------------------------------------------------------------------------
