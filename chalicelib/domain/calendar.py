@@ -6,6 +6,7 @@ requirements and assignments begin and end on days, never at instants (domain.md
 
 import calendar
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
@@ -29,6 +30,7 @@ def long_day(day: date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
+@lru_cache(maxsize=10_000)  # every row of everybody's compliance asks, of the same few days
 def add_months(day: date, months: int) -> date:
     """The same day of the month `months` calendar months later, or that month's last day if it is shorter.
 

@@ -326,7 +326,9 @@ def judge(facts: Facts, rulebook: Rulebook, day: date) -> Snapshot:
     """The snapshot of an assignment on a day under the rules given. It is not written: its revision is 0."""
     facts = facts.since(day)
     required = facts.required_on(day, rulebook)
-    standings = evaluate(required, facts.awards, day, rulebook.amber_months, rulebook.counts_for)
+    # What is held and not required has no row: most of the work of an evaluation, spared.
+    asked = [each for each in facts.awards if each.competency in required or each.competency in rulebook.counts_for]
+    standings = evaluate(required, asked, day, rulebook.amber_months, rulebook.counts_for)
     needed = [each for each in standings if each.colour is not Colour.BLUE]
     counted = facts.counted_on(day)
     rows = tuple(_row(each, required[each.competency], facts, rulebook) for each in needed)

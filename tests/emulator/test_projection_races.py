@@ -107,7 +107,21 @@ class Trust:
         return job_id
 
 
+@pytest.fixture
+def stalling(monkeypatch):
+    """Some projectors stall between reading and writing: meanwhile others delete the snapshot and make it anew."""
+    commit, chance = stored.commit, random.Random(505)
+
+    def stall(changes):
+        ready = list(changes)
+        time.sleep(chance.choice([0, 0, 0, 0.05, 0.2]))
+        commit(ready)
+
+    monkeypatch.setattr(stored, "commit", stall)
+
+
 @pytest.mark.parametrize("seed", [504])
+@pytest.mark.usefixtures("stalling")
 def test_whatever_happens_at_once_counters_equal_a_full_recount(real_tables, monkeypatch, seed):
     monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
     b.trust()
