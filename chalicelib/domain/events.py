@@ -14,13 +14,14 @@ class EventType(StrEnum):
     LEARNER_CHANGED = "learner.changed"
     JOB_STARTED = "job.started"
     RULES_CHANGED = "rules.changed"
+    SUPERVISOR_KNOWN = "supervisor.known"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One fact. `id` is a ULID, `data` holds what messages need, so that telling somebody reads nothing else.
 
-    `person` is None where the fact concerns nobody in particular: a job, or the nation's rules.
+    `person` is None where the fact is about no learner's records: a job, the nation's rules, a supervisor's other id.
     """
 
     id: str

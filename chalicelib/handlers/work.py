@@ -16,9 +16,15 @@ from chalicelib.observability import count, counting, log_fault, logger
 from chalicelib.services import jobs, projection, reconciliation, rule_changes, what_if
 from chalicelib.storage import queues, rules
 from chalicelib.storage.outbox import event_from_stream
+from chalicelib.storage.workforce import move_reports
 
 HAND_ON_MS = 15_000
 """Work that takes long hands the rest on when less than this is left of the function's time."""
+
+REPORTS_DELAY_SECONDS = 90
+"""When the reports of a supervisor given ahead are moved: longer after the hand-over than any function runs that takes messages
+in, so that none is still to commit what it read before; and than the index lags.
+"""
 
 PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
@@ -82,6 +88,8 @@ def _set_going(event: Event, at: datetime) -> None:
         jobs.queue_parts(event)
     elif event.type is EventType.RULES_CHANGED:
         rule_changes.start_everywhere(event, at)
+    elif event.type is EventType.SUPERVISOR_KNOWN:
+        queues.queue_works([{"kind": "reports", "employer": event.employer, **event.data}], REPORTS_DELAY_SECONDS)
 
 
 def _project_all(employer: str, places: dict[str, int], at: datetime) -> list[int]:
@@ -135,6 +143,8 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
     match message:
         case {"kind": "project", "employer": employer, "person": person}:
             projection.project(person, employer, at)
+        case {"kind": "reports", "employer": employer, "promised": promised, "person": person}:
+            move_reports(employer, promised, person)
         case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
             job = jobs.job(employer, job_id)
             # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.

@@ -123,8 +123,9 @@ def _take_in(actor: str, employer: str, change: Change, now: datetime) -> Outcom
     for number, supervisor in ahead.items():
         stored.give_number(transaction, employer, number, supervisor)
     if promised:
-        stored.move_reports(employer, promised, file.person_id)
         stored.hand_over_number(transaction, employer, change.employee_number, promised, file.person_id)
+        ids = {"promised": promised, "person": file.person_id}
+        outbox.emit(transaction, Event(new_id(now), EventType.SUPERVISOR_KNOWN, employer, None, now, ids))
     elif not holder:
         stored.give_number(transaction, employer, change.employee_number, file.person_id)
     stored.write(transaction, file, change.employee_number, applied.personnel, today)

@@ -1,6 +1,5 @@
 """What workforce messages have said of somebody, read before the next one and written after it (decision 0010)."""
 
-import contextlib
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,7 +23,7 @@ from chalicelib.storage.people import (
     PersonRow,
     stamp_from,
 )
-from chalicelib.storage.transaction import Stale, Transaction
+from chalicelib.storage.transaction import Transaction
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -155,7 +154,11 @@ def hand_over_number(transaction: Transaction, employer: str, number: str, promi
 
 
 def move_reports(employer: str, promised: str, person_id: str) -> None:
-    """Have the assignments under a supervisor still to come be under this person. Repeating it does the rest."""
+    """Have the assignments under an id given ahead be under the person that turned out to be meant.
+
+    Moves the revisions of those employments, so that no message writes back what it read before. Raises Stale where a message
+    came between; repeating it does the rest.
+    """
     for row in list(Record.gsi2.query(keys.reports_to(employer, promised))):
         if isinstance(row, AssignmentRow):
             transaction = Transaction()
@@ -164,8 +167,9 @@ def move_reports(employer: str, promised: str, person_id: str) -> None:
                 AssignmentRow.gsi2pk.set(keys.reports_to(employer, person_id)),
             ]
             transaction.update(row, moved, AssignmentRow.supervisor == promised)
-            with contextlib.suppress(Stale):  # a newer message decided it
-                transaction.commit()
+            employment = EmploymentRow(row.pk, keys.employment(employer))
+            transaction.update(employment, [EmploymentRow.revision.add(1)], EmploymentRow.pk.exists())
+            transaction.commit()
 
 
 def _write_person(transaction: Transaction, file: File, after: Personnel) -> Person:

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.workforce import AssignmentSection, Change, PersonSection, ServiceSection
+from chalicelib.handlers import work
 from chalicelib.services import people, roles, workforce
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
@@ -18,6 +19,7 @@ from chalicelib.storage.people import NumberRow
 from tests import builders as b
 from tests import seams
 from tests.builders import NOW, TODAY
+from tests.pump import Pump
 
 FEED = "system:workforce-feed"
 EMPLOYEE = EmploymentKind.EMPLOYEE
@@ -348,14 +350,49 @@ def test_a_person_of_two_employers_is_one_person(two):
     assert learner(two, "505").employment.number == "77"
 
 
-def test_a_supervisor_named_ahead_may_turn_out_to_be_known_from_elsewhere(two):
+@pytest.fixture(name="ahead")
+def _ahead(two, monkeypatch):
+    """Alex of 504, whose supervisor 902 is not known yet, but p1 of 506; and what delivers events and work."""
+    monkeypatch.setattr(work, "REPORTS_DELAY_SECONDS", 0)
     b.person(1, employer="506")
-    report = join("901", PersonSection("Alex", "Reed"), assignments=[job(number="901", supervisor="902")])
+    return join("901", PersonSection("Alex", "Reed"), assignments=[job(number="901", supervisor="902")]), Pump()
+
+
+def turns_out():
     boss = send(1, "902", person_id="p1", employment=HIRED, assignments=[job(number="902")])
     assert (boss.state, boss.person) == ("accepted", "p1")
+
+
+def test_a_supervisor_named_ahead_may_turn_out_to_be_known_from_elsewhere(ahead):
+    report, pump = ahead
+    turns_out()
+    pump.run()
     assert [each.supervisor for each in learner(report).assignments] == ["p1"]
     assert workforce.people.supervises_anyone("504", "p1", TODAY)
     assert send(2, "901", assignments=[job(number="901", supervisor="902")]).state == "unchanged"
+
+
+def test_who_is_put_under_such_a_supervisor_at_that_moment_is_under_them_too(ahead):
+    _, pump = ahead
+    with seams.before_commit(turns_out):
+        late = join("903", PersonSection("Jo", "Hill"), assignments=[job(number="903", supervisor="902")])
+    pump.run()
+    assert [each.supervisor for each in learner(late).assignments] == ["p1"]
+
+
+def test_a_message_about_a_report_who_is_being_moved_to_such_a_supervisor_undoes_nothing(ahead):
+    report, pump = ahead
+    turns_out()
+    with seams.before_commit(pump.run):
+        send(2, "901", assignments=[job(date(2027, 1, 1), number="901", supervisor="902")])
+    assert [each.supervisor for each in learner(report).assignments] == ["p1", "p1"]
+
+
+def test_a_circle_through_such_a_supervisor_is_refused(ahead):
+    boss = {"person_id": "p1", "employment": HIRED}
+    outcome = send(1, "902", assignments=[job(number="902", supervisor="901")], **boss)
+    assert wrong(outcome) == ["assignments[0].supervisor"]
+    assert outcome.errors[0].reason.endswith("901 - 902")
 
 
 def test_another_employer_does_not_take_over_name_or_login(two):
