@@ -8,7 +8,7 @@ from chalicelib.domain.catalogue import Class, ClassStatus, Course, Grants, Mode
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person, Unit
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person, Unit
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
 from chalicelib.services import catalogue, competence, roles, takeover, workforce
@@ -73,12 +73,18 @@ def rulebook(*requirements, amber_months=3):
     )
 
 
-def learner(kind=EmploymentKind.EMPLOYEE, assignments="one", **changes):
+def memberships(groups, starts_on=date(2024, 1, 1)):
+    """Of learner groups, from the first day of service of everybody here."""
+    return tuple(Membership(group, starts_on) for group in groups)
+
+
+def learner(kind=EmploymentKind.EMPLOYEE, assignments="one", groups=(), **changes):
     given = {
         "person": Person("p1", "Sam", "Testfold", email="sam@trust.invalid", login="504-1"),
         "employer": "504",
         "employment": Employment("504", kind, "20059417", date(2024, 1, 1)),
         "assignments": (assignment(),) if assignments == "one" else assignments,
+        "memberships": memberships(groups),
     }
     return Learner(**(given | changes))
 
@@ -186,7 +192,7 @@ def person(
     if kind is EmploymentKind.EXTERNAL and assignments == "one":
         held = ()
     employment = Employment(employer, kind, f"200{number:05d}", date(2024, 1, 1))
-    workforce.join(SYSTEM, workforce.Joiner(who, employment, held, groups), NOW)
+    workforce.join(SYSTEM, workforce.Joiner(who, employment, held, memberships(groups)), NOW)
     if awards or enrolments:
         takeover.take_over(SYSTEM, employer, person_id, awards, enrolments, NOW)
     if role:

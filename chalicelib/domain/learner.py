@@ -8,7 +8,7 @@ from chalicelib.domain.access import Standpoint
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment
-from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
 from chalicelib.domain.requirements import Exemption, HeldBack, Rulebook, Target, TargetKind
 
@@ -36,6 +36,15 @@ def assignments_that_count(
     return tuple(each for each in assignments if each.active_on(day))
 
 
+def groups_that_count(employment: Employment, memberships: Iterable[Membership], day: date) -> tuple[str, ...]:
+    """The learner groups somebody is in on a day, while the employment lasts; an applicant also in those they are to join."""
+    if not employment.active_on(day):
+        return ()
+    joining = employment.kind_on(day) is EmploymentKind.APPLICANT
+    found = {each.group for each in memberships if each.active_on(day) or (joining and day < each.starts_on)}
+    return tuple(sorted(found))
+
+
 @dataclass(frozen=True, slots=True)
 class Learner:
     """A person and their records at one employer.
@@ -48,7 +57,7 @@ class Learner:
     employer: str
     employment: Employment | None
     assignments: tuple[Assignment, ...] = ()
-    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
     awards: tuple[Award, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     enrolments: tuple[Enrolment, ...] = ()
@@ -77,8 +86,8 @@ class Learner:
         return assignments_that_count(self.employment, self.assignments, day) if self.employment else ()
 
     def groups_on(self, day: date) -> tuple[str, ...]:
-        """Learner groups, while the employment lasts."""
-        return self.groups if self.employment and self.employment.active_on(day) else ()
+        """Learner groups on a day, while the employment lasts; an applicant's count from the offer on, like assignments."""
+        return groups_that_count(self.employment, self.memberships, day) if self.employment else ()
 
     def supervised_by(self, person: str, day: date) -> bool:
         """Whether an assignment that counts on a day names this person as supervisor."""

@@ -101,6 +101,19 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Being in a learner group between two London days, both included; None is without end."""
+
+    group: str
+    starts_on: date
+    ends_on: date | None = None
+
+    def active_on(self, day: date) -> bool:
+        """Whether the group has this member on that day."""
+        return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """An organisation: the employer itself, a division or a department, with the unit above it."""
 

@@ -13,8 +13,8 @@ from chalicelib.domain.calendar import add_months, london_day
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Colour, Reason, Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment, Status
-from chalicelib.domain.learner import Learner, assignments_that_count
-from chalicelib.domain.people import Assignment, Employment, EmploymentKind, PeriodOfService
+from chalicelib.domain.learner import Learner, assignments_that_count, groups_that_count
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership
 from chalicelib.domain.requirements import Exemption, Required, Rulebook, Target, TargetKind
 
 UNASSIGNED = "-"
@@ -115,7 +115,7 @@ class Facts:
     employment: Employment
     validities: tuple[Assignment, ...] = ()
     carries: tuple[Span, ...] = ()
-    groups: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
     awards: tuple[Award, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     booked: tuple[Booked, ...] = ()
@@ -128,6 +128,7 @@ class Facts:
             employment=replace(self.employment, earlier=earlier, offered_on=None),
             validities=tuple(each for each in self.validities if each.ends_on is None or each.ends_on >= day),
             carries=tuple(_cut(each, day) for each in self.carries if each.ends_on is None or each.ends_on >= day),
+            memberships=tuple(each for each in self.memberships if each.ends_on is None or each.ends_on >= day),
             awards=deciding(self.awards, day),
             exemptions=tuple(each for each in self.exemptions if each.ends_on >= day),
             booked=tuple(each for each in self.booked if each.starts_on >= day),
@@ -150,17 +151,21 @@ class Facts:
         """Whether the requirements of groups and person belong to this assignment on a day."""
         return any(each.includes(day) for each in self.carries)
 
+    def groups_on(self, day: date) -> tuple[str, ...]:
+        """The person's learner groups on a day."""
+        return groups_that_count(self.employment, self.memberships, day)
+
     def own_targets_on(self, day: date) -> tuple[Target, ...]:
         """The person's learner groups and the person, while this assignment carries them."""
         if not self.carries_own_on(day):
             return ()
-        groups = tuple(Target(TargetKind.LEARNER_GROUP, group) for group in self.groups)
+        groups = tuple(Target(TargetKind.LEARNER_GROUP, group) for group in self.groups_on(day))
         return (*groups, Target(TargetKind.PERSON, self.person))
 
     def required_on(self, day: date, rulebook: Rulebook) -> dict[str, Required]:
         """What is required through this assignment on a day."""
         carries = self.carries_own_on(day)
-        person, groups = (self.person, self.groups) if carries else (None, ())
+        person, groups = (self.person, self.groups_on(day)) if carries else (None, ())
         return rulebook.required_of(person, self.held_on(day), groups, day, self.exemptions)
 
     def counted_on(self, day: date) -> bool:
@@ -243,7 +248,7 @@ def facts_of(learner: Learner, day: date) -> tuple[Facts, ...]:
             employment=employment,
             validities=tuple(each for each in assignments if each.number == number),
             carries=tuple(carried.get(number, ())),
-            groups=tuple(sorted(learner.groups)),
+            memberships=tuple(sorted(learner.memberships, key=lambda each: (each.group, each.starts_on))),
             awards=awards,
             exemptions=tuple(exemptions),
             booked=booked,
@@ -283,10 +288,9 @@ def _carrier(employment: Employment, assignments: tuple[Assignment, ...], day: d
     return min(((not each.primary, each.number) for each in held), default=(True, UNASSIGNED))[1]
 
 
-def _edges_of(employment: Employment, assignments: Iterable[Assignment]) -> Iterator[date]:
-    """Days on which a period of service or a validity begins, or is over."""
-    periods: list[Employment | PeriodOfService | Assignment] = [employment, *employment.earlier, *assignments]
-    for period in periods:
+def _edges_of(employment: Employment, dated: Iterable[Assignment | Membership]) -> Iterator[date]:
+    """Days on which a period of service, a validity or a membership begins, or is over."""
+    for period in (employment, *employment.earlier, *dated):
         yield period.starts_on
         yield from _after(period.ends_on)
 
@@ -372,7 +376,7 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
     What begins to matter only on one of these days (a requirement of a coming validity, an award of a competency not required
     yet) is looked at on that day, when the snapshot is judged again.
     """
-    edges = [*_edges_of(facts.employment, facts.validities)]
+    edges = [*_edges_of(facts.employment, (*facts.validities, *facts.memberships))]
     spans: list[Span | Exemption] = [*facts.carries, *facts.exemptions]
     for span in spans:
         edges += [*([span.starts_on] if span.starts_on else ()), *_after(span.ends_on)]

@@ -2,9 +2,10 @@
 
 Messages arrive twice, late and out of order. So what is known of a person at an employer is a set of *registers*, and the
 message with the highest *stamp* (sequence, then id) decides what each holds: one register for the person, one for each period of
-service (by its first day), one for each validity of an assignment (by its number and first day), one for the set of learner
-groups. What follows from registers together, such as the day on which a validity gives way to the next, is worked out and never
-written back into them. Therefore any order of the same messages, however often repeated, ends in the same state (decision 0010).
+service (by its first day), one for each validity of an assignment (by its number and first day), one for each membership of a
+learner group (by group and first day). What follows from registers together, such as the day on which a validity gives way to
+the next, is worked out and never written back into them. Therefore any order of the same messages, however often repeated, ends
+in the same state (decision 0010).
 """
 
 import re
@@ -83,6 +84,16 @@ class AssignmentSection:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSection:
+    """Being in a learner group from a day on, until `ends_on` if that is given. `cancelled`: it never was."""
+
+    group: str
+    starts_on: date
+    ends_on: date | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One message about one person. A section left out says nothing.
 
@@ -95,7 +106,7 @@ class Change:
     person: PersonSection | None = None
     employment: ServiceSection | None = None
     assignments: Sequence[AssignmentSection] = ()
-    learner_groups: Sequence[str] | None = None
+    learner_groups: Sequence[GroupSection] = ()
     person_id: str | None = None
 
     @property
@@ -122,7 +133,7 @@ class Personnel:
     person: Register[PersonSection] | None = None
     periods: Mapping[date, Register[ServiceSection]] = field(default_factory=dict)
     validities: Mapping[tuple[str, date], Register[AssignmentSection]] = field(default_factory=dict)
-    groups: Register[frozenset[str]] | None = None
+    memberships: Mapping[tuple[str, date], Register[GroupSection]] = field(default_factory=dict)
 
     def employment(self, employer: str, number: str) -> Employment | None:
         """The latest period of service with the earlier ones; None if none was ever real."""
@@ -204,8 +215,10 @@ def _earliest(own: date | None, other: date) -> date:
     return other if own is None else min(own, other)
 
 
-def section_name(section: AssignmentSection) -> str:
+def section_name(section: AssignmentSection | GroupSection) -> str:
     """How the section is named among those changed."""
+    if isinstance(section, GroupSection):
+        return f"learner group {section.group} from {section.starts_on}"
     return f"assignment {section.number} from {section.starts_on}"
 
 
@@ -251,10 +264,12 @@ def apply(known: Personnel, change: Change) -> Applied:
         key = (each.number, each.starts_on)
         validity = taken(section_name(each), validities.get(key), each.bare())
         validities |= {key: validity} if validity else {}
-    groups = None
-    if change.learner_groups is not None:
-        groups = taken("learner groups", known.groups, frozenset(change.learner_groups))
-    after = Personnel(person or known.person, periods, validities, groups or known.groups)
+    memberships = dict(known.memberships)
+    for group in change.learner_groups:
+        at = (group.group, group.starts_on)
+        membership = taken(section_name(group), memberships.get(at), group)
+        memberships |= {at: membership} if membership else {}
+    after = Personnel(person or known.person, periods, validities, memberships)
     return Applied(after, tuple(changed), newer, repeated)
 
 
@@ -273,8 +288,8 @@ _UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 MAX_ASSIGNMENTS = 15
 """Validities in one message: as many as fit one transaction together with those they shorten and the supervisors they name."""
 
-MAX_GROUPS = 20
-"""Learner groups of one person."""
+MAX_GROUPS = 10
+"""Memberships of learner groups in one message."""
 
 _FACTS = (
     ("unit", TargetKind.UNIT),
@@ -298,7 +313,7 @@ def _wrong(change: Change, rulebook: Rulebook) -> Iterator[FieldError]:
         yield FieldError("employee_number", "takes up to 20 letters, digits, _ and -")
     if change.person_id is not None and not _PERSON_ID.fullmatch(change.person_id):
         yield FieldError("person_id", "is not the id of a person")
-    if (change.person, change.employment, change.learner_groups) == (None, None, None) and not change.assignments:
+    if not (change.person or change.employment or change.assignments or change.learner_groups):
         yield FieldError("person", "the message says nothing: give person, employment, assignments or learner_groups")
     if change.person:
         yield from _wrong_person(change.person)
@@ -309,7 +324,7 @@ def _wrong(change: Change, rulebook: Rulebook) -> Iterator[FieldError]:
     for index, each in enumerate(change.assignments):
         yield from _wrong_assignment(f"assignments[{index}]", each, change.employee_number, rulebook)
     yield from _overlaps(change.assignments)
-    yield from _wrong_groups(change.learner_groups or (), rulebook)
+    yield from _wrong_groups(change.learner_groups, rulebook)
 
 
 def _wrong_person(person: PersonSection) -> Iterator[FieldError]:
@@ -383,11 +398,17 @@ def _overlaps(assignments: Sequence[AssignmentSection]) -> Iterator[FieldError]:
             )
 
 
-def _wrong_groups(groups: Sequence[str], rulebook: Rulebook) -> Iterator[FieldError]:
+def _wrong_groups(groups: Sequence[GroupSection], rulebook: Rulebook) -> Iterator[FieldError]:
     if len(groups) > MAX_GROUPS:
-        yield FieldError("learner_groups", f"are more than {MAX_GROUPS}")
-    for index, group in enumerate(groups):
-        yield from _unknown(f"learner_groups[{index}]", TargetKind.LEARNER_GROUP, group, rulebook)
+        yield FieldError("learner_groups", f"are more than {MAX_GROUPS} in one message")
+    seen: set[tuple[str, date]] = set()
+    for index, each in enumerate(groups):
+        where = f"learner_groups[{index}]"
+        yield from _unknown(f"{where}.group", TargetKind.LEARNER_GROUP, each.group, rulebook)
+        yield from _wrong_days(where, each.starts_on, each.ends_on)
+        if (each.group, each.starts_on) in seen:
+            yield FieldError(f"{where}.starts_on", "is given twice for this group")
+        seen.add((each.group, each.starts_on))
 
 
 def missing_sections(after: Personnel) -> tuple[FieldError, ...]:

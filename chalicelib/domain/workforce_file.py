@@ -12,7 +12,7 @@ from chalicelib.domain import csv_file
 from chalicelib.domain.csv_file import FORMULA, Records, begins_like_formula
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import EmploymentKind
-from chalicelib.domain.workforce import AssignmentSection, Change, PersonSection, ServiceSection
+from chalicelib.domain.workforce import AssignmentSection, Change, GroupSection, PersonSection, ServiceSection
 
 PERSON = ("first_name", "last_name", "title", "email", "login")
 EMPLOYMENT = ("employment", "employed_from", "employed_until")
@@ -21,6 +21,7 @@ ASSIGNMENT = (
     *("unit", "position", "job", "staff_group"),
     *("supervisor", "primary", "ended"),
 )
+GROUPS = ("learner_groups", "groups_from", "groups_until")
 COLUMNS = (
     "message_id",
     "sequence",
@@ -28,7 +29,7 @@ COLUMNS = (
     *PERSON,
     *EMPLOYMENT,
     *ASSIGNMENT,
-    "learner_groups",
+    *GROUPS,
     "person_id",
 )
 """Every column a file may have. The order is free; a section is said if one of its columns is filled in."""
@@ -105,7 +106,7 @@ class _Reading:
             person=self._person() if self._says(PERSON) else None,
             employment=self._service() if self._says(EMPLOYMENT) else None,
             assignments=(self._assignment(),) if self._says(ASSIGNMENT) else (),
-            learner_groups=self._groups(),
+            learner_groups=self._groups() if self._says(GROUPS) else (),
             person_id=self._text("person_id"),
         )
 
@@ -186,10 +187,15 @@ class _Reading:
             self._yes("ended", otherwise=False),
         )
 
-    def _groups(self) -> tuple[str, ...] | None:
-        """Learner groups, separated by semicolons; a lone semicolon says that there are none."""
-        value = self._text("learner_groups")
-        return None if value is None else tuple(filter(None, (each.strip() for each in value.split(";"))))
+    def _groups(self) -> tuple[GroupSection, ...]:
+        """Memberships from `groups_from` on; if that is empty, from the first day of the row's period of service."""
+        names = dict.fromkeys(filter(None, (each.strip() for each in (self._text("learner_groups") or "").split(";"))))
+        if not names:
+            self._refuse("learner_groups", "is missing")
+        with_service = not self._text("groups_from") and self._says(EMPLOYMENT)
+        starts_on = self._needed_day("employed_from" if with_service else "groups_from")
+        ends_on = self._day("groups_until")
+        return tuple(GroupSection(name, starts_on, ends_on) for name in names)
 
 
 # --- fields of a message as columns -------------------------------------------------------------------------
@@ -201,6 +207,9 @@ _COLUMN_OF = {
     "employment.kind": "employment",
     "employment.starts_on": "employed_from",
     "employment.ends_on": "employed_until",
+    "learner_groups.group": "learner_groups",
+    "learner_groups.starts_on": "groups_from",
+    "learner_groups.ends_on": "groups_until",
     "assignments": "assignment",
     "assignments.number": "assignment",
     "assignments.starts_on": "from",

@@ -61,6 +61,15 @@ class AssignmentSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     cancelled: Annotated[bool, msgspec.Meta(description="What was said from this day on never was.")] = False
 
 
+class GroupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Being in a learner group from a day on. To leave it, say the same group and first day again with the last day."""
+
+    group: str
+    starts_on: Day
+    ends_on: Annotated[date | None, msgspec.Meta(description="The last day in the group.")] = None
+    cancelled: Annotated[bool, msgspec.Meta(description="It never was.")] = False
+
+
 class ChangeMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One message about one person. A section left out says nothing; somebody new needs `person` and `employment`."""
 
@@ -72,7 +81,7 @@ class ChangeMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     person: PersonSection | None = None
     employment: EmploymentSection | None = None
     assignments: list[AssignmentSection] = []
-    learner_groups: Annotated[list[str] | None, msgspec.Meta(description="All groups of the person.")] = None
+    learner_groups: list[GroupSection] = []
     person_id: Annotated[
         str | None, msgspec.Meta(description="Somebody whom another employer registered, joining this one too.")
     ] = None
@@ -87,7 +96,7 @@ class ChangeMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             workforce.PersonSection(**msgspec.structs.asdict(person)) if person else None,
             workforce.ServiceSection(**msgspec.structs.asdict(employment)) if employment else None,
             tuple(workforce.AssignmentSection(**msgspec.structs.asdict(each)) for each in self.assignments),
-            self.learner_groups,
+            tuple(workforce.GroupSection(**msgspec.structs.asdict(each)) for each in self.learner_groups),
             self.person_id,
         )
 

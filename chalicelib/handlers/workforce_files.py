@@ -60,7 +60,8 @@ def offer_workforce_file(request: Request) -> tuple[workforce_file.Offer, dateti
     """An address to which a file of joiners, movers and leavers may be PUT within a quarter of an hour. It is worked on once it
     has arrived. Its columns, named in the first row, are any of: message_id, sequence, employee_number; first_name, last_name,
     title, email, login; employment, employed_from, employed_until; assignment, from, until, unit, position, job, staff_group,
-    supervisor, primary, ended; learner_groups (separated by semicolons; a lone one says none); person_id.
+    supervisor, primary, ended; learner_groups (separated by semicolons), groups_from (if empty: employed_from), groups_until;
+    person_id.
     """
     offered = workforce_file.offer(request.actor, request.body.name, request.now)
     return offered, request.now + timedelta(seconds=workforce_file.UPLOAD_SECONDS)

@@ -12,7 +12,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.errors import FieldError, NotFound
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.people import Assignment, Employment, Person, Unit
+from chalicelib.domain.people import Assignment, Employment, Membership, Person, Unit
 from chalicelib.domain.requirements import Rulebook, Target
 from chalicelib.domain.workforce import Applied, Change
 from chalicelib.services import definitions
@@ -261,19 +261,19 @@ def _chain_on(
 
 
 class Joiner(msgspec.Struct, frozen=True):
-    """Somebody who joins an employer, with their assignments and learner groups."""
+    """Somebody who joins an employer, with their assignments and memberships of learner groups."""
 
     person: Person
     employment: Employment
     assignments: Sequence[Assignment] = ()
-    groups: Sequence[str] = ()
+    memberships: Sequence[Membership] = ()
 
 
 def join(actor: str, joiner: Joiner, now: datetime) -> None:
-    """Register somebody new: person, employment, assignments and groups in one transaction. Raises Conflict if they exist."""
+    """Register somebody new: person, employment, assignments and memberships in one transaction. Raises Conflict if they exist."""
     transaction = Transaction()
     employer, person = joiner.employment.employer, joiner.person
-    for row in people.rows_of_joiner(person, joiner.employment, joiner.assignments, joiner.groups):
+    for row in people.rows_of_joiner(person, joiner.employment, joiner.assignments, joiner.memberships):
         transaction.create(row)
     facts = {"kind": joiner.employment.kind.value, "assignments": [each.number for each in joiner.assignments]}
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person.id, now))

@@ -243,7 +243,7 @@ def _rows(job: Job, records: Records, columns: Sequence[str], most: int) -> Iter
 def _errors(row: Row, rulebook: Rulebook) -> tuple[FieldError, ...]:
     if row.change is None:
         return row.errors
-    return tuple(as_column(error) for error in wrong_fields(row.change, rulebook))
+    return tuple(dict.fromkeys(as_column(error) for error in wrong_fields(row.change, rulebook)))
 
 
 # --- applying -----------------------------------------------------------------------------------------------

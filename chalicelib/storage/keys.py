@@ -110,9 +110,14 @@ def reports_to(employer: str, supervisor: str) -> str:
     return _join("E", employer, "MGR", supervisor)
 
 
-def membership(employer: str, group: str) -> str:
-    """`E#504#LGR#agency-nurses`: sort key in the person's partition; gsi1 partition to list the members."""
+def members(employer: str, group: str) -> str:
+    """gsi1 `E#504#LGR#agency-nurses`: the members of a learner group; the sort key of a membership from before they had days."""
     return _join("E", employer, "LGR", group)
+
+
+def membership(employer: str, group: str, starts_on: date) -> str:
+    """`E#504#LGR#agency-nurses#2026-03-01`: sort key in the person's partition."""
+    return _join("E", employer, "LGR", group, starts_on.isoformat())
 
 
 def award(employer: str, competency: str, awarded_on: date, source: str) -> str:

@@ -64,7 +64,7 @@ def _learner(
         employer=employer,
         employment=employment,
         assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow) and row.held),
-        groups=tuple(row.group for row in rows if isinstance(row, MembershipRow)),
+        memberships=tuple(row.membership() for row in rows if isinstance(row, MembershipRow) and not row.cancelled),
         awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
         exemptions=tuple(row.exemption() for row in rows if isinstance(row, ExemptionRow)),
         enrolments=tuple(each for each in everywhere if each.employer == employer),

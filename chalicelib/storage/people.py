@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.domain.calendar import EARLIEST
 from chalicelib.domain.learner import RoleGrant
-from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Person
+from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Membership, Person
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.workforce import (
     AssignmentSection,
+    GroupSection,
     Register,
     ServiceSection,
     Stamp,
@@ -83,8 +85,8 @@ class NumberRow(Record, discriminator="employee number"):
 class EmploymentRow(Record, discriminator="employment"):
     """`P#p` / `E#504#WHO`, searched by name through gsi1 and by number through gsi2; it holds the name a search shows.
 
-    `periods`, `person_stamp` and `groups_stamp` are what workforce messages said (decision 0010); every one of them moves
-    `revision`. Kind and days are those of the latest period of service, `offered_on` the day on which its offer became known.
+    `periods` and `person_stamp` are what workforce messages said (decision 0010); every one of them moves `revision`.
+    Kind and days are those of the latest period of service, `offered_on` the day on which its offer became known.
     """
 
     name = UnicodeAttribute()
@@ -94,7 +96,6 @@ class EmploymentRow(Record, discriminator="employment"):
     ends_on = DayAttribute(null=True)
     periods = JSONAttribute(null=True)
     person_stamp = JSONAttribute(null=True)
-    groups_stamp = JSONAttribute(null=True)
     revision = NumberAttribute(default=0)
     offered_on = DayAttribute(null=True)
 
@@ -242,18 +243,46 @@ class AssignmentRow(Record, discriminator="assignment"):
 
 
 class MembershipRow(Record, discriminator="membership"):
-    """`P#p` / `E#504#LGR#g`: a learner in a learner group; gsi1 lists the members (decision 0003)."""
+    """`P#p` / `E#504#LGR#g#from`: a learner in a learner group; gsi1 lists the members until the membership is over.
+
+    A row without a day in its key is from before memberships had days, and counts since ever. `cancelled`: it never was.
+    """
+
+    ends_on = DayAttribute(null=True)
+    cancelled = BooleanAttribute(default=False)
+    stamp = JSONAttribute(null=True)
 
     @classmethod
-    def of(cls, person_id: str, employer: str, group: str) -> "MembershipRow":
-        """The row of a membership."""
-        key = keys.membership(employer, group)
-        return cls(keys.person(person_id), key, gsi1pk=key, gsi1sk=keys.person(person_id))
+    def of(cls, person_id: str, employer: str, membership: Membership) -> "MembershipRow":
+        """The row of a membership that no message gave."""
+        section = GroupSection(membership.group, membership.starts_on, membership.ends_on)
+        return cls.of_register(person_id, employer, Register(section, None), membership.starts_on)
 
-    @property
-    def group(self) -> str:
-        """The id of the learner group."""
-        return str(self.sk.rsplit(keys.SEPARATOR, 1)[-1])
+    @classmethod
+    def of_register(cls, person_id: str, employer: str, register: Register[GroupSection], day: date) -> "MembershipRow":
+        """The row of a membership as a message gave it. One that is over by `day` is in no view."""
+        section = register.value
+        row = cls(
+            keys.person(person_id),
+            keys.membership(employer, section.group, section.starts_on),
+            ends_on=section.ends_on,
+            cancelled=section.cancelled,
+            stamp=register.stamp,
+        )
+        if not section.cancelled and (section.ends_on is None or section.ends_on >= day):
+            row.gsi1pk, row.gsi1sk = keys.members(employer, section.group), keys.person(person_id)
+        return row
+
+    def register(self) -> Register[GroupSection]:
+        """The membership as it was given."""
+        _, _, _, group, *starts_on = self.sk.split(keys.SEPARATOR)
+        since = date.fromisoformat(starts_on[0]) if starts_on else EARLIEST
+        return Register(GroupSection(group, since, self.ends_on, bool(self.cancelled)), stamp_from(self.stamp))
+
+    def membership(self) -> Membership:
+        """The membership of this row, which is not cancelled."""
+        section = self.register().value
+        return Membership(section.group, section.starts_on, section.ends_on)
 
 
 class GrantRow(Record, discriminator="grant"):
@@ -355,10 +384,10 @@ def reports_of(employer: str, supervisor: str, limit: int, after: Any) -> tuple[
 
 
 def members_page(employer: str, group: str, limit: int, after: Any) -> tuple[list[str], Any]:
-    """A page of the ids of a learner group's members, and where to go on. May lag a moment."""
-    pk = keys.membership(employer, group)
+    """A page of the ids of a learner group's members, present and to come, each once a page, and where to go on. May lag."""
+    pk = keys.members(employer, group)
     query = Record.gsi1.query(pk, limit=limit, last_evaluated_key=going_on(after, "gsi1pk", pk))
-    return [_person_id(row) for row in query], query.last_evaluated_key
+    return list(dict.fromkeys(_person_id(row) for row in query)), query.last_evaluated_key
 
 
 def names_of(employer: str, person_ids: Iterable[str]) -> dict[str, str]:
@@ -379,14 +408,14 @@ def rows_of_person(person: Person, home: str | None = None) -> list[Record]:
 
 
 def rows_of_joiner(
-    person: Person, employment: Employment, assignments: Iterable[Assignment], groups: Iterable[str]
+    person: Person, employment: Employment, assignments: Iterable[Assignment], memberships: Iterable[Membership]
 ) -> list[Record]:
-    """Every row somebody new needs: profile, login, employee number, employment, assignments and learner groups."""
+    """Every row somebody new needs: profile, login, employee number, employment, assignments and memberships of groups."""
     employer = employment.employer
     return [
         *rows_of_person(person, employer),
         NumberRow.of(employer, employment.number, person.id),
         EmploymentRow.of(person, employment),
         *(AssignmentRow.of(person.id, employer, each) for each in assignments),
-        *(MembershipRow.of(person.id, employer, group) for group in groups),
+        *(MembershipRow.of(person.id, employer, each) for each in memberships),
     ]

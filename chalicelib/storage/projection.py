@@ -12,9 +12,10 @@ import msgspec
 from pynamodb.attributes import BinaryAttribute, NumberAttribute
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.calendar import EARLIEST
 from chalicelib.domain.competency import Award, Origin
 from chalicelib.domain.compliance import Colour, Reason
-from chalicelib.domain.people import Assignment, Employment, EmploymentKind, PeriodOfService
+from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, PeriodOfService
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Booked, Counts, Facts, Row, Snapshot, Span
 from chalicelib.domain.requirements import Exemption
 from chalicelib.storage import keys
@@ -170,7 +171,7 @@ def _packed(snapshot: Snapshot) -> bytes:
             for each in facts.validities
         ],
         "carries": [[_number(each.starts_on), _number(each.ends_on)] for each in facts.carries],
-        "groups": facts.groups,
+        "groups": [[each.group, _number(each.starts_on), _number(each.ends_on)] for each in facts.memberships],
         "awards": [
             [
                 place[each.competency],
@@ -215,7 +216,7 @@ def _unpacked(packed: bytes, person: str, employer: str, number: str, revision: 
             for unit, position, job, group, primary, start, end in body["validities"]
         ),
         carries=tuple(Span(_day_or_none(start), _day_or_none(end)) for start, end in body["carries"]),
-        groups=tuple(body["groups"]),
+        memberships=tuple(_membership(each) for each in body["groups"]),
         awards=tuple(
             Award(names[name], level, _day(awarded), _day_or_none(expires), _ORIGINS[origin], "")
             for name, level, awarded, expires, origin in body["awards"]
@@ -238,6 +239,13 @@ def _unpacked(packed: bytes, person: str, employer: str, number: str, revision: 
     )
     own, national = body["version"]
     return Snapshot(facts, body["unit"], body["counted"], rows, _day_or_none(body["next"]), (own, national), revision)
+
+
+def _membership(packed: Any) -> Membership:
+    if isinstance(packed, str):  # from before memberships had days
+        return Membership(packed, EARLIEST)
+    group, start, end = packed
+    return Membership(group, _day(start), _day_or_none(end))
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -279,9 +287,9 @@ def as_they_stand(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
 
 
 def members_of(employer: str, group: str) -> list[str]:
-    """The ids of the members of a learner group. May lag a moment."""
-    rows = Record.gsi1.query(keys.membership(employer, group))
-    return [row.pk.split(keys.SEPARATOR)[1] for row in rows if isinstance(row, MembershipRow)]
+    """The ids of the members of a learner group, present and to come. May lag a moment."""
+    rows = Record.gsi1.query(keys.members(employer, group))
+    return list(dict.fromkeys(row.pk.split(keys.SEPARATOR)[1] for row in rows if isinstance(row, MembershipRow)))
 
 
 def held_in(employer: str, unit: str, day: date) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,7 @@ class File:
         self.profile: PersonRow | None = None
         self.employments: dict[str, EmploymentRow] = {}
         self.assignments: dict[str, AssignmentRow] = {}
-        self.groups: dict[str, MembershipRow] = {}
+        self.memberships: dict[tuple[str, date], MembershipRow] = {}
         self.roles_at: set[str] = set()
         here = keys.at_employer(employer)
         for row in rows or ():
@@ -67,7 +67,8 @@ class File:
             elif isinstance(row, AssignmentRow) and row.sk.startswith(here):
                 self.assignments[row.sk] = row
             elif isinstance(row, MembershipRow) and row.sk.startswith(here):
-                self.groups[row.group] = row
+                section = row.register().value
+                self.memberships[section.group, section.starts_on] = row
 
     @property
     def is_new(self) -> bool:
@@ -101,12 +102,10 @@ class File:
     def personnel(self) -> Personnel:
         """What is known of the person at this employer."""
         employment, profile = self.employment, self.profile
-        person = groups = None
+        person = None
         if profile:
             section = PersonSection(profile.first_name, profile.last_name, profile.title, profile.email, profile.login)
             person = Register(section, stamp_from(employment.person_stamp if employment else None))
-        if employment:
-            groups = Register(frozenset(self.groups), stamp_from(employment.groups_stamp))
         return Personnel(
             person,
             {each.value.starts_on: each for each in (employment.registers() if employment else ())},
@@ -114,7 +113,7 @@ class File:
                 (each.value.number, each.value.starts_on): each
                 for each in (row.register() for row in self.assignments.values())
             },
-            groups,
+            {key: row.register() for key, row in self.memberships.items()},
         )
 
 
@@ -136,11 +135,14 @@ def write(transaction: Transaction, file: File, number: str, after: Personnel, d
         before = file.assignments.get(row.sk)
         if before is None or (before.register(), before.ends_on) != (register, row.ends_on):
             transaction.put(row)
-    groups = after.groups.value if after.groups else frozenset()
-    for group in groups - file.groups.keys():
-        transaction.put(MembershipRow.of(file.person_id, file.employer, group))
-    for group in file.groups.keys() - groups:
-        transaction.delete(file.groups[group])
+    for at, membership in after.memberships.items():
+        held = file.memberships.get(at)
+        if held and held.register() == membership:
+            continue
+        member = MembershipRow.of_register(file.person_id, file.employer, membership, day)
+        transaction.put(member)
+        if held and held.sk != member.sk:  # from before memberships had days
+            transaction.delete(held)
 
 
 def give_number(transaction: Transaction, employer: str, number: str, person_id: str) -> None:
@@ -212,7 +214,6 @@ def _write_employment(
     row.remember(periods)
     row.offered_on = _offered_on(real, file, day) if real else None
     row.person_stamp = after.person.stamp if after.person else None
-    row.groups_stamp = after.groups.stamp if after.groups else None
     before = file.employment
     row.revision = int(before.revision) if before else 0
     if before:

@@ -11,10 +11,10 @@ from chalicelib.domain.calendar import add_months
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.compliance import Colour, Reason, best
 from chalicelib.domain.enrolment import Status
-from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
+from chalicelib.domain.people import Employment, EmploymentKind, Membership, PeriodOfService
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, amber_from, deciding, facts_of, judge
 from chalicelib.domain.requirements import Exemption, Requirement, Rulebook, Target, TargetKind
-from chalicelib.storage.projection import SnapshotRow
+from chalicelib.storage.projection import SnapshotRow, _membership
 from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, TODAY
 
@@ -72,6 +72,13 @@ def assignments(draw):
 
 
 @st.composite
+def memberships(draw):
+    start = draw(beginnings)
+    end = draw(st.none() | st.integers(0, SPAN).map(lambda length: start + timedelta(length)))
+    return Membership(draw(st.sampled_from(["agency", "bank"])), start, end)
+
+
+@st.composite
 def awards(draw):
     awarded_on = draw(beginnings)
     expires_on = draw(st.none() | st.integers(0, SPAN).map(lambda length: awarded_on + timedelta(length)))
@@ -99,7 +106,7 @@ def learners(draw):
     return b.learner(
         employment=draw(employments()),
         assignments=draw(assignments()),
-        groups=tuple(draw(st.sets(st.sampled_from(["agency", "bank"])))),
+        memberships=tuple(draw(st.lists(memberships(), max_size=3))),
         awards=tuple(draw(st.lists(awards(), max_size=6))),
         exemptions=tuple(draw(st.lists(exempt, max_size=2))),
         enrolments=tuple(draw(st.lists(enrolments(), max_size=2))),
@@ -315,6 +322,22 @@ def test_when_the_primary_assignment_ends_another_carries_them_from_the_next_day
     tomorrow = TODAY + timedelta(1)
     assert found["1"].next_change_on == tomorrow
     assert len(judge(found["1"].facts, asked, tomorrow).rows) == 1
+
+
+def test_a_membership_is_required_from_its_first_to_its_last_day_and_the_snapshot_knows_the_days():
+    asked = b.rulebook(b.requirement(FIRE, TargetKind.LEARNER_GROUP, "agency"))
+    first, last = TODAY + timedelta(2), TODAY + timedelta(5)
+    snapshot = only(b.learner(memberships=(Membership("agency", first, last),)), asked)
+    assert (snapshot.rows, snapshot.next_change_on) == ((), first)
+    joined = judge(snapshot.facts, asked, first)
+    assert (len(joined.rows), joined.next_change_on) == (1, last + timedelta(1))
+    gone = judge(joined.facts, asked, last + timedelta(1))
+    assert (gone.rows, gone.next_change_on, gone.facts.memberships) == ((), None, ())
+
+
+def test_a_snapshot_from_before_memberships_had_days_is_read_as_since_ever():
+    facts = only(b.learner(memberships=(Membership("agency", date(1900, 1, 1)),)), b.rulebook()).facts
+    assert _membership("agency") == facts.memberships[0]
 
 
 def test_nobody_is_projected_once_they_have_left():

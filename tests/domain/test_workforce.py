@@ -13,6 +13,7 @@ from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.workforce import (
     AssignmentSection,
     Change,
+    GroupSection,
     Personnel,
     PersonSection,
     ServiceSection,
@@ -69,7 +70,15 @@ validities = st.builds(
     units,
     st.sampled_from([{}, {}, {"ended": True}, {"cancelled": True}]),
 )
-groups = st.none() | st.lists(st.sampled_from(["agency", "students"]), max_size=2)
+memberships = st.builds(
+    lambda group, start, length, cancelled: GroupSection(
+        group, start, None if length is None else start + timedelta(days=length), cancelled
+    ),
+    st.sampled_from(["agency", "students"]),
+    days,
+    st.none() | st.integers(0, 200),
+    st.booleans(),
+)
 
 
 @st.composite
@@ -84,7 +93,7 @@ def feeds(draw):
             person=draw(st.none() | persons),
             employment=draw(st.none() | services),
             assignments=draw(st.lists(validities, max_size=3, unique_by=lambda each: (each.number, each.starts_on))),
-            learner_groups=draw(groups),
+            learner_groups=draw(st.lists(memberships, max_size=3, unique_by=lambda each: (each.group, each.starts_on))),
         )
         for index, sequence in enumerate(sequences)
     ]
@@ -105,7 +114,7 @@ def test_a_late_message_changes_nothing_that_a_newer_one_said(feed, data):
     assert newest.person is None or then.person == known.person
     assert known.periods.items() <= then.periods.items()
     assert known.validities.items() <= then.validities.items()
-    assert newest.learner_groups is None or then.groups == known.groups
+    assert known.memberships.items() <= then.memberships.items()
 
 
 @given(feeds())
@@ -215,6 +224,15 @@ def test_the_same_said_again_by_a_newer_message_is_no_change_but_outlasts_a_late
     assert held(after(first, again, late)) == held(after(first, late, again)) == [("ward-9", FIRST, None)]
 
 
+def test_whoever_leaves_a_group_and_comes_back_has_two_memberships():
+    agency = GroupSection("agency", FIRST)
+    left, back = replace(agency, ends_on=date(2026, 3, 31)), GroupSection("agency", date(2026, 9, 1))
+    known = after(
+        message(1, learner_groups=[agency]), message(2, learner_groups=[left]), message(3, learner_groups=[back])
+    )
+    assert [each.value for _, each in sorted(known.memberships.items())] == [left, back]
+
+
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
@@ -237,7 +255,11 @@ def wrong(rulebook, **changes):
 
 def test_a_whole_message_is_right(rulebook):
     person = PersonSection("Zoë", "O'Neill-Łukasz", "Dr", "zoe@trust.invalid", "504-1")
-    told = {"person": person, "employment": ServiceSection(EMPLOYEE, FIRST), "learner_groups": ["agency"]}
+    told = {
+        "person": person,
+        "employment": ServiceSection(EMPLOYEE, FIRST),
+        "learner_groups": [GroupSection("agency", FIRST)],
+    }
     assert wrong(rulebook, **told, assignments=[section(supervisor="20000001")], person_id="01J9") == []
 
 
@@ -252,7 +274,7 @@ def test_every_wrong_field_is_named(rulebook):
         person=person,
         employment=ServiceSection(EMPLOYEE, FIRST, date(2025, 1, 1)),
         assignments=[section(unit="moon", position=None, job="x", staff_group="y", supervisor="a#")],
-        learner_groups=["agency", "none"],
+        learner_groups=[GroupSection("agency", FIRST), GroupSection("none", FIRST, date(2025, 12, 31))],
     ) == [
         "id",
         "sequence",
@@ -269,7 +291,8 @@ def test_every_wrong_field_is_named(rulebook):
         "assignments[0].job",
         "assignments[0].staff_group",
         "assignments[0].supervisor",
-        "learner_groups[1]",
+        "learner_groups[1].group",
+        "learner_groups[1].ends_on",
     ]
 
 
@@ -296,6 +319,19 @@ def test_two_validities_that_claim_the_same_days_are_refused(rulebook):
 
 def test_the_same_validity_twice_is_refused(rulebook):
     assert wrong(rulebook, assignments=[section(), section()]) == ["assignments[1].starts_on"]
+
+
+def test_the_same_membership_twice_is_refused(rulebook):
+    agency = GroupSection("agency", FIRST)
+    again = GroupSection("agency", date(2026, 2, 1))
+    assert wrong(rulebook, learner_groups=[agency, again]) == []
+    assert wrong(rulebook, learner_groups=[agency, again, agency]) == ["learner_groups[2].starts_on"]
+
+
+def test_a_message_has_up_to_10_memberships(rulebook):
+    many = [GroupSection("agency", FIRST + timedelta(days=each)) for each in range(11)]
+    assert wrong(rulebook, learner_groups=many[:10]) == []
+    assert wrong(rulebook, learner_groups=many) == ["learner_groups"]
 
 
 def test_an_end_has_no_last_day_and_is_not_cancelled_at_once(rulebook):

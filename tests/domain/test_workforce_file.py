@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.csv_file import LONGEST_RECORD, FileRefused, Position, Records, is_blank
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import EmploymentKind
-from chalicelib.domain.workforce import PersonSection
+from chalicelib.domain.workforce import GroupSection, PersonSection
 from chalicelib.domain.workforce_file import COLUMNS, as_column, header, row_of
 
 START = Position()
@@ -169,13 +169,12 @@ def test_a_row_becomes_a_message_with_the_sections_that_are_filled_in():
         True,
         False,
     )
-    assert change.learner_groups == ("agency", "students")
+    assert change.learner_groups == tuple(GroupSection(each, date(2026, 12, 1)) for each in ("agency", "students"))
 
 
-def test_empty_columns_say_nothing_and_a_lone_semicolon_says_no_groups():
-    assert row(learner_groups="").change.learner_groups is None
-    assert row(learner_groups=";").change.learner_groups == ()
-    gone = dict.fromkeys(("first_name", "last_name", "employment", "employed_from"), "")
+def test_empty_columns_say_nothing():
+    assert row(learner_groups="").change.learner_groups == ()
+    gone = dict.fromkeys(("first_name", "last_name", "employment", "employed_from", "learner_groups"), "")
     assert (row(**gone).change.person, row(**gone).change.employment) == (None, None)
 
 
@@ -237,7 +236,10 @@ def test_what_is_no_number_or_id_is_not_repeated_in_a_report():
         ("assignments[0].starts_on", "from"),
         ("assignments[0].unit", "unit"),
         ("person.email", "email"),
-        ("learner_groups[2]", "learner_groups"),
+        ("learner_groups", "learner_groups"),
+        ("learner_groups[2].group", "learner_groups"),
+        ("learner_groups[2].starts_on", "groups_from"),
+        ("learner_groups[2].ends_on", "groups_until"),
         ("id", "message_id"),
         ("employment.ends_on", "employed_until"),
         ("employee_number", "employee_number"),

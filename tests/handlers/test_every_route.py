@@ -26,7 +26,7 @@ BODIES = {
     "search_people": {"name": "testfold"},
     "sign_in": {"login": "x", "password": "y"},
     "renew_sign_in": {"refresh_token": "x"},
-    "change_workforce": {"changes": [{"id": "m1", "sequence": 1, "employee_number": "1", "learner_groups": []}]},
+    "change_workforce": {"changes": [{"id": "m1", "sequence": 1, "employee_number": "1", "assignments": []}]},
     "change_structure": {"units": [{"id": "ward-11", "name": "504 Ward 11", "parent": "surgery"}]},
     "record_award": {"competency": b.FIRE, "awarded_on": "2026-11-02", "note": "certificate seen"},
     "void_award": {"competency": b.FIRE, "awarded_on": "2026-11-02", "source": "x", "reason": "a mistake"},

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -10,7 +11,7 @@ from chalicelib.handlers import feed
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
 from tests import builders as b
-from tests.builders import NOW
+from tests.builders import NOW, TODAY
 
 ROUTE = "/v1/workforce/changes"
 JOB = {
@@ -23,6 +24,7 @@ JOB = {
 }
 SAM = {"first_name": "Sam", "last_name": "Lane", "email": "sam@trust.invalid", "login": "504-900"}
 HIRED = {"kind": "employee", "starts_on": "2026-01-01"}
+AGENCY = {"group": "agency", "starts_on": "2026-01-01"}
 
 
 def message(sequence=1, number="900", **sections):
@@ -60,10 +62,26 @@ def test_a_joiner_may_sign_in_and_sees_what_is_required_at_once(api, feeder):
 
 def test_each_message_has_its_own_result_in_order(api, feeder):
     lost = joiner(number="901", sequence=2, assignments=[JOB | {"unit": "moon"}], person=SAM | {"login": "504-901"})
-    results = send(api, feeder, joiner(), lost, joiner(), message(3, learner_groups=["agency"]))
+    results = send(api, feeder, joiner(), lost, joiner(), message(3, learner_groups=[AGENCY]))
     assert [each["state"] for each in results] == ["accepted", "refused", "unchanged", "accepted"]
     assert results[1]["errors"] == [{"field": "assignments[0].unit", "reason": "is not known at this employer"}]
-    assert results[3]["changed"] == ["learner groups"]
+    assert results[3]["changed"] == ["learner group agency from 2026-01-01"]
+
+
+def test_what_a_group_required_on_a_past_day_stays_explained_after_leaving_it(api, feeder):
+    b.competence.require(b.SYSTEM, "504", [b.requirement(b.MOVING, b.TargetKind.LEARNER_GROUP, "agency")], NOW)
+
+    def why(day):
+        path = f"/v1/people/{found().person.id}/compliance/explanation?competency={quote(b.MOVING, safe='')}&on={day}"
+        return api.get(path, as_="504-900").json_body
+
+    send(api, feeder, joiner(learner_groups=[AGENCY]))
+    in_march = why("2026-03-01")
+    assert in_march["required"]
+    (left,) = send(api, feeder, message(2, learner_groups=[AGENCY | {"ends_on": "2026-06-30"}]))
+    assert left["state"] == "accepted"
+    assert why("2026-03-01") == in_march
+    assert [why(day)["required"] for day in ("2025-12-31", "2026-06-30", "2026-07-01")] == [False, True, False]
 
 
 def test_a_mover_comes_under_the_requirements_of_the_new_unit(api, feeder):
@@ -119,8 +137,9 @@ def test_a_batch_has_1_to_100_messages(api, feeder, count):
         {"assignments": [JOB | {"unit": "#"}]},
         {"assignments": [JOB | {"supervisor": "\n"}]},
         {"assignments": [JOB] * 100},
-        {"learner_groups": ["agency"] * 100},
-        {"learner_groups": ["\ud800"]},
+        {"learner_groups": [AGENCY] * 100},
+        {"learner_groups": [AGENCY | {"group": "\ud800"}]},
+        {"learner_groups": [AGENCY | {"starts_on": "2026-02-01", "ends_on": "2026-01-31"}]},
         {"person_id": "#"},
     ],
     ids=str,
@@ -172,15 +191,15 @@ def test_a_message_from_the_bus_means_the_same(feeder):
 
 
 def test_one_that_overtook_the_joiner_is_taken_in_when_delivered_again(feeder):
-    late = event(message(2, learner_groups=["agency"]))
+    late = event(message(2, learner_groups=[AGENCY]))
     assert take(late) is True
     assert take(event(joiner())) is False
     assert take(late, deliveries=2) is False
-    assert found().groups == ("agency",)
+    assert found().groups_on(TODAY) == ("agency",)
 
 
 def test_one_refused_three_times_is_kept_for_whoever_looks_after_the_feed(api, feeder):
-    stranger = event(message(2, learner_groups=["agency"]))
+    stranger = event(message(2, learner_groups=[AGENCY]))
     assert [take(stranger, deliveries) for deliveries in (1, 2, 3, 3)] == [True, True, False, False]
     answer = api.get("/v1/workforce/refusals?employer=504", as_=feeder)
     assert answer.json_body == {

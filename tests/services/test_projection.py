@@ -9,8 +9,9 @@ from chalicelib.domain.compliance import Colour
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts
 from chalicelib.domain.requirements import Target, TargetKind
+from chalicelib.domain.workforce import Change, GroupSection
 from chalicelib.handlers import work
-from chalicelib.services import jobs, projection, rule_changes, takeover
+from chalicelib.services import jobs, projection, rule_changes, takeover, workforce
 from chalicelib.storage import projection as stored
 from chalicelib.storage import queues, rules
 from chalicelib.storage.base import Record
@@ -490,6 +491,22 @@ def test_a_joiner_counts_from_their_first_day_and_a_leaver_until_their_last(trus
         assert counters().assignments == number
         assert differences(NOW + timedelta(days)) == []
     assert stored.snapshots_of("p2", "504")[0].facts.number == UNASSIGNED
+
+
+def test_whoever_joins_a_group_ahead_comes_under_its_requirements_on_the_day_and_leaves_them_on_the_day(trust):
+    change_rules(b.requirement(MOVING, TargetKind.LEARNER_GROUP, "agency"))
+    b.person()
+    since, until = TODAY + timedelta(2), TODAY + timedelta(5)
+    joining = Change("m1", 1, "20000001", learner_groups=[GroupSection("agency", since, until)])
+    assert workforce.apply(SYSTEM, "504", joining, rules.rulebook("504"), NOW).state == "accepted"
+    trust.run()
+    required = {}
+    for number in (0, 1, 2, 5, 6):
+        later = NOW + timedelta(number)
+        projection.day("504", later)
+        required[number] = MOVING in colours()
+        assert differences(later) == []
+    assert required == {0: False, 1: False, 2: True, 5: True, 6: False}
 
 
 def test_somebody_who_cannot_be_judged_does_not_stop_the_daily_run(trust, monkeypatch):

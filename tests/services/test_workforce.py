@@ -7,15 +7,17 @@ from datetime import date, timedelta
 import boto3
 import pytest
 
-from chalicelib.domain.people import EmploymentKind
+from chalicelib.domain.calendar import EARLIEST
+from chalicelib.domain.people import EmploymentKind, Membership
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.workforce import AssignmentSection, Change, PersonSection, ServiceSection
+from chalicelib.domain.workforce import AssignmentSection, Change, GroupSection, PersonSection, ServiceSection
 from chalicelib.handlers import work
 from chalicelib.services import people, roles, workforce
 from chalicelib.storage import learner as learners
-from chalicelib.storage import rules
+from chalicelib.storage import people as stored_people
+from chalicelib.storage import projection, rules
 from chalicelib.storage.base import AuditTable, Message, Record
-from chalicelib.storage.people import NumberRow
+from chalicelib.storage.people import MembershipRow, NumberRow
 from tests import builders as b
 from tests import seams
 from tests.builders import NOW, TODAY
@@ -26,6 +28,7 @@ EMPLOYEE = EmploymentKind.EMPLOYEE
 SAM = PersonSection("Sam", "Lane", "Ms", "sam@trust.invalid", "504-900")
 SINCE = date(2026, 1, 1)
 HIRED = ServiceSection(EMPLOYEE, SINCE)
+AGENCY = GroupSection("agency", SINCE)
 
 
 @pytest.fixture(name="trust")
@@ -78,17 +81,17 @@ def search(**asked):
 
 
 def test_a_joiner_is_there_at_once_with_event_and_audit(trust):
-    outcome = join(learner_groups=["agency"])
+    outcome = join(learner_groups=[AGENCY])
     assert (outcome.state, outcome.warnings) == ("accepted", ())
     assert outcome.changed == (
         "person",
         "employment from 2026-01-01",
         "assignment 900 from 2026-01-01",
-        "learner groups",
+        "learner group agency from 2026-01-01",
     )
     new = learner(outcome)
     assert new.person.full_name == "Ms Sam Lane"
-    assert new.groups == ("agency",)
+    assert new.memberships == (Membership("agency", SINCE),)
     assert new.roles_on(TODAY) == {Role.EMPLOYEE}
     assert [each.number for each in new.assignments_on(TODAY)] == ["900"]
     events = [row for row in Message.scan() if getattr(row, "type", None) == "learner.changed"]
@@ -169,14 +172,58 @@ def test_whose_employment_is_cancelled_keeps_no_role_here(trust):
     assert learners.learner("p1", "504", consistent=True).roles_on(TODAY) == frozenset()
 
 
-def test_learner_groups_are_said_whole(trust):
-    outcome = join(learner_groups=["agency"])
-    assert send(2, learner_groups=[]).changed == ("learner groups",)
-    assert learner(outcome).groups == ()
+def test_whoever_leaves_a_group_was_in_it_until_then(trust):
+    outcome = join(learner_groups=[AGENCY])
+    left = replace(AGENCY, ends_on=date(2026, 3, 31))
+    assert send(2, learner_groups=[left]).changed == ("learner group agency from 2026-01-01",)
+    gone = learner(outcome)
+    assert (gone.groups_on(SINCE), gone.groups_on(date(2026, 3, 31))) == (("agency",), ("agency",))
+    assert (gone.groups_on(date(2025, 12, 31)), gone.groups_on(date(2026, 4, 1))) == ((), ())
+
+
+def test_a_membership_that_never_was_is_none_and_stays_so(trust):
+    outcome = join(learner_groups=[AGENCY])
+    assert send(3, learner_groups=[replace(AGENCY, cancelled=True)]).state == "accepted"
+    assert send(2, id="late", learner_groups=[AGENCY]).state == "unchanged"
+    assert learner(outcome).memberships == ()
+    assert projection.members_of("504", "agency") == []
+
+
+def test_a_group_has_each_member_once_while_their_membership_is_not_over(trust):
+    ahead = GroupSection("agency", date(2027, 1, 1))
+    outcome = join(learner_groups=[replace(AGENCY, ends_on=TODAY), ahead])
+    assert projection.members_of("504", "agency") == [outcome.person]
+    assert stored_people.members_page("504", "agency", 10, None)[0] == [outcome.person]
+    send(2, now=NOW + timedelta(days=1), learner_groups=[replace(AGENCY, ends_on=TODAY)])
+    assert projection.members_of("504", "agency") == [outcome.person]
+    send(3, now=NOW + timedelta(days=1), learner_groups=[replace(ahead, cancelled=True)])
+    assert projection.members_of("504", "agency") == []
+
+
+def test_a_membership_from_before_they_had_days_counts_since_ever_and_can_be_ended(trust):
+    outcome = join()
+    undated = MembershipRow(f"P#{outcome.person}", "E#504#LGR#agency", gsi1pk="E#504#LGR#agency", gsi1sk="P#p")
+    undated.save()
+    assert learner(outcome).groups_on(SINCE) == learner(outcome).groups_on(TODAY) == ("agency",)
+    send(2, learner_groups=[GroupSection("agency", EARLIEST, date(2026, 3, 31))])
+    assert (learner(outcome).groups_on(SINCE), learner(outcome).groups_on(TODAY)) == (("agency",), ())
+    assert len(learner(outcome).memberships) == 1
+
+
+def test_an_applicant_sees_what_the_groups_ask_for_that_they_are_to_join(trust):
+    coming = date(2027, 1, 1)
+    outcome = join(
+        employment=ServiceSection(EmploymentKind.APPLICANT, coming), learner_groups=[GroupSection("agency", coming)]
+    )
+    assert learner(outcome).groups_on(TODAY) == ("agency",)
+    assert (
+        learner(join("901", replace(SAM, login=None), learner_groups=[GroupSection("agency", coming)])).groups_on(TODAY)
+        == ()
+    )
 
 
 def test_an_external_learner_needs_no_assignment(trust):
-    outcome = join(employment=ServiceSection(EmploymentKind.EXTERNAL, SINCE), assignments=[], learner_groups=["agency"])
+    outcome = join(employment=ServiceSection(EmploymentKind.EXTERNAL, SINCE), assignments=[], learner_groups=[AGENCY])
     assert learner(outcome).roles_on(TODAY) == {Role.EXTERNAL_LEARNER}
 
 
@@ -208,9 +255,16 @@ def test_messages_shuffled_and_repeated_end_in_the_same_records_as_in_order(trus
         (1, "900", {"person": SAM, "employment": HIRED, "assignments": [job()]}),
         (2, "900", {"assignments": [job(date(2026, 3, 1), unit="ward-10", supervisor="901")]}),
         (3, "901", {"person": PersonSection("Alex", "Reed"), "employment": HIRED, "assignments": [job(number="901")]}),
-        (4, "900", {"assignments": [job(date(2026, 5, 1), unit="estates")], "learner_groups": ["agency"]}),
+        (4, "900", {"assignments": [job(date(2026, 5, 1), unit="estates")], "learner_groups": [AGENCY]}),
         (5, "900", {"assignments": [AssignmentSection("900", date(2026, 5, 1), cancelled=True)]}),
-        (6, "900", {"employment": ServiceSection(EMPLOYEE, SINCE, date(2026, 12, 31)), "learner_groups": []}),
+        (
+            6,
+            "900",
+            {
+                "employment": ServiceSection(EMPLOYEE, SINCE, date(2026, 12, 31)),
+                "learner_groups": [replace(AGENCY, ends_on=TODAY)],
+            },
+        ),
         (7, "901", {"person": PersonSection("Alex", "Reed-Lane")}),
     ]
 
@@ -220,7 +274,7 @@ def test_messages_shuffled_and_repeated_end_in_the_same_records_as_in_order(trus
         told = {}
         for person, number in numbers.items():
             for employer, own in learners.learners(person, consistent=True).items():
-                told[number, employer] = str((own.person, own.employment, own.assignments, own.groups))
+                told[number, employer] = str((own.person, own.employment, own.assignments, own.memberships))
         text = str(sorted(told.items()))
         for person, number in numbers.items():
             text = text.replace(person, number)
@@ -249,7 +303,7 @@ def test_messages_shuffled_and_repeated_end_in_the_same_records_as_in_order(trus
 def test_two_messages_about_one_person_at_once_both_count(trust):
     outcome = join()
     with seams.before_commit(
-        lambda: send(3, learner_groups=["agency"], assignments=[job(date(2026, 9, 1), unit="ward-10")])
+        lambda: send(3, learner_groups=[AGENCY], assignments=[job(date(2026, 9, 1), unit="ward-10")])
     ):
         assert send(2, assignments=[job(date(2026, 6, 1), unit="estates")]).state == "accepted"
     assert held(outcome) == [
@@ -257,8 +311,8 @@ def test_two_messages_about_one_person_at_once_both_count(trust):
         ("estates", date(2026, 6, 1), date(2026, 8, 31)),
         ("ward-10", date(2026, 9, 1), None),
     ]
-    assert send(2, id="late", learner_groups=[]).state == "unchanged"
-    assert learner(outcome).groups == ("agency",)
+    assert send(2, id="late", learner_groups=[replace(AGENCY, ends_on=TODAY)]).state == "unchanged"
+    assert learner(outcome).memberships == (Membership("agency", SINCE),)
 
 
 def test_two_joiners_under_one_number_at_once_are_one_person(trust):

@@ -216,13 +216,13 @@ def test_a_file_with_a_byte_order_mark_is_as_good():
 
 def test_a_row_with_the_wrong_number_of_fields_is_refused_and_blank_ones_are_passed_over():
     good = csv_of(joiner(1))
-    job_id = drop(good + b"1,2,3\r\n\r\n" + b"," * 22 + b"\r\n" + b"x," * 23 + b"y\r\n")
+    job_id = drop(good + b"1,2,3\r\n\r\n" + b"," * 24 + b"\r\n" + b"x," * 25 + b"y\r\n")
     finish(job_id)
     found = {row: each.errors for row, each in states(job_id).items()}
     assert found == {
         2: (),
-        3: (("row", "has 3 fields where the header has 23"),),
-        6: (("row", "has 24 fields where the header has 23"),),
+        3: (("row", "has 3 fields where the header has 25"),),
+        6: (("row", "has 26 fields where the header has 25"),),
     }
 
 
