@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Protocol, Self, TypeVar
 
@@ -37,8 +38,8 @@ class Place:
     depth: int
 
 
-def tree(units: Mapping[str, Unit]) -> tuple[Place, ...]:
-    """Every unit once, depth first, each above those below it, siblings by name.
+def tree(units: Mapping[str, Unit], day: date) -> tuple[Place, ...]:
+    """Every unit once, as the tree is on a day: depth first, each above those below it, siblings by name.
 
     What hangs on an unknown unit is at the top. What is in or under a cycle begins at its first unit by name, so that nobody
     is lost.
@@ -46,7 +47,8 @@ def tree(units: Mapping[str, Unit]) -> tuple[Place, ...]:
     children: dict[str | None, list[Unit]] = {}
     by_name = sorted(units.values(), key=lambda unit: (unit.name, unit.id))
     for unit in by_name:
-        children.setdefault(unit.parent if unit.parent in units else None, []).append(unit)
+        parent = unit.parent_on(day)
+        children.setdefault(parent if parent in units else None, []).append(unit)
     seen: set[str] = set()
     places: list[Place] = []
     for top in (*children.get(None, ()), *by_name):

@@ -118,5 +118,6 @@ class Learner:
         if not assignments:
             return (Standpoint(None, None, frozenset(own)),)
         return tuple(
-            Standpoint(each.number, each.unit, frozenset(own | set(rulebook.targets_of(each)))) for each in assignments
+            Standpoint(each.number, each.unit, frozenset(own | set(rulebook.targets_of(each, day))))
+            for each in assignments
         )

@@ -1,6 +1,6 @@
-"""People, their employments and assignments (domain.md §1)."""
+"""People, their employments and assignments, and the units they work in (domain.md §1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -115,8 +115,36 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An organisation: the employer itself, a division or a department, with the unit above it."""
+    """An organisation: the employer itself, a division or a department, with the unit above it over time.
+
+    `first_parent` is above it until its first move; `moves` say, in order, from which day which unit is. None is no unit: the top.
+    """
 
     id: str
     name: str
-    parent: str | None
+    first_parent: str | None
+    moves: tuple[tuple[date, str | None], ...] = ()
+
+    def parent_on(self, day: date) -> str | None:
+        """The unit above it on a day."""
+        parent = self.first_parent
+        for since, following in self.moves:
+            if since > day:
+                break
+            parent = following
+        return parent
+
+    def moves_after(self, day: date) -> tuple[tuple[date, str | None], ...]:
+        """The moves still to come after a day."""
+        return tuple(move for move in self.moves if move[0] > day)
+
+    def moved(self, parent: str | None, since: date) -> "Unit":
+        """The same unit under `parent` from a day on until its next move; the days before stay as they are.
+
+        A move that changes nothing is left out, so that a coming one is taken back by a move on its day to where the unit is.
+        """
+        kept: list[tuple[date, str | None]] = []
+        for day, following in sorted({**dict(self.moves), since: parent}.items()):
+            if following != (kept[-1][1] if kept else self.first_parent):
+                kept.append((day, following))
+        return replace(self, moves=tuple(kept))

@@ -377,6 +377,8 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
     yet) is looked at on that day, when the snapshot is judged again.
     """
     edges = [*_edges_of(facts.employment, (*facts.validities, *facts.memberships))]
+    for assignment in facts.held_on(day):
+        edges += rulebook.moves_above(assignment.unit, day)
     spans: list[Span | Exemption] = [*facts.carries, *facts.exemptions]
     for span in spans:
         edges += [*([span.starts_on] if span.starts_on else ()), *_after(span.ends_on)]
@@ -400,7 +402,7 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
 
 def _targets_on(facts: Facts, rulebook: Rulebook, day: date) -> Iterator[Target]:
     for assignment in facts.held_on(day):
-        yield from rulebook.targets_of(assignment)
+        yield from rulebook.targets_of(assignment, day)
     yield from facts.own_targets_on(day)
 
 

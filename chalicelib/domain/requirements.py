@@ -119,15 +119,25 @@ class Rulebook:
     amber_months: int = 3
     names: Mapping[Target, str] = field(default_factory=dict)
 
-    def unit_and_above(self, unit: str) -> Iterator[str]:
-        """The unit, then its ancestors upwards. Stops at an unknown or repeated unit instead of failing."""
+    def unit_and_above(self, unit: str, day: date) -> Iterator[str]:
+        """The unit, then its ancestors of that day upwards. Stops at an unknown or repeated unit instead of failing."""
         seen: set[str] = set()
         current: str | None = unit
         while current is not None and current not in seen:
             seen.add(current)
             yield current
             known = self.units.get(current)
-            current = known.parent if known else None
+            current = known.parent_on(day) if known else None
+
+    def moves_above(self, unit: str, day: date) -> Iterator[date]:
+        """Later days on which the unit, or one above it on that day, comes under another."""
+        for each in self.unit_and_above(unit, day):
+            if known := self.units.get(each):
+                yield from (since for since, _ in known.moves_after(day))
+
+    def moves_after(self, day: date) -> tuple[date, ...]:
+        """Every later day on which the tree changes."""
+        return tuple(sorted({since for unit in self.units.values() for since, _ in unit.moves_after(day)}))
 
     def knows(self, target: Target) -> bool:
         """Whether the employer has such a target. Persons stand in no rulebook: any may exist."""
@@ -141,19 +151,26 @@ class Rulebook:
             case _:
                 return target in self.names
 
-    def may_meet(self, one: Target, other: Target) -> bool:
-        """Whether one person can be under both: different kinds always, of one kind the same, or a unit and one above it."""
+    def may_meet(self, one: Target, other: Target, first: date, last: date) -> bool:
+        """Whether one person can be under both between two days: different kinds always, of one kind the same, or a unit and
+        one then above it.
+        """
         if one.kind is not other.kind or one == other:
             return True
-        return one.kind is TargetKind.UNIT and (
-            one.id in self.unit_and_above(other.id) or other.id in self.unit_and_above(one.id)
+        days = (first, *(day for day in self.moves_after(first) if day <= last))
+        return one.kind is TargetKind.UNIT and any(
+            one.id in self.unit_and_above(other.id, day) or other.id in self.unit_and_above(one.id, day) for day in days
         )
 
-    def targets_of(self, assignment: Assignment) -> Iterator[Target]:
-        """Every target an assignment falls under, widest first."""
+    def targets_above(self, unit: str, day: date) -> Iterator[Target]:
+        """The employer, then the units of that day from the top down to the unit: whatever is set at these, the unit inherits."""
         yield Target(TargetKind.EMPLOYER, self.employer)
-        for unit in reversed(tuple(self.unit_and_above(assignment.unit))):
-            yield Target(TargetKind.UNIT, unit)
+        for each in reversed(tuple(self.unit_and_above(unit, day))):
+            yield Target(TargetKind.UNIT, each)
+
+    def targets_of(self, assignment: Assignment, day: date) -> Iterator[Target]:
+        """Every target an assignment falls under in the tree of that day, widest first."""
+        yield from self.targets_above(assignment.unit, day)
         yield Target(TargetKind.STAFF_GROUP, assignment.staff_group)
         yield Target(TargetKind.JOB, assignment.job)
         yield Target(TargetKind.POSITION, assignment.position)
@@ -204,7 +221,7 @@ class Rulebook:
         reasons = [
             because
             for assignment in assignments
-            for because in self.required_by(self.targets_of(assignment), assignment.number, day)
+            for because in self.required_by(self.targets_of(assignment, day), assignment.number, day)
         ]
         own = [Target(TargetKind.LEARNER_GROUP, group) for group in groups]
         if person is not None:
@@ -294,11 +311,17 @@ def required_twice(requirement: Requirement, rulebook: Rulebook) -> tuple[Requir
     found = (
         each
         for target, rules in rulebook.requirements.items()
-        if rulebook.may_meet(requirement.target, target)
         for each in rules
-        if each.competency in twins and each.overlaps(requirement)
+        if each.competency in twins
+        and each.overlaps(requirement)
+        and rulebook.may_meet(requirement.target, target, *_together(requirement, each))
     )
     return tuple(sorted(found, key=lambda each: each.key))
+
+
+def _together(one: Requirement, other: Requirement) -> tuple[date, date]:
+    """The first and last day on which two that overlap are both in force."""
+    return max(one.starts_on, other.starts_on), min(one.ends_on or date.max, other.ends_on or date.max)
 
 
 def _about(name: str) -> tuple[str, str | None, str | None] | None:

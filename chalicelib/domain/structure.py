@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
+from chalicelib.domain.calendar import EARLIEST, LATEST
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Unit
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
@@ -16,26 +18,38 @@ _ID = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """A unit as it shall be: called so, and under `parent` from a day on; one that is new, from the beginning."""
+
+    id: str
+    name: str
+    parent: str | None
+    since: date
+
+    def of(self, known: Unit | None) -> Unit:
+        """The unit that comes of it, given the unit as it is, if it is any yet."""
+        if known is None:
+            return Unit(self.id, self.name, self.parent)
+        return replace(known, name=self.name).moved(self.parent, self.since)
+
+
+@dataclass(frozen=True, slots=True)
 class StructureChange:
     """Units, and named things, to add or to have otherwise. What is not mentioned stays."""
 
-    units: Sequence[Unit] = ()
+    units: Sequence[Placing] = ()
     names: Sequence[tuple[Target, str]] = ()
 
-    def beyond(self, rulebook: Rulebook) -> "StructureChange":
-        """Only what is not so already."""
-        return StructureChange(
-            [each for each in self.units if rulebook.units.get(each.id) != each],
-            [(target, name) for target, name in self.names if rulebook.names.get(target) != name],
-        )
+    def new_units(self, rulebook: Rulebook) -> list[Unit]:
+        """The units that are not so already, as they become."""
+        return [unit for unit in self._units_after(rulebook) if rulebook.units.get(unit.id) != unit]
 
-    def moved(self, rulebook: Rulebook) -> list[Target]:
-        """The units that come under others than before: new ones, and those with another parent."""
-        return [
-            Target(TargetKind.UNIT, each.id)
-            for each in self.units
-            if each.id not in rulebook.units or rulebook.units[each.id].parent != each.parent
-        ]
+    def new_names(self, rulebook: Rulebook) -> list[tuple[Target, str]]:
+        """The names that are not so already."""
+        return [(target, name) for target, name in self.names if rulebook.names.get(target) != name]
+
+    def _units_after(self, rulebook: Rulebook) -> list[Unit]:
+        return [each.of(rulebook.units.get(each.id)) for each in self.units]
 
     def wrong_fields(self, rulebook: Rulebook) -> tuple[FieldError, ...]:
         """Every field that is wrong: ids, names, unknown parents, units that would be above themselves."""
@@ -48,10 +62,19 @@ class StructureChange:
         yield from _wrong_names("names", [(target.id, name) for target, name in self.names])
         yield from _twice("units", [each.id for each in self.units])
         yield from _twice("names", [target for target, _ in self.names])
-        after = {**rulebook.units, **{each.id: each for each in self.units}}
+        after = {**rulebook.units, **{each.id: each for each in self._units_after(rulebook)}}
+        days = [EARLIEST, *sorted({since for each in after.values() for since, _ in each.moves})]
         for index, each in enumerate(self.units):
-            if reason := _wrong_parent(each, rulebook.units, after):
+            if not EARLIEST <= each.since <= LATEST:
+                yield FieldError(f"units[{index}].from", f"lies outside {EARLIEST} to {LATEST}")
+            elif reason := _wrong_parent(each, rulebook.units, after) or _circle(each.id, after, days):
                 yield FieldError(f"units[{index}].parent", reason)
+
+
+def moved(units: Iterable[Unit], rulebook: Rulebook) -> list[Unit]:
+    """Those of the units that come under others than before, on whatever day, or are new."""
+    known = rulebook.units
+    return [unit for unit in units if unit.id not in known or known[unit.id].moves != unit.moves]
 
 
 def _wrong_names(where: str, given: Iterable[tuple[str, str]]) -> Iterator[FieldError]:
@@ -70,17 +93,22 @@ def _twice(where: str, ids: Sequence[object]) -> Iterator[FieldError]:
         seen.add(each)
 
 
-def _wrong_parent(unit: Unit, before: Mapping[str, Unit], after: Mapping[str, Unit]) -> str | None:
+def _wrong_parent(unit: Placing, before: Mapping[str, Unit], after: Mapping[str, Unit]) -> str | None:
     if unit.parent is None:
-        top = not before or (unit.id in before and before[unit.id].parent is None)
+        top = not before or (unit.id in before and before[unit.id].first_parent is None)
         return None if top else "is missing: only the employer itself has no unit above it"
-    if unit.parent not in after:
-        return "is no unit of this employer"
-    above: list[str] = []
-    current: str | None = unit.parent
-    while current is not None and current in after and current not in above:
-        above.append(current)
-        if current == unit.id:
-            return f"would put the unit below itself: {' - '.join([unit.id, *above])}"
-        current = after[current].parent
+    return None if unit.parent in after else "is no unit of this employer"
+
+
+def _circle(unit: str, after: Mapping[str, Unit], days: Iterable[date]) -> str | None:
+    """The way from a unit up to itself, on the first of these days on which there is one."""
+    for day in days:
+        above: list[str] = []
+        current = after[unit].parent_on(day)
+        while current is not None and current in after and current not in above:
+            above.append(current)
+            if current == unit:
+                since = "" if day == EARLIEST else f" from {day}"
+                return f"would put the unit below itself{since}: {' - '.join([unit, *above])}"
+            current = after[current].parent_on(day)
     return None

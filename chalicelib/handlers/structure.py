@@ -1,5 +1,6 @@
 """An employer's units, jobs, positions, staff groups and learner groups."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,10 +8,10 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.people import Unit
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Target, TargetKind
-from chalicelib.domain.structure import StructureChange
+from chalicelib.domain.structure import Placing, StructureChange
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import structure
@@ -47,18 +48,29 @@ def _target_kind(kind: Kind | AnyKind) -> TargetKind:
     return TargetKind[kind.name]
 
 
+class MoveView(msgspec.Struct, frozen=True):
+    """A unit comes under another."""
+
+    from_: Annotated[date, msgspec.Meta(description="From this day on, Europe/London.")] = msgspec.field(name="from")
+    parent: Annotated[str | None, msgspec.Meta(description="The unit then above.")]
+
+
 class PartView(msgspec.Struct, frozen=True):
     """A unit, job, position, staff group or learner group."""
 
     kind: Annotated[str, msgspec.Meta(description="unit, job, position, staff_group or learner_group.")]
     id: str
     name: str
-    parent: Annotated[str | None, msgspec.Meta(description="The unit above a unit; null for the employer itself.")]
+    parent: Annotated[
+        str | None, msgspec.Meta(description="The unit above a unit today; null for the employer itself.")
+    ]
+    moves: Annotated[list[MoveView], msgspec.Meta(description="A unit's moves to come, the next first.")]
 
     @classmethod
     def of(cls, part: Part) -> "PartView":
         """Present a part."""
-        return cls(part.target.kind.name.lower(), part.target.id, part.name, part.parent)
+        moves = [MoveView(since, parent) for since, parent in part.moves]
+        return cls(part.target.kind.name.lower(), part.target.id, part.name, part.parent, moves)
 
 
 class StructureView(msgspec.Struct, frozen=True):
@@ -93,7 +105,8 @@ def list_structure(request: Request) -> StructurePage:
     """The employer's organisation tree and the names that assignments and requirements refer to."""
     query = request.query
     offset = cursor.unseal("structure", query.cursor) or 0
-    return structure.structure(request.actor, [_target_kind(each) for each in query.kind], query.limit, offset)
+    kinds = [_target_kind(each) for each in query.kind]
+    return structure.structure(request.actor, kinds, query.limit, offset, request.now)
 
 
 class UnitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,6 +115,16 @@ class UnitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     name: str
     parent: Annotated[str | None, msgspec.Meta(description="The unit above; null for the employer itself.")] = None
+    from_: (
+        Annotated[
+            date,
+            msgspec.Meta(
+                description="From which day on it is under `parent`, past or ahead, until its next move; today unless told. A new "
+                "unit is under it from the beginning. The days before stay as they are."
+            ),
+        ]
+        | None
+    ) = msgspec.field(default=None, name="from")
 
 
 class NamedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,12 +169,15 @@ class ChangedView(msgspec.Struct, frozen=True):
 def change_structure(request: Request) -> Changed:
     """All of it or nothing; sent again, it changes nothing. People in and below a unit that is new or moved are judged again under
     the requirements that reach it now: their own compliance says so at once, figures follow with the job.
+
+    A move `from` a day ahead takes effect on that day; it is taken back by a move `from` the same day to where the unit is before.
+    What was required on days before a move is still answered by the tree as it then was.
     """
     body = request.body
     if len(body.units) + len(body.names) > MOST:
         raise errors.Invalid(errors.FieldError("body", f"holds more than {MOST} units and names"))
     change = StructureChange(
-        [Unit(each.id, each.name, each.parent) for each in body.units],
+        [Placing(each.id, each.name, each.parent, each.from_ or london_day(request.now)) for each in body.units],
         [(Target(_target_kind(each.kind), each.id), each.name) for each in body.names],
     )
     return structure.change_structure(request.actor, change, request.now)

@@ -1,5 +1,6 @@
-"""Compliance of units: the organisation tree with its figures, and one unit in detail."""
+"""Compliance of units: the organisation tree with its figures, one unit in detail, and what is required in it."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
@@ -7,12 +8,14 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors, figures
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.projection import Counts
+from chalicelib.domain.requirements import Requirement, Rulebook
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import units
-from chalicelib.services.units import CompetencyFigures, UnitCompliance, UnitFigures, UnitPage
+from chalicelib.services.units import CompetencyFigures, UnitCompliance, UnitFigures, UnitPage, UnitRequirements
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -118,7 +121,8 @@ def list_units(request: Request) -> UnitPage:
     """
     query = request.query
     offset = cursor.unseal("units", query.cursor) or 0
-    return units.listed(request.actor.employer, query.parent, query.depth, query.limit, offset)
+    today = london_day(request.now)
+    return units.listed(request.actor.employer, query.parent, query.depth, query.limit, offset, today)
 
 
 class CompetencyView(msgspec.Struct, frozen=True):
@@ -173,4 +177,77 @@ def unit_compliance(request: Request) -> UnitCompliance:
 
     As of the last projection of each assignment. Parents are sums at this moment, so a unit that moves takes its figures along.
     """
-    return units.compliance(request.actor.employer, request.path["unit_id"])
+    return units.compliance(request.actor.employer, request.path["unit_id"], london_day(request.now))
+
+
+class InheritedView(msgspec.Struct, frozen=True):
+    """A rule that reaches whoever is in the unit. A competency asked for twice counts at its highest level."""
+
+    competency: Annotated[str, msgspec.Meta(description="The full name, which is its key.")]
+    title: str
+    minimum_level: int
+    target_kind: Annotated[str, msgspec.Meta(description="Where the rule is set: ORG, the employer, or UNIT.")]
+    target: Annotated[str, msgspec.Meta(description="The employer, the unit itself, or a unit above it that day.")]
+    target_name: str | None
+    starts_on: date
+    ends_on: Annotated[date | None, msgspec.Meta(description="Last day; null while it has no end.")]
+    in_use: Annotated[
+        bool,
+        msgspec.Meta(description="Whether the competency is in use that day; while it is not, nobody is asked for it."),
+    ]
+
+    @classmethod
+    def of(cls, rule: Requirement, on: date, rulebook: Rulebook) -> "InheritedView":
+        """Present a rule with the names of the employer's rulebook."""
+        return cls(
+            rule.competency,
+            units.title_of(rulebook, rule.competency),
+            rule.minimum_level,
+            rule.target.kind.value,
+            rule.target.id,
+            rulebook.names.get(rule.target),
+            rule.starts_on,
+            rule.ends_on,
+            rulebook.in_use_on(rule.competency, on),
+        )
+
+
+class UnitRequirementsView(msgspec.Struct, frozen=True):
+    """What a unit was or will be asked for on a day: the rules of the employer first, then of units from the top down."""
+
+    unit: str
+    on: date
+    requirements: list[InheritedView]
+
+    @classmethod
+    def of(cls, found: UnitRequirements) -> "UnitRequirementsView":
+        """Present the requirements of a unit."""
+        shown = [InheritedView.of(each, found.on, found.rulebook) for each in found.rules]
+        return cls(found.unit, found.on, shown)
+
+
+class OnQuery(msgspec.Struct, frozen=True):
+    """Which day."""
+
+    on: (
+        Annotated[date, msgspec.Meta(description="A day in Europe/London, past or ahead; today unless told.")] | None
+    ) = None
+
+
+@routes.route(
+    "GET",
+    "/v1/units/{unit_id}/requirements",
+    capability=Capability.VIEW_DASHBOARD,
+    summary="What is required in a unit, on any day",
+    query=OnQuery,
+    answer=UnitRequirementsView,
+    refusals=(errors.NotFound,),
+)
+def unit_requirements(request: Request) -> UnitRequirements:
+    """Every rule that reaches the assignments in a unit on a day by the employer, the unit and the units above it on that day.
+
+    Rules of a staff group, a job, a position, a learner group or a person come on top of these. They hang on the assignment, not on
+    the unit, and are explained for each person at GET /v1/people/{person_id}/compliance/explanation.
+    """
+    on = request.query.on or london_day(request.now)
+    return units.requirements(request.actor.employer, request.path["unit_id"], on)

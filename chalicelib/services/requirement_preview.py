@@ -62,7 +62,7 @@ def preview(employer: str, requirement: Requirement, limit: int, after: Any, now
     rulebook, today = rules.rulebook(employer), london_day(now)
     requirements.check(requirement, rulebook)
     trial = _Trial.of(rulebook, requirement, today)
-    views = _views(rulebook, requirement.target, trial.day > today)
+    views = _views(rulebook, requirement.target, today, trial.day)
     at, position = _begin(views, after)
     found: list[Touched] = []
     cost = 0
@@ -84,13 +84,13 @@ _PERSON = "PERSON "
 """How the name of a view begins that is one person's; the others are parts of a change of rules."""
 
 
-def _views(rulebook: Rulebook, target: Target, ahead: bool) -> list[str]:
+def _views(rulebook: Rulebook, target: Target, today: date, day: date) -> list[str]:
     """Where those may be whom a target reaches. On a day ahead, somebody elsewhere may have moved into the unit."""
     if target.kind is TargetKind.PERSON:
         return [_PERSON + target.id]
-    if target.kind is TargetKind.UNIT and ahead:
+    if target.kind is TargetKind.UNIT and day > today:
         return rule_changes.everywhere(rulebook)
-    return rule_changes.parts_of(rulebook, [target])
+    return rule_changes.parts_of(rulebook, [target], today)
 
 
 def _begin(views: Sequence[str], after: Any) -> tuple[int, Any]:

@@ -1,9 +1,10 @@
 """A change of rules reaches everybody it concerns: the version moves, and a job judges their snapshots again (architecture §3)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.people import NATIONAL
@@ -49,21 +50,29 @@ def announce(
     for target in targets:
         if target.kind is TargetKind.PERSON:
             outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, owner, target.id, now))
-    parts = parts_of(rules.rulebook_at(owner, versions), targets)
+    parts = parts_of(rules.rulebook_at(owner, versions), targets, london_day(now))
     if not parts:
         return None
     facts = {"reach": [[each.kind.value, each.id] for each in targets[:20]]}
     return jobs.start(transaction, owner, JobKind.RULES, actor_id, parts, facts, now)
 
 
-def parts_of(rulebook: Rulebook, reach: Iterable[Target]) -> list[str]:
-    """The parts of a job that reaches these targets: units, `-` for whoever has none, and learner groups."""
+def parts_of(rulebook: Rulebook, reach: Iterable[Target], today: date) -> list[str]:
+    """The parts of a job that reaches these targets: units, `-` for whoever has none, and learner groups.
+
+    A unit reaches those below it today, and those that come below it on a day ahead.
+    """
     targets = list(reach)
     groups = [GROUP + each.id for each in targets if each.kind is TargetKind.LEARNER_GROUP]
     if any(each.kind in _ANYWHERE for each in targets):
         return [*everywhere(rulebook), *groups]
     tops = {each.id for each in targets if each.kind is TargetKind.UNIT}
-    units = [unit for unit in sorted({*rulebook.units, *tops}) if not tops.isdisjoint(rulebook.unit_and_above(unit))]
+    days = (today, *rulebook.moves_after(today)) if tops else ()
+    units = [
+        unit
+        for unit in sorted({*rulebook.units, *tops})
+        if any(not tops.isdisjoint(rulebook.unit_and_above(unit, day)) for day in days)
+    ]
     return [*units, *groups]
 
 

@@ -1,9 +1,11 @@
 """The figures of units, from their counters alone: never from the records of people (architecture §3).
 
-Counters are as of the last projection of each assignment, within seconds of a change. Parents are sums at read.
+Counters are as of the last projection of each assignment, within seconds of a change. Parents are sums at read. And what a unit
+is required by the rules set for it and above it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import msgspec
 
@@ -12,7 +14,7 @@ from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.figures import Place
 from chalicelib.domain.people import Unit
 from chalicelib.domain.projection import NOTHING, Counts
-from chalicelib.domain.requirements import Rulebook
+from chalicelib.domain.requirements import Requirement, Rulebook
 from chalicelib.storage import projection, rules
 
 MANY = 4
@@ -34,13 +36,13 @@ class UnitPage(msgspec.Struct, frozen=True):
     next_offset: int | None
 
 
-def listed(employer: str, parent: str | None, levels: int | None, limit: int, offset: int) -> UnitPage:
+def listed(employer: str, parent: str | None, levels: int | None, limit: int, offset: int, today: date) -> UnitPage:
     """Units depth first: all, or those below `parent`; of these, only so many levels. One query besides the rules.
 
     Raises Invalid if there is no such parent.
     """
     own = projection.counters(employer)
-    places = tree_with(rules.rulebook(employer), _in_use(own))
+    places = tree_with(rules.rulebook(employer), _in_use(own), today)
     shown = places
     if parent is not None:
         branch = figures.branch_of(places, parent)
@@ -72,11 +74,11 @@ class UnitCompliance(msgspec.Struct, frozen=True):
     competencies: tuple[CompetencyFigures, ...]
 
 
-def compliance(employer: str, unit: str) -> UnitCompliance:
+def compliance(employer: str, unit: str, today: date) -> UnitCompliance:
     """The compliance of a unit, of its children, and by competency. Raises NotFound if the employer has no such unit."""
     rulebook = rules.rulebook(employer)
     own = projection.counters(employer)
-    places = tree_with(rulebook, _in_use(own))
+    places = tree_with(rulebook, _in_use(own), today)
     branch = figures.branch_of(places, unit)
     if not branch:
         raise NotFound("There is no such unit.", unit=unit)
@@ -90,9 +92,9 @@ def compliance(employer: str, unit: str) -> UnitCompliance:
     )
 
 
-def tree_with(rulebook: Rulebook, counted: Iterable[str]) -> tuple[Place, ...]:
-    """The tree of units. One in which people count, but which the structure does not know (any more), is at the top."""
-    return figures.tree({**{unit: Unit(unit, unit, None) for unit in counted}, **rulebook.units})
+def tree_with(rulebook: Rulebook, counted: Iterable[str], day: date) -> tuple[Place, ...]:
+    """The tree of units on a day. One in which people count, but which the structure does not know (any more), is at the top."""
+    return figures.tree({**{unit: Unit(unit, unit, None) for unit in counted}, **rulebook.units}, day)
 
 
 def _in_use(own: Mapping[str, Counts]) -> list[str]:
@@ -116,3 +118,33 @@ def title_of(rulebook: Rulebook, competency: str) -> str:
     """What people read of a competency; its full name where it stands in no framework."""
     known = rulebook.competencies.get(competency)
     return known.title if known else competency
+
+
+# --- what is required in a unit -------------------------------------------------------------------------------
+
+
+class UnitRequirements(msgspec.Struct, frozen=True):
+    """The rules that reach whoever is in a unit on a day, with the rulebook that names them: widest target first, then by title."""
+
+    rulebook: Rulebook
+    unit: str
+    on: date
+    rules: tuple[Requirement, ...]
+
+
+def requirements(employer: str, unit: str, on: date) -> UnitRequirements:
+    """What was or will be required in a unit by the rules of the employer and of the units above it, as the tree is on that day.
+
+    Rules of staff groups, jobs, positions, learner groups and persons are left out: they hang on the assignment. Raises NotFound
+    if the employer has no such unit.
+    """
+    rulebook = rules.rulebook(employer)
+    if unit not in rulebook.units:
+        raise NotFound("There is no such unit.", unit=unit)
+    found = [
+        each
+        for target in rulebook.targets_above(unit, on)
+        for each in sorted(rulebook.requirements.get(target, ()), key=lambda each: title_of(rulebook, each.competency))
+        if each.in_force_on(on)
+    ]
+    return UnitRequirements(rulebook, unit, on, tuple(found))

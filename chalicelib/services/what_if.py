@@ -202,7 +202,7 @@ def _outcome(job: Job, unit: str | None, limit: int, offset: int) -> Outcome:
         for of_unit, effects in _unpacked(result).items():
             _add(own.setdefault(of_unit, {}), effects)
     rulebook = rules.rulebook(job.employer)
-    places = units.tree_with(rulebook, own)
+    places = units.tree_with(rulebook, own, trial_of(job).on)
     below = places
     if unit is not None:
         branch = figures.branch_of(places, unit)

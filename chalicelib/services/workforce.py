@@ -32,7 +32,10 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 def define_structure(actor: str, employer: str, structure: Structure, now: datetime) -> None:
-    """Set up or update an employer's structure. Repeating it changes nothing, and settings stay as they are."""
+    """Set up or update an employer's structure. Repeating it changes nothing, and settings stay as they are.
+
+    Units are put as given, with their moves: a reorganisation goes through `structure.change_structure`, which keeps what was.
+    """
     transaction = Transaction()
     rules.list_employer(transaction, employer)
     rules.name_employer(transaction, employer, structure.name)

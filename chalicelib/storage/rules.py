@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
-from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Course
 from chalicelib.domain.competency import ONE_LEVEL, Competency
@@ -36,15 +36,22 @@ class VersionRow(Record, discriminator="version"):
 
 
 class UnitRow(Record, discriminator="unit"):
-    """`E#504` / `UNIT#u`."""
+    """`E#504` / `UNIT#u`: `parent` is the one from the beginning, `moves` are pairs of a day and the parent from then on."""
 
     name = UnicodeAttribute()
     parent = UnicodeAttribute(null=True)
+    moves = JSONAttribute(null=True)
 
     @classmethod
     def of(cls, employer: str, unit: Unit) -> "UnitRow":
         """The row of a unit."""
-        return cls(keys.owner(employer), keys.unit(unit.id), name=unit.name, parent=unit.parent)
+        moves = [[since.isoformat(), parent] for since, parent in unit.moves] or None
+        return cls(keys.owner(employer), keys.unit(unit.id), name=unit.name, parent=unit.first_parent, moves=moves)
+
+    def unit(self) -> Unit:
+        """The unit of this row."""
+        moves = tuple((date.fromisoformat(since), parent) for since, parent in self.moves or ())
+        return Unit(self.sk.partition(keys.SEPARATOR)[2], self.name, self.parent, moves)
 
 
 class NamedRow(Record, discriminator="named"):
@@ -243,9 +250,9 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
     amber_months = DEFAULT_AMBER_MONTHS
     for row in Record.query(keys.owner(employer), consistent_read=True):
         if isinstance(row, UnitRow):
-            unit_id = row.sk.partition(keys.SEPARATOR)[2]
-            units[unit_id] = Unit(unit_id, row.name, row.parent)
-            names[Target(TargetKind.UNIT, unit_id)] = row.name
+            unit = row.unit()
+            units[unit.id] = unit
+            names[Target(TargetKind.UNIT, unit.id)] = unit.name
         elif isinstance(row, NamedRow):
             kind, _, named = row.sk.partition(keys.SEPARATOR)
             names[Target(TargetKind(kind), named)] = row.name

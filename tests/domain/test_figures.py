@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import figures
 from chalicelib.domain.people import Unit
 from chalicelib.domain.projection import NOTHING, Counts
-from tests.builders import UNITS
+from tests.builders import TODAY, UNITS
 
 
 def counts(required=0, achieved=0, expiring=0, future=0, assignments=1):
@@ -47,7 +47,7 @@ def test_a_percentage_has_two_decimals_half_up(required, achieved, percent):
 
 
 def tree_of(*units):
-    return figures.tree({unit.id: unit for unit in units})
+    return figures.tree({unit.id: unit for unit in units}, TODAY)
 
 
 def shape(places):
@@ -95,7 +95,7 @@ IDS = [str(number) for number in range(8)]
 @given(st.dictionaries(st.sampled_from(IDS), st.sampled_from([*IDS, "gone", None])))
 def test_whatever_the_parents_every_unit_appears_once_and_every_assignment_counts_once_at_the_top(parents):
     units = {unit: Unit(unit, unit, parent) for unit, parent in parents.items()}
-    places = figures.tree(units)
+    places = figures.tree(units, TODAY)
     assert sorted(place.unit.id for place in places) == sorted(units)
     totals = figures.with_those_below(places, {unit: counts(2, 1) for unit in units}, NOTHING)
     tops = [totals[place.unit.id].assignments for place in places if place.parent is None]

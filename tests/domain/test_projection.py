@@ -126,6 +126,14 @@ targets = st.sampled_from(
 
 
 @st.composite
+def moving(draw, unit):
+    """The unit, or as it may be moved about, also into circles, which judging has to survive."""
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        unit = unit.moved(draw(st.sampled_from(["surgery", "estates", "504"])), draw(days))
+    return unit
+
+
+@st.composite
 def rulebooks(draw):
     by_target = {}
     for _ in range(draw(st.integers(1, 6))):
@@ -145,7 +153,7 @@ def rulebooks(draw):
         )
         for each in known
     }
-    units = {unit.id: unit for unit in b.UNITS}
+    units = {unit.id: draw(moving(unit)) for unit in b.UNITS}
     rules = {target: tuple(found) for target, found in by_target.items()}
     return Rulebook("504", (1, 1), rules, units, competencies, amber_months=draw(st.integers(0, 3)))
 

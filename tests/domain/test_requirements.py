@@ -75,7 +75,7 @@ def test_a_cycle_in_the_tree_ends_instead_of_running_forever():
     rulebook = b.rulebook()
     units = {"a": Unit("a", "A", "b"), "b": Unit("b", "B", "a")}
     looped = type(rulebook)("504", (1, 1), {}, units, {})
-    assert list(looped.unit_and_above("a")) == ["a", "b"]
+    assert list(looped.unit_and_above("a", TODAY)) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

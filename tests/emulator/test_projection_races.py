@@ -102,7 +102,7 @@ class Trust:
             return job_id
 
         job_id = change()
-        parts = rule_changes.parts_of(rules.rulebook("504"), [rule.target])
+        parts = rule_changes.parts_of(rules.rulebook("504"), [rule.target], b.TODAY)
         self.told(*(("part", job_id, part) for part in parts))
         return job_id
 

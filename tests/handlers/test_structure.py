@@ -49,7 +49,7 @@ def test_a_unit_added_may_be_named_by_assignments_at_once(api, admin):
     answer = change(api, admin, units=[WARD], names=[{"kind": "job", "id": "porter", "name": "Porter"}])
     assert answer["changed"] == ["unit ward-11", "job porter"]
     rulebook = rules.rulebook("504")
-    assert (rulebook.units["ward-11"].parent, len(rulebook.names)) == ("surgery", 12)
+    assert (rulebook.units["ward-11"].parent_on(b.TODAY), len(rulebook.names)) == ("surgery", 12)
 
 
 def test_sent_again_it_changes_nothing(api, admin):
@@ -63,7 +63,7 @@ def test_a_unit_moved_starts_a_job_for_it_and_those_below(api, admin):
     moved = {"id": "surgery", "name": "504 Division of Surgery", "parent": "estates"}
     job = api.get(f"/v1/jobs/{change(api, admin, units=[moved])['job_id']}", as_=admin).json_body
     assert (job["kind"], job["total"]) == ("rules", 3)
-    assert rules.rulebook("504").units["surgery"].parent == "estates"
+    assert rules.rulebook("504").units["surgery"].parent_on(b.TODAY) == "estates"
 
 
 def test_a_new_name_starts_none_but_every_cache_reads_it(api, admin):
@@ -115,7 +115,7 @@ def test_two_moves_at_once_never_make_a_circle(api, admin):
     with seams.before_commit(move_estates):
         answer = api.post(ROUTE, {"units": [WARD | {"id": "surgery", "parent": "estates"}]}, as_=admin)
     assert answer.status_code == 400
-    assert rules.rulebook("504").units["surgery"].parent == "504"
+    assert rules.rulebook("504").units["surgery"].parent_on(b.TODAY) == "504"
 
 
 def test_nor_does_a_move_between_judging_and_announcing(api, admin):
@@ -131,4 +131,4 @@ def test_nor_does_a_move_between_judging_and_announcing(api, admin):
     with seams.intercepted(intercept):
         answer = api.post(ROUTE, {"units": [WARD | {"id": "surgery", "parent": "estates"}]}, as_=admin)
     assert answer.status_code == 400
-    assert rules.rulebook("504").units["surgery"].parent == "504"
+    assert rules.rulebook("504").units["surgery"].parent_on(b.TODAY) == "504"
