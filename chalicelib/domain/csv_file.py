@@ -13,6 +13,8 @@ from chalicelib.domain.errors import FieldError
 LONGEST_RECORD = 256 * 2**10
 """Bytes of one row. Longer ones are no rows: a quote was not closed, or lines do not end as they should."""
 
+csv.field_size_limit(LONGEST_RECORD)  # of the whole process; a field by itself is no reason to refuse a file
+
 
 class FileRefused(Exception):
     """The file cannot be taken as a whole: a sentence that says why, what to do, and the columns that are wrong, if it is they."""
@@ -25,6 +27,7 @@ class FileRefused(Exception):
 
 
 SAVE_AS_UTF8 = "Save it as “CSV UTF-8 (comma delimited)” and send it again."
+TOO_LONG = "too long"
 MEND_QUOTES = (
     "Put text that holds commas, quotes or line breaks in quotes, double the quotes inside it, and send the file again."
 )
@@ -72,7 +75,7 @@ class Records:
                 _check_beginning(line)
             self._line += 1
             if self._offset + len(line) - self.at.offset > LONGEST_RECORD:
-                raise _malformed(self.at.row + 1, self.at.line + 1, "field larger")
+                raise _malformed(self.at.row + 1, self.at.line + 1, TOO_LONG)
             text = self._text(line)
             self._offset += len(line)
             yield text
@@ -109,8 +112,13 @@ def _check_beginning(line: bytes) -> None:
 
 def _malformed(row: int, line: int, wrong: str) -> FileRefused:
     where = f"Row {row}, which begins on line {line},"
-    if wrong.startswith(("unexpected end", "field larger")):
-        return FileRefused(f"{where} opens a quote that is not closed, or does not end.", MEND_QUOTES)
+    if wrong == TOO_LONG:
+        limit = f"{LONGEST_RECORD // 2**10} kB"
+        return FileRefused(
+            f"{where} is longer than {limit}; perhaps it opens a quote and does not close it.", MEND_QUOTES
+        )
+    if wrong.startswith("unexpected end"):
+        return FileRefused(f"{where} opens a quote that is not closed.", MEND_QUOTES)
     if wrong.startswith("new-line"):
         return FileRefused(f"{where} has a carriage return without a line feed.", SAVE_AS_UTF8)
     return FileRefused(f"{where} has something behind a closing quote.", MEND_QUOTES)

@@ -1,7 +1,7 @@
 """Long work in parts, with progress to ask for (architecture §3: a change that touches many)."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,11 +16,16 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Whether something is still to be done."""
+    """Whether something is still to be done. A stalled job is kept as running: that it stands still is seen when it is read."""
 
     RUNNING = "running"
+    STALLED = "stalled"
     DONE = "done"
     FAILED = "failed"
+
+
+STALLED_AFTER = timedelta(hours=1)
+"""A running job that has not moved for so long is stalled: the queue gives its work up after a quarter of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +58,9 @@ class Job:
     @property
     def finished_at(self) -> datetime | None:
         """When the last of it was done; None while it runs."""
-        return None if self.state is JobState.RUNNING else self.changed_at
+        return None if self.state in (JobState.RUNNING, JobState.STALLED) else self.changed_at
+
+    def seen_at(self, now: datetime) -> "Job":
+        """The job as it is to be shown: stalled if it runs and nothing of it was done for long."""
+        stalled = self.state is JobState.RUNNING and now - self.changed_at >= STALLED_AFTER
+        return replace(self, state=JobState.STALLED) if stalled else self

@@ -65,8 +65,15 @@ def _begin_files(told: list[dict[str, Any]], at: datetime) -> None:
 
     for each in told:
         file = files.dropped(each)
-        if file and workforce_file.begin(file, at):
+        if file is None or file.key.endswith("/"):  # gone by now; or a folder, which the console makes as an empty file
+            continue
+        if workforce_file.begin(file, at):
             count("WorkforceFilesBegun")
+            continue
+        prefix = file.key.partition("/")[0]
+        count("WorkforceFilesIgnored")
+        # A key may hold names: only what looks like an employer's code is logged of it.
+        logger.warning("file of no employer", extra={"employer": prefix if _EMPLOYER.fullmatch(prefix) else None})
 
 
 def _take_change(employer: str, detail: dict[str, Any], record: dict[str, Any], at: datetime) -> bool:

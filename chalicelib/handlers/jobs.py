@@ -19,12 +19,18 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Jobs")
 
 
+BOOKKEEPING = {"slices"}
+"""Facts of jobs that are long, and of use to nobody else."""
+
+
 class JobView(msgspec.Struct, frozen=True):
     """A long job and how far it is."""
 
     job_id: str
     kind: Annotated[str, msgspec.Meta(description="rules, what-if, reconciliation or workforce file.")]
-    state: Annotated[str, msgspec.Meta(description="running, done or failed.")]
+    state: Annotated[
+        str, msgspec.Meta(description="running, done, failed, or stalled: nothing of it was done for an hour.")
+    ]
     done: Annotated[int, msgspec.Meta(description="Parts finished; for a file as its reader counts.")]
     total: int
     percent: Annotated[int, msgspec.Meta(description="Rounded down: 100 means all of it.")]
@@ -54,7 +60,7 @@ class JobView(msgspec.Struct, frozen=True):
             job.changed_at,
             job.finished_at,
             job.by,
-            job.facts,
+            {name: fact for name, fact in job.facts.items() if name not in BOOKKEEPING},
             progress.differences,
             progress.first,
         )
@@ -79,7 +85,8 @@ class JobPage(msgspec.Struct, frozen=True):
 def list_jobs(request: Request) -> Any:
     """Every long job of the employer: changes of rules on their way, files, drafts evaluated, reconciliations."""
     after = cursor.unseal("jobs", request.query.cursor)
-    return jobs.page(request.actor.employer, request.query.limit, after)
+    page, after = jobs.page(request.actor.employer, request.query.limit, after)
+    return [each.seen_at(request.now) for each in page], after
 
 
 @routes.route(
@@ -92,7 +99,8 @@ def list_jobs(request: Request) -> Any:
 )
 def show_job(request: Request) -> Progress:
     """A job, its progress, and for a reconciliation the differences found so far."""
-    return reconciliation.progress_of(request.actor.employer, request.path["job_id"])
+    progress = reconciliation.progress_of(request.actor.employer, request.path["job_id"])
+    return msgspec.structs.replace(progress, job=progress.job.seen_at(request.now))
 
 
 @routes.route(

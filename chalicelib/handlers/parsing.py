@@ -11,6 +11,8 @@ import msgspec
 from chalicelib.domain.errors import FieldError, Invalid
 
 MAX_BODY_BYTES = 64 * 1024
+"""Of a JSON body, unless its shape has a `MAX_BODY_BYTES` of its own."""
+
 MAX_CSV_BYTES = 1024 * 1024
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -19,8 +21,9 @@ _MANY = (list, tuple, set, frozenset)
 
 def body(raw: bytes, shape: type[T]) -> T:
     """A JSON body of this shape. Raises Invalid naming every missing, wrong and unknown field as `body.…`."""
-    if len(raw) > MAX_BODY_BYTES:
-        raise Invalid(FieldError("body", f"is larger than {MAX_BODY_BYTES} bytes"))
+    most = getattr(shape, "MAX_BODY_BYTES", MAX_BODY_BYTES)
+    if len(raw) > most:
+        raise Invalid(FieldError("body", f"is larger than {most} bytes"))
     try:
         values = json.loads(raw or b"null", parse_constant=_no_constant)
         if rb"\u" in raw:  # half of a character can be written so, and neither be kept nor be sent back

@@ -7,7 +7,7 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.jobs import Job
+from chalicelib.domain.jobs import Job, JobState
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor, Page
@@ -61,6 +61,7 @@ def offer_workforce_file(request: Request) -> tuple[workforce_file.Offer, dateti
     has arrived. Its columns, named in the first row, are any of: message_id, sequence, employee_number; first_name, last_name,
     title, email, login; employment, employed_from, employed_until; assignment, from, until, unit, position, job, staff_group,
     supervisor, primary, ended; learner_groups (separated by semicolons), groups_from (if empty: employed_from), groups_until;
+    cancelled (`employment`, `assignment`, `learner_groups`, or several separated by semicolons: those of the row never were);
     person_id.
     """
     offered = workforce_file.offer(request.actor, request.body.name, request.now)
@@ -75,7 +76,7 @@ class ColumnProblem(msgspec.Struct, frozen=True):
 
 
 class FileProblem(msgspec.Struct, frozen=True):
-    """Why a file was refused whole; then no row of it was applied, unless it was replaced on the way."""
+    """What is wrong with a file as a whole. `rows_applied` says how many of its rows were dealt with."""
 
     sentence: str
     way_out: str
@@ -94,7 +95,13 @@ class FileView(msgspec.Struct, frozen=True):
     file: str
     bytes: int
     dropped_at: datetime
-    phase: Annotated[str, msgspec.Meta(description="checking, applying, reporting, done, or refused.")]
+    phase: Annotated[
+        str,
+        msgspec.Meta(
+            description="checking, applying, reporting, done; refused (nothing of it was applied); stopped (rows of it were "
+            "applied); stalled (nothing was done for an hour)."
+        ),
+    ]
     percent: int
     rows_checked: int
     rows_found_wrong: Annotated[int, msgspec.Meta(description="By the check, before anything was applied.")]
@@ -112,12 +119,14 @@ class FileView(msgspec.Struct, frozen=True):
     def of(cls, job: Job) -> "FileView":
         """Present a file's job."""
         progress = Progress.of(job)
+        stalled = job.state is JobState.STALLED
+        problem = workforce_file.STALLED if stalled else progress.problem
         return cls(
             job_id=job.id,
             file=progress.file.key,
             bytes=progress.file.size,
             dropped_at=progress.file.at,
-            phase=progress.phase.value,
+            phase=job.state.value if stalled else progress.phase.value,
             percent=job.percent,
             rows_checked=progress.rows,
             rows_found_wrong=progress.rows_wrong,
@@ -126,7 +135,7 @@ class FileView(msgspec.Struct, frozen=True):
             accepted=progress.accepted,
             unchanged=progress.unchanged,
             refused=progress.refused,
-            problem=FileProblem.of(progress.problem) if progress.problem else None,
+            problem=FileProblem.of(problem) if problem else None,
             started_at=job.started_at,
             changed_at=job.changed_at,
             finished_at=job.finished_at,
@@ -156,8 +165,8 @@ class FilePage(msgspec.Struct, frozen=True):
 )
 def workforce_files(request: Request) -> tuple[list[Job], Any]:
     """The employer's workforce files, newest first, each with how far it is."""
-    query = request.query
-    return workforce_file.of_employer(request.actor, query.limit, cursor.unseal("workforce files", query.cursor))
+    after = cursor.unseal("workforce files", request.query.cursor)
+    return workforce_file.of_employer(request.actor, request.query.limit, after, request.now)
 
 
 @routes.route(
@@ -170,7 +179,7 @@ def workforce_files(request: Request) -> tuple[list[Job], Any]:
 )
 def workforce_file_progress(request: Request) -> Job:
     """The phase of a file and its counts, while it runs and afterwards."""
-    return workforce_file.file_job(request.actor, request.path["job_id"])
+    return workforce_file.file_job(request.actor, request.path["job_id"], request.now)
 
 
 class RowView(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.actor import Actor
-from chalicelib.domain.csv_file import FileRefused, Position, Records, is_blank
+from chalicelib.domain.csv_file import SAVE_AS_UTF8, FileRefused, Position, Records, is_blank
 from chalicelib.domain.errors import Conflict, FieldError, NotFound
 from chalicelib.domain.jobs import Job, JobKind, JobState
 from chalicelib.domain.requirements import Rulebook
@@ -49,7 +49,8 @@ RESULTS_KEPT = timedelta(days=90)
 
 SYSTEM = "system:workforce-files"
 
-_KEY = re.compile(r"([A-Z0-9]{2,8})/.+\.csv", re.IGNORECASE)
+_KEY = re.compile(r"([A-Z0-9]{2,8})/.*[^/]", re.DOTALL)
+_NAME = re.compile(r".+/[^/]+\.csv", re.DOTALL | re.IGNORECASE)
 
 
 class Phase(StrEnum):
@@ -60,14 +61,29 @@ class Phase(StrEnum):
     REPORTING = "reporting"
     DONE = "done"
     REFUSED = "refused"
+    STOPPED = "stopped"
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why a file was refused whole: a sentence, what to do, and the columns that are wrong (column, reason), if it is they."""
+    """What is wrong with a file as a whole: a sentence, what to do, and the columns that are wrong (column, reason), if it is they.
+
+    Nothing is applied of a file that is refused; of one that was stopped, and of one that is stalled, as much as is counted.
+    """
 
     sentence: str
     way_out: str
     errors: tuple[tuple[str, str], ...] = ()
+
+
+FILE_GONE = Problem("The file was removed or replaced by another before all of it was read.", SEND_AGAIN)
+RESULTS_GONE = Problem(
+    "All rows were dealt with, but the results of some were removed before the report.",
+    "Drop the file again for a report: what it changed stays as it is.",
+)
+STALLED = Problem(
+    "Nothing was done with the file for an hour: it was given up after five attempts, or waits behind other work.",
+    "Drop it again: rows that were applied change nothing. If that stalls as well, tell whoever runs the service.",
+)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -123,7 +139,7 @@ def _actor(job: Job) -> str:
 def begin(file: files.Dropped, now: datetime) -> str | None:
     """Start the job of a file that was dropped, and have it worked on; its id. Told again of the same file, nothing starts twice.
 
-    None for what is no file of an employer: `504/anything.csv`.
+    None for what is no employer's: theirs are `504/…`. Of any other name than `504/….csv` the job says that it is refused.
     """
     found = _KEY.fullmatch(file.key)
     employer = found[1] if found else None
@@ -178,8 +194,9 @@ def _step(job: Job, now: datetime) -> Job:
         wrong = tuple((each.field, each.reason) for each in refusal.errors)
         problem = Problem(refusal.sentence, refusal.way_out, wrong)
     except files.FileGone:
-        problem = Problem("The file was removed or replaced by another before all of it was read.", SEND_AGAIN)
-    return _move(job, progress, now, state=JobState.FAILED, phase=Phase.REFUSED, problem=problem)
+        problem = RESULTS_GONE if progress.phase is Phase.REPORTING else FILE_GONE
+    ended = Phase.REFUSED if progress.phase is Phase.CHECKING else Phase.STOPPED
+    return _move(job, progress, now, state=JobState.FAILED, phase=ended, problem=problem)
 
 
 @retried
@@ -199,6 +216,8 @@ def _move(job: Job, progress: Progress, now: datetime, state: JobState = JobStat
 
 def _check(job: Job, progress: Progress, now: datetime) -> Job:
     """Check the next rows. The file is refused if it cannot be read to its end, before anything of it is applied."""
+    if not _NAME.fullmatch(progress.file.key):
+        raise FileRefused("The name of the file does not end in .csv.", SAVE_AS_UTF8)
     size = progress.file.size
     if size > LARGEST_FILE:
         limit = f"{LARGEST_FILE // 2**20} MB"
@@ -250,15 +269,15 @@ def _errors(row: Row, rulebook: Rulebook) -> tuple[FieldError, ...]:
 
 
 def _apply(job: Job, progress: Progress, now: datetime) -> Job:
-    """Apply the next slice: note that it is begun, apply its rows, write what became of them, and only then note it as done.
+    """Apply the next slice: read it, note that it is begun, apply its rows, write what became of them, and only then note it as done.
 
     Whoever begins a slice last has it: a worker that was thought dead finds the job moved, and its results do not count.
     """
+    records = Records(files.read(progress.file, progress.position.offset), progress.position)
+    rows = list(_rows(job, records, progress.columns, SLICE))
     repeated = progress.begun
     job = _move(job, progress, now, begun=True)
     attempt = job.revision
-    records = Records(files.read(progress.file, progress.position.offset), progress.position)
-    rows = list(_rows(job, records, progress.columns, SLICE))
     results = _applied(job, rows, repeated, now)
     files.keep(_slice_key(job, len(progress.slices), attempt), b"\n".join(map(msgspec.json.encode, results)))
     states = [each.state for each in results]
@@ -390,17 +409,18 @@ def offer(actor: Actor, name: str, now: datetime) -> Offer:
     return Offer(files.offer_upload(key, UPLOAD_SECONDS), key)
 
 
-def of_employer(actor: Actor, limit: int, after: Any) -> tuple[list[Job], Any]:
-    """A page of the employer's files, newest first, and where to go on."""
-    return jobs.page(actor.employer, limit, after, JobKind.FILE)
+def of_employer(actor: Actor, limit: int, after: Any, now: datetime) -> tuple[list[Job], Any]:
+    """A page of the employer's files, newest first, as they are to be shown; and where to go on."""
+    page, after = jobs.page(actor.employer, limit, after, JobKind.FILE)
+    return [each.seen_at(now) for each in page], after
 
 
-def file_job(actor: Actor, job_id: str) -> Job:
-    """The job of a file of the actor's employer; NotFound for any other."""
+def file_job(actor: Actor, job_id: str, now: datetime) -> Job:
+    """The job of a file of the actor's employer, as it is to be shown; NotFound for any other."""
     job = jobs.job(actor.employer, job_id)
     if job.kind is not JobKind.FILE:
         raise NotFound("There is no such file.", job=job_id)
-    return job
+    return job.seen_at(now)
 
 
 SLICES_A_PAGE = 20
@@ -426,7 +446,7 @@ def results(
     start, skip = after or (0, 0)
     found: list[RowResult] = []
     for number in range(start, min(len(progress.slices), start + SLICES_A_PAGE)):
-        for index, result in enumerate(_slice(job, progress, number)):
+        for index, result in enumerate(_slice_to_show(job, progress, number)):
             if number == start and index < skip:
                 continue
             if state is None or result.state == state:
@@ -437,8 +457,15 @@ def results(
     return ResultPage(found, (following, 0) if following < len(progress.slices) else None)
 
 
+def _slice_to_show(job: Job, progress: Progress, number: int) -> list[RowResult]:
+    try:
+        return _slice(job, progress, number)
+    except files.FileGone:
+        raise NotFound("Results of this file were removed.", way_out="Its counts are still there.") from None
+
+
 def _with_results(actor: Actor, job_id: str, now: datetime) -> Job:
-    job = file_job(actor, job_id)
+    job = file_job(actor, job_id, now)
     if now - job.started_at >= RESULTS_KEPT:
         raise NotFound(
             f"The results of a file are kept for {RESULTS_KEPT.days} days.", way_out="Its counts are still there."
@@ -449,6 +476,8 @@ def _with_results(actor: Actor, job_id: str, now: datetime) -> Job:
 def report(actor: Actor, job_id: str, now: datetime) -> str:
     """An address from which the report may be fetched for some minutes. NotFound until the file is done."""
     job = _with_results(actor, job_id, now)
-    if Progress.of(job).phase is not Phase.DONE:
+    if job.state is JobState.FAILED:
+        raise NotFound("There is no report of this file.", way_out="The file's problem says why, and what to do.")
+    if job.state is not JobState.DONE:
         raise NotFound("There is no report of this file.", way_out="Ask how far it is: the report is made at the end.")
     return files.offer_download(_report_key(job), f"workforce-{job.id}.csv", DOWNLOAD_SECONDS)

@@ -1,5 +1,7 @@
 """Long work over HTTP: what runs, how far it is, and counting everything again."""
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.domain.jobs import JobKind
@@ -62,6 +64,28 @@ def test_how_far_a_job_is(api, administrator):
     assert (shown["done"], shown["total"], shown["percent"], shown["state"]) == (1, 3, 33, "running")
     assert (shown["started_at"], shown["finished_at"]) == ("2026-11-23T10:00:00Z", None)
     assert (shown["facts"], shown["differences"]) == ({"reach": [["ORG", "504"]]}, None)
+
+
+def test_a_file_is_listed_without_its_slices(api, administrator):
+    file = {"key": "504/people.csv", "version": None, "etag": "x", "size": 1, "at": "2026-11-23T10:00:00Z"}
+    transaction = Transaction()
+    facts = {"file": file, "slices": [3] * 2000, "accepted": 5}
+    jobs.start(transaction, "504", JobKind.FILE, SYSTEM, [], facts, NOW, "09JD1")
+    transaction.commit()
+    kept = {"file": file, "accepted": 5}
+    assert api.get("/v1/jobs/09JD1", as_=administrator).json_body["facts"] == kept
+    assert api.get("/v1/jobs?limit=1", as_=administrator).json_body["jobs"][0]["facts"] == kept
+
+
+def test_a_job_of_which_nothing_was_done_for_an_hour_is_stalled(api, administrator, clock):
+    start(job_id="09JD1")
+    clock.now = NOW + timedelta(hours=1)
+    shown = api.get("/v1/jobs/09JD1", as_=administrator).json_body
+    assert (shown["state"], shown["percent"], shown["finished_at"]) == ("stalled", 0, None)
+    assert api.get("/v1/jobs?limit=1", as_=administrator).json_body["jobs"] == [shown]
+    for part in ("a", "b", "c"):
+        jobs.finish_part(jobs.job("504", "09JD1"), part, {}, NOW)
+    assert api.get("/v1/jobs/09JD1", as_=administrator).json_body["state"] == "done"
 
 
 def test_another_employers_job_is_not_found(api, administrator):

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 
+import boto3
 import pytest
 import requests
 
@@ -124,6 +125,35 @@ def test_a_file_refused_whole_says_why_and_what_to_do(feed):
     assert (told_why["phase"], told_why["file"]) == ("refused", offer["key"])
     assert "UTF-16" in told_why["problem"]["sentence"]
     assert "CSV UTF-8" in told_why["problem"]["way_out"]
+
+
+def test_a_file_that_stands_still_for_an_hour_is_stalled_and_says_what_to_do(feed, clock):
+    job_id = sent(feed, joiner(1), joiner(2))
+    work(job_id, 0)
+    path = f"/v1/workforce/files/{job_id}"
+    assert feed.get(path, as_="504-1").json_body["phase"] == "applying"
+    clock.now = b.NOW + timedelta(hours=1)
+    shown = feed.get(path, as_="504-1").json_body
+    assert (shown["phase"], shown["rows_total"], shown["finished_at"]) == ("stalled", 2, None)
+    assert "Drop it again" in shown["problem"]["way_out"]
+    assert feed.get("/v1/workforce/files", as_="504-1").json_body["files"] == [shown]
+    work(job_id)
+    done = feed.get(path, as_="504-1").json_body
+    assert (done["phase"], done["problem"]) == ("done", None)
+
+
+def test_results_removed_before_their_time_are_not_found_and_no_fault(feed):
+    job_id = sent(feed, joiner(1))
+    work(job_id)
+    boto3.resource("s3").Bucket(setting("FILES_BUCKET")).objects.delete()
+    assert feed.get(f"/v1/workforce/files/{job_id}/rows", as_="504-1").status_code == 404
+
+
+def test_there_is_no_report_of_a_file_that_was_refused(feed):
+    job_id = sent(feed, joiner(1) | {"unit": "x" * 300_000})
+    work(job_id)
+    answer = feed.get(f"/v1/workforce/files/{job_id}/report", as_="504-1")
+    assert (answer.status_code, answer.json_body["way_out"]) == (404, "The file's problem says why, and what to do.")
 
 
 @pytest.mark.parametrize("route", ["", "/rows", "/report"])
