@@ -140,7 +140,7 @@ _TABLE = {
     Capability.VIEW_PROFILE: "O O O O O O O O O",
     Capability.GRANT_ROLES: "Y - - - - - - Y -",
     Capability.FEED_WORKFORCE: "Y - - - - - - - Y",
-    Capability.FOLLOW_JOBS: "Y - - - - - - Y -",
+    Capability.FOLLOW_JOBS: "Y - - - - - - - -",
 }
 
 MATRIX: dict[Capability, dict[Role, Scope]] = {

@@ -4,7 +4,7 @@ What is wrong with a row concerns that row alone, and the others go on; what con
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,10 +29,15 @@ COLUMNS = (
     *PERSON,
     *EMPLOYMENT,
     *ASSIGNMENT,
+    "cancelled",
     *GROUPS,
     "person_id",
 )
-"""Every column a file may have. The order is free; a section is said if one of its columns is filled in."""
+"""Every column a file may have. The order is free; a section is said if one of its columns is filled in, or if it is cancelled.
+
+`cancelled` names the sections of the row that never were: `employment`, `assignment`, `learner_groups`, or several, separated by
+semicolons.
+"""
 
 NEEDED = ("sequence", "employee_number")
 """The columns no file may leave out."""
@@ -99,19 +104,27 @@ class _Reading:
 
     def change(self, default_id: str) -> Change:
         """The message of the row; of use only if nothing was found wrong."""
+        cancelled = self._cancelled()
         return Change(
             id=self._text("message_id") or default_id,
             sequence=self._sequence(),
             employee_number=self._needed("employee_number"),
             person=self._person() if self._says(PERSON) else None,
-            employment=self._service() if self._says(EMPLOYMENT) else None,
-            assignments=(self._assignment(),) if self._says(ASSIGNMENT) else (),
-            learner_groups=self._groups() if self._says(GROUPS) else (),
+            employment=self._service("employment" in cancelled) if self._says(EMPLOYMENT, cancelled) else None,
+            assignments=(self._assignment("assignment" in cancelled),) if self._says(ASSIGNMENT, cancelled) else (),
+            learner_groups=self._groups("learner_groups" in cancelled) if self._says(GROUPS, cancelled) else (),
             person_id=self._text("person_id"),
         )
 
-    def _says(self, columns: Sequence[str]) -> bool:
-        return any(self._values.get(name) for name in columns)
+    def _says(self, columns: Sequence[str], cancelled: Collection[str] = ()) -> bool:
+        return columns[0] in cancelled or any(self._values.get(name) for name in columns)
+
+    def _cancelled(self) -> frozenset[str]:
+        """The sections that never were, each named by its first column."""
+        named = [each.casefold() for each in self._list("cancelled")]
+        if not set(named) <= {EMPLOYMENT[0], ASSIGNMENT[0], GROUPS[0]}:
+            self._refuse("cancelled", "is none of employment, assignment, learner_groups")
+        return frozenset(named)
 
     def _text(self, name: str) -> str | None:
         return self._values.get(name) or None
@@ -165,15 +178,15 @@ class _Reading:
             self._text("login"),
         )
 
-    def _service(self) -> ServiceSection:
+    def _service(self, cancelled: bool) -> ServiceSection:
         kind = self._needed("employment").casefold()
         if kind and kind not in set(EmploymentKind):
             self._refuse("employment", "is none of " + ", ".join(EmploymentKind))
             kind = EmploymentKind.EMPLOYEE
         starts_on = self._needed_day("employed_from")
-        return ServiceSection(EmploymentKind(kind or "employee"), starts_on, self._day("employed_until"))
+        return ServiceSection(EmploymentKind(kind or "employee"), starts_on, self._day("employed_until"), cancelled)
 
-    def _assignment(self) -> AssignmentSection:
+    def _assignment(self, cancelled: bool) -> AssignmentSection:
         return AssignmentSection(
             self._needed("assignment"),
             self._needed_day("from"),
@@ -185,17 +198,22 @@ class _Reading:
             self._text("supervisor"),
             self._yes("primary", otherwise=True),
             self._yes("ended", otherwise=False),
+            cancelled,
         )
 
-    def _groups(self) -> tuple[GroupSection, ...]:
+    def _groups(self, cancelled: bool) -> tuple[GroupSection, ...]:
         """Memberships from `groups_from` on; if that is empty, from the first day of the row's period of service."""
-        names = dict.fromkeys(filter(None, (each.strip() for each in (self._text("learner_groups") or "").split(";"))))
+        names = dict.fromkeys(self._list("learner_groups"))
         if not names:
             self._refuse("learner_groups", "is missing")
         with_service = not self._text("groups_from") and self._says(EMPLOYMENT)
         starts_on = self._needed_day("employed_from" if with_service else "groups_from")
         ends_on = self._day("groups_until")
-        return tuple(GroupSection(name, starts_on, ends_on) for name in names)
+        return tuple(GroupSection(name, starts_on, ends_on, cancelled) for name in names)
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        """Values separated by semicolons."""
+        return tuple(filter(None, (each.strip() for each in (self._text(name) or "").split(";"))))
 
 
 # --- fields of a message as columns -------------------------------------------------------------------------
@@ -214,7 +232,6 @@ _COLUMN_OF = {
     "assignments.number": "assignment",
     "assignments.starts_on": "from",
     "assignments.ends_on": "until",
-    "assignments.cancelled": "ended",
 }
 
 

@@ -1,7 +1,7 @@
 """Joiners, movers and leavers, sent as messages; and those from the bus that were refused."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from chalice import Blueprint
@@ -104,6 +104,8 @@ class ChangeMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WorkforceChanges(msgspec.Struct, frozen=True):
     """Messages to take in, in this order."""
 
+    MAX_BODY_BYTES: ClassVar[int] = 512 * 1024  # 100 messages as full as they may be
+
     changes: Annotated[list[ChangeMessage], msgspec.Meta(min_length=1, max_length=100)]
 
 
@@ -154,8 +156,8 @@ class ChangeResults(msgspec.Struct, frozen=True):
     refusals=(errors.Conflict,),
 )
 def change_workforce(request: Request) -> list[tuple[Change, Outcome]]:
-    """Up to 100 messages, each taken in by itself: one that is refused holds up none of the others. Any of them may be sent
-    again, and in any order: repetitions and late ones change nothing. A change dated ahead takes effect on its day.
+    """Up to 100 messages, in 512 kB, each taken in by itself: one that is refused holds up none of the others. Any of them may be
+    sent again, and in any order: repetitions and late ones change nothing. A change dated ahead takes effect on its day.
     """
     return service.apply_all(request.actor, [each.change() for each in request.body.changes], request.now)
 

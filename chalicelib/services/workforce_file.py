@@ -269,7 +269,7 @@ def _errors(row: Row, rulebook: Rulebook) -> tuple[FieldError, ...]:
 
 
 def _apply(job: Job, progress: Progress, now: datetime) -> Job:
-    """Apply the next slice: read it, note that it is begun, apply its rows, write what became of them, and only then note it as done.
+    """Apply the next slice: read it, note that it is begun, apply its rows, write what became of them, and then note it as done.
 
     Whoever begins a slice last has it: a worker that was thought dead finds the job moved, and its results do not count.
     """

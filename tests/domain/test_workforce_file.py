@@ -13,7 +13,7 @@ from chalicelib.domain.csv_file import LONGEST_RECORD, FileRefused, Position, Re
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.workforce import GroupSection, PersonSection
-from chalicelib.domain.workforce_file import COLUMNS, as_column, header, row_of
+from chalicelib.domain.workforce_file import ASSIGNMENT, COLUMNS, EMPLOYMENT, GROUPS, PERSON, as_column, header, row_of
 
 START = Position()
 
@@ -98,13 +98,21 @@ def test_utf_16_is_refused(encoding):
         ),
         (HEADER + '1,1,"Sam" the,Testfold\n', "Row 2, which begins on line 2, has something behind a closing quote."),
         (HEADER + "1,1,Sam,Testfold\r2,2,Kim,Testfold\n", "Row 2, which begins on line 2, has a carriage return"),
-        (HEADER + '1,1,"' + "x\n" * LONGEST_RECORD, "Row 2, which begins on line 2, opens a quote that is not closed"),
-        (HEADER + "1,1," + "x" * 2 * LONGEST_RECORD, "Row 2, which begins on line 2, opens a quote that is not closed"),
-        (HEADER + '1,1,"a\n",' + '"a\n",' * LONGEST_RECORD, "Row 2, which begins on line 2, opens a quote that"),
+        (HEADER + '1,1,"' + "x\n" * LONGEST_RECORD, "Row 2, which begins on line 2, is longer than 256 kB"),
+        (HEADER + "1,1," + "x" * 2 * LONGEST_RECORD, "Row 2, which begins on line 2, is longer than 256 kB"),
+        (HEADER + '1,1,"a\n",' + '"a\n",' * LONGEST_RECORD, "Row 2, which begins on line 2, is longer than 256 kB"),
     ],
 )
 def test_a_file_whose_rows_nobody_can_tell_apart_is_refused(content, sentence):
     assert refused(content).sentence.startswith(sentence)
+
+
+def test_a_field_may_be_as_long_as_a_row_and_is_then_for_the_row_to_refuse():
+    longest = "x" * (LONGEST_RECORD - 100)
+    assert read_whole(f"{HEADER}1,1,Sam,{longest}\n2,2,Kim,Testfold\n") == [
+        ["1", "1", "Sam", longest],
+        ["2", "2", "Kim", "Testfold"],
+    ]
 
 
 def test_a_header_is_refused_with_every_wrong_column_and_without_repeating_what_may_be_a_name():
@@ -178,6 +186,33 @@ def test_empty_columns_say_nothing():
     assert (row(**gone).change.person, row(**gone).change.employment) == (None, None)
 
 
+def test_groups_have_days_of_their_own_or_begin_with_the_service_of_the_row():
+    own = row(groups_from="2026-12-10", groups_until="2027-01-31", learner_groups="agency;agency").change.learner_groups
+    assert own == (GroupSection("agency", date(2026, 12, 10), date(2027, 1, 31)),)
+    gone = dict.fromkeys(EMPLOYMENT, "")
+    assert [each.field for each in row(**gone).errors] == ["groups_from"]
+    assert [each.field for each in row(learner_groups="", groups_from="2026-12-10").errors] == ["learner_groups"]
+    assert [each.field for each in row(learner_groups=";").errors] == ["learner_groups"]
+
+
+def test_a_row_says_which_of_its_sections_never_was():
+    def said(cancelled):
+        change = row(cancelled=cancelled).change
+        return change.employment.cancelled, change.assignments[0].cancelled, change.learner_groups[0].cancelled
+
+    assert said("") == (False, False, False)
+    assert said("employment") == (True, False, False)
+    assert said("Assignment") == (False, True, False)
+    assert said("employment; assignment; learner_groups") == (True, True, True)
+
+
+def test_a_section_that_never_was_is_named_by_what_is_known_of_it():
+    gone = dict.fromkeys((*ASSIGNMENT, *EMPLOYMENT, *PERSON, *GROUPS), "")
+    assert [each.field for each in row(**gone, cancelled="employment").errors] == ["employment", "employed_from"]
+    assert [each.field for each in row(**gone, cancelled="assignment").errors] == ["assignment", "from"]
+    assert [each.field for each in row(**gone, cancelled="learner_groups").errors] == ["learner_groups", "groups_from"]
+
+
 def test_line_breaks_and_double_spaces_within_a_value_are_one_space():
     assert row(first_name="Anna\r\n  Maria ").change.person.first_name == "Anna Maria"
 
@@ -204,6 +239,10 @@ def test_a_value_that_begins_like_a_formula_is_refused_by_field(value):
         ("from", "", "is missing"),
         ("primary", "perhaps", "is neither yes nor no"),
         ("ended", "2", "is neither yes nor no"),
+        ("cancelled", "yes", "is none of employment, assignment, learner_groups"),
+        ("cancelled", "employment, assignment", "is none of employment, assignment, learner_groups"),
+        ("groups_from", "2026-13-01", "is not a day written like 2026-11-23"),
+        ("groups_until", "later", "is not a day written like 2026-11-23"),
     ],
 )
 def test_a_wrong_value_is_refused_by_field_and_reason(column, value, reason):
@@ -241,6 +280,7 @@ def test_what_is_no_number_or_id_is_not_repeated_in_a_report():
         ("learner_groups[2].starts_on", "groups_from"),
         ("learner_groups[2].ends_on", "groups_until"),
         ("id", "message_id"),
+        ("assignments[0].cancelled", "cancelled"),
         ("employment.ends_on", "employed_until"),
         ("employee_number", "employee_number"),
     ],

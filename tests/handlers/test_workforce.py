@@ -116,6 +116,18 @@ def test_a_batch_has_1_to_100_messages(api, feeder, count):
     assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "body.changes")
 
 
+def test_a_hundred_messages_as_full_as_they_may_be_fit_one_request_and_four_times_more_do_not(api, feeder, monkeypatch):
+    from chalicelib.services import workforce
+
+    monkeypatch.setattr(workforce, "apply_all", lambda actor, changes, now: [])
+    posts = [JOB | {"number": f"{'9' * 37}-{number:02}", "supervisor": "1" * 20} for number in range(15)]
+    groups = [AGENCY | {"ends_on": "2026-12-31", "cancelled": False}] * 10
+    full = joiner(person=dict.fromkeys(SAM, "x" * 80), assignments=posts, learner_groups=groups)
+    assert api.post(f"{ROUTE}?employer=504", {"changes": [full] * 100}, as_=feeder).status_code == 200
+    answer = api.post(f"{ROUTE}?employer=504", {"changes": [full] * 400}, as_=feeder)
+    assert answer.json_body["errors"] == [{"field": "body", "reason": "is larger than 524288 bytes"}]
+
+
 @pytest.mark.parametrize(
     "sections",
     [
@@ -269,6 +281,34 @@ def test_a_file_dropped_begins_a_job_whatever_its_name(api, feeder):
     assert take({"Records": [told]}) is False
     files = api.get("/v1/workforce/files?employer=504", as_=feeder).json_body
     assert "504/new people +1.csv" in json.dumps(files)
+
+
+def dropped(key, content=b"sequence,employee_number\r\n"):
+    """Whether the queue is asked to deliver word of this file again."""
+    boto3.client("s3").put_object(Bucket=feed_bucket(), Key=key, Body=content)
+    return take({"Records": [{"s3": {"bucket": {"name": feed_bucket()}, "object": {"key": key}}}]})
+
+
+@pytest.mark.parametrize(
+    ("key", "employer"), [("Testfold.csv", None), ("999/Testfold.csv", "999"), ("Testfold/a.csv", None)]
+)
+def test_a_file_of_no_employer_is_counted_and_logged_without_its_name(feeder, logged, capsys, key, employer):
+    assert dropped(key) is False
+    (line,) = [each for each in map(json.loads, logged().splitlines()) if each["message"] == "file of no employer"]
+    assert line.get("employer") == employer
+    assert "Testfold" not in logged()
+    assert "WorkforceFilesIgnored" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_made_in_the_bucket_is_nothing(feeder, logged):
+    assert dropped("504/2026/", b"") is False
+    assert "file of no employer" not in logged()
+
+
+def test_a_file_under_a_name_that_is_none_is_among_the_employers_files(api, feeder):
+    assert dropped("504/people.txt") is False
+    (file,) = api.get("/v1/workforce/files?employer=504", as_=feeder).json_body["files"]
+    assert file["file"] == "504/people.txt"
 
 
 def feed_bucket():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tracemalloc
+from datetime import date, timedelta
 from urllib.parse import quote_plus
 
 import boto3
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from chalicelib.config import setting
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.events import EventType
 from chalicelib.domain.jobs import JobState
@@ -18,6 +20,7 @@ from chalicelib.domain.workforce_file import COLUMNS
 from chalicelib.services import jobs, workforce, workforce_file
 from chalicelib.services.workforce_file import Phase, Progress, begin, go_on
 from chalicelib.storage import files, people
+from chalicelib.storage import learner as learners
 from chalicelib.storage.base import Message
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -216,13 +219,13 @@ def test_a_file_with_a_byte_order_mark_is_as_good():
 
 def test_a_row_with_the_wrong_number_of_fields_is_refused_and_blank_ones_are_passed_over():
     good = csv_of(joiner(1))
-    job_id = drop(good + b"1,2,3\r\n\r\n" + b"," * 24 + b"\r\n" + b"x," * 25 + b"y\r\n")
+    job_id = drop(good + b"1,2,3\r\n\r\n" + b"," * 25 + b"\r\n" + b"x," * 26 + b"y\r\n")
     finish(job_id)
     found = {row: each.errors for row, each in states(job_id).items()}
     assert found == {
         2: (),
-        3: (("row", "has 3 fields where the header has 25"),),
-        6: (("row", "has 26 fields where the header has 25"),),
+        3: (("row", "has 3 fields where the header has 26"),),
+        6: (("row", "has 27 fields where the header has 26"),),
     }
 
 
@@ -236,6 +239,23 @@ def test_rows_of_one_person_are_applied_in_the_order_of_the_file(monkeypatch):
     finish(job_id)
     assert [change.sequence for change in seen] == [1, 2, 3, 4]
     assert counts(job_id) == (4, 0, 0)
+
+
+def test_an_offer_taken_back_never_was_and_a_validity_taken_back_gives_way_to_the_one_before():
+    move = {"sequence": "2", "from": "2026-03-01", "unit": "estates"}
+    finish(drop(joiner(1), joiner(1, **move), joiner(2)))
+    moved_back = {"sequence": "3", "assignment": "30000001", "from": "2026-03-01", "cancelled": "assignment"}
+    offer = {"employment": "employee", "employed_from": "2026-01-01"}
+    taken_back = {**offer, "assignment": "30000002", "from": "2026-01-01", "cancelled": "employment; assignment"}
+    numbers = [{"employee_number": f"3000000{number}"} for number in (1, 2)]
+    again = drop(numbers[0] | moved_back, numbers[1] | {"sequence": "3"} | taken_back)
+    finish(again)
+    assert counts(again) == (2, 0, 0)
+    (stays,) = (learners.learner(each.person, "504") for each in registered(1))
+    assert [(each.unit, each.starts_on, each.ends_on) for each in stays.assignments] == [
+        ("ward-9", date(2026, 1, 1), None)
+    ]
+    assert registered(2) == []
 
 
 def test_neither_results_nor_report_name_anybody_or_hold_a_formula():
@@ -265,9 +285,19 @@ def test_a_file_under_a_key_with_spaces_and_umlauts_is_found():
     assert drop(joiner(1), key="504/Neue Leute + Zoë.csv")
 
 
-@pytest.mark.parametrize("key", ["people.csv", "999/people.csv", "504/people.txt", "504/.csv"])
-def test_what_is_no_file_of_an_employer_is_left_alone(key):
+@pytest.mark.parametrize("key", ["people.csv", "999/people.csv", "504", "504/", "504/2026/", "/people.csv"])
+def test_what_is_no_file_of_an_employer_begins_no_job(key):
     assert drop(joiner(1), key=key) is None
+
+
+@pytest.mark.parametrize("key", ["504/people.txt", "504/people.csv.gz", "504/people", "504/.csv"])
+def test_a_file_of_an_employer_whose_name_is_none_of_a_csv_file_is_refused_and_says_so(key):
+    job_id = drop(joiner(1), key=key)
+    finish(job_id)
+    found = progress(job_id)
+    assert (found.phase, found.applied) == (Phase.REFUSED, 0)
+    assert found.problem.sentence == "The name of the file does not end in .csv."
+    assert registered(1) == []
 
 
 def test_a_file_of_another_bucket_or_gone_by_now_is_left_alone():
@@ -408,7 +438,38 @@ def test_a_version_that_is_gone_ends_the_job_and_says_so(small_slices):
     go_on("504", job_id, lambda: 0, NOW)
     boto3.resource("s3").Bucket(setting("WORKFORCE_BUCKET")).object_versions.delete()
     finish(job_id)
-    assert progress(job_id).problem.sentence.startswith("The file was removed or replaced")
+    found = progress(job_id)
+    assert (found.phase, found.applied) == (Phase.REFUSED, 0)
+    assert found.problem.sentence.startswith("The file was removed or replaced")
+
+
+def test_a_version_that_is_gone_on_the_way_ends_the_job_and_says_that_rows_were_applied(small_slices):
+    job_id = drop(*map(joiner, range(4)))
+    go_on("504", job_id, lambda: 0, NOW)
+    go_on("504", job_id, lambda: 0, NOW)
+    go_on("504", job_id, lambda: 0, NOW)
+    boto3.resource("s3").Bucket(setting("WORKFORCE_BUCKET")).object_versions.delete()
+    finish(job_id)
+    found = progress(job_id)
+    assert (job(job_id).state, found.phase, found.applied) == (JobState.FAILED, Phase.STOPPED, 3)
+    assert found.problem.sentence.startswith("The file was removed or replaced")
+    assert [row for row, each in states(job_id).items() if each.state == "accepted"] == [2, 3, 4]
+
+
+def test_results_that_are_gone_before_the_report_is_made_stop_it_and_not_the_rows(monkeypatch):
+    job_id = drop(joiner(1), joiner(2))
+    keep = files.keep
+
+    def keep_and_lose(key, content):
+        keep(key, content)
+        boto3.client("s3").delete_object(Bucket=setting("FILES_BUCKET"), Key=key)
+
+    monkeypatch.setattr(files, "keep", keep_and_lose)
+    finish(job_id)
+    found = progress(job_id)
+    assert (job(job_id).state, found.phase, counts(job_id)) == (JobState.FAILED, Phase.STOPPED, (2, 0, 0))
+    assert found.problem.sentence == "All rows were dealt with, but the results of some were removed before the report."
+    assert registered(1) != []
 
 
 def test_in_a_bucket_without_versions_a_replaced_file_is_not_taken_half_and_half(small_slices):
@@ -438,6 +499,18 @@ def test_an_outage_leaves_the_file_where_it_is():
         go_on("504", job_id, HOUR, NOW)
     finish(job_id)
     assert counts(job_id) == (1, 0, 0)
+
+
+def test_a_running_file_of_which_nothing_was_done_for_an_hour_is_shown_as_stalled_until_it_goes_on(small_slices):
+    job_id = drop(*map(joiner, range(4)))
+    go_on("504", job_id, lambda: 0, NOW)
+    feed = Actor("p9", "504", frozenset(), None)
+    for state, later in ((JobState.RUNNING, timedelta(minutes=59)), (JobState.STALLED, timedelta(hours=1))):
+        shown = workforce_file.file_job(feed, job_id, NOW + later)
+        (listed,), _ = workforce_file.of_employer(feed, 10, None, NOW + later)
+        assert (shown.state, listed.state, shown.finished_at) == (state, state, None)
+    finish(job_id)
+    assert workforce_file.file_job(feed, job_id, NOW + timedelta(days=9)).state is JobState.DONE
 
 
 # --- size ---------------------------------------------------------------------------------------------------
