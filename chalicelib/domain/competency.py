@@ -66,10 +66,19 @@ class CompetencyName:
         return self.subject.casefold(), self.level, self.detail and self.detail.casefold()
 
     @property
-    def spellings(self) -> tuple[str, str]:
-        """The name as it is to be written: with its period, or without if it has none."""
+    def spellings(self) -> tuple[str, ...]:
+        """The name as it may be written: in full, and where there is no renewal also without saying so, unless that reads differently."""
         full = str(self)
-        return full, full.removesuffix(f"{_BETWEEN}{NO_RENEWAL}|") + "|" if self.renewal_months is None else full
+        short = self.title.removesuffix(f"{_BETWEEN}{NO_RENEWAL}")
+        if short == self.title or not self._is_titled(short):
+            return (full,)
+        return full, f"{self.owner}|{self.framework}|{short}|"
+
+    def _is_titled(self, title: str) -> bool:
+        try:
+            return _take_apart(title) == (self.subject, self.level, self.detail, self.renewal_months)
+        except MalformedName:
+            return False
 
     def __str__(self) -> str:
         return f"{self.owner}|{self.framework}|{self.title}|"

@@ -54,6 +54,11 @@ WORDS = st.one_of(
 MONTHS = st.none() | st.sampled_from([0, 1, 6, 12, 24, 36, -12, 12_000]) | st.integers(0, 2000)
 
 
+def test_a_detail_that_looks_like_a_period_keeps_its_renewal_written():
+    name = CompetencyName("504", "LOCAL", "Induction", None, "1 Year", None)
+    assert name.spellings == ("504|LOCAL|Induction - 1 Year - No Specified Renewal|",)
+
+
 @settings(max_examples=1000)
 @given(WORDS, WORDS, WORDS, st.none() | WORDS, st.none() | WORDS, MONTHS)
 def test_every_name_that_can_be_is_read_back_as_it_was_written(owner, group, subject, level, detail, months):
