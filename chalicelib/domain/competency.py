@@ -67,7 +67,7 @@ class CompetencyName:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """The name as it may be written: in full, and where there is no renewal also without saying so, unless that reads differently."""
+        """The name as it may be written: in full, and without its "No Specified Renewal" where that reads the same."""
         full = str(self)
         short = self.title.removesuffix(f"{_BETWEEN}{NO_RENEWAL}")
         if short == self.title or not self._is_titled(short):
