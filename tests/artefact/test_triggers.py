@@ -59,7 +59,8 @@ def test_an_event_nobody_understands_is_parked_and_those_behind_it_go_on(stack):
 @pytest.mark.parametrize("queue", ["Mail", "Work", "Workforce"])
 def test_a_queue_message_that_keeps_failing_ends_in_the_dead_letter_queue(stack, queue):
     stack.client("sqs").send_message(QueueUrl=stack.outputs[f"{queue}QueueUrl"], MessageBody='"poison"')
-    assert eventually(lambda: stack.received(stack.outputs[f"{queue}DeadQueueUrl"]), PATIENCE) == ["poison"]
+    # Beside it may lie what the probes of permissions sent.
+    assert eventually(lambda: "poison" in stack.received(stack.outputs[f"{queue}DeadQueueUrl"]), PATIENCE)
 
 
 def assignments_in(stack, administrator, unit):
