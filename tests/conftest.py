@@ -87,6 +87,17 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
+def nothing_waits(monkeypatch):
+    """Long work begins at once and looks again at once, at the fixed moment."""
+    from chalicelib.handlers import work
+    from chalicelib.services import jobs, projection
+
+    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
+    monkeypatch.setattr(work, "now", lambda: NOW)
+
+
+@pytest.fixture
 def published_keys(monkeypatch):
     """The issuer's key set, as if fetched from its address."""
     monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda self: tokens.key_set())

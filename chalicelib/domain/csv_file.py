@@ -167,3 +167,8 @@ _FORMULA = frozenset("=+-@\t\r")
 def begins_like_formula(value: str) -> bool:
     """Whether a spreadsheet might take a cell for a formula."""
     return value.lstrip(" ")[:1] in _FORMULA
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if begins_like_formula(cell) else cell

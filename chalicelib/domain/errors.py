@@ -4,6 +4,7 @@ Every refusal names the rule that decided (its class), says in a sentence what h
 The HTTP status and problem type of each stand in one table in `handlers/problems.py`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,12 @@ class Invalid(Refusal):
     def __init__(self, *errors: FieldError) -> None:
         super().__init__("The request has fields that are missing or wrong.")
         self.errors = errors
+
+
+def refuse_body(wrong: Iterable[FieldError]) -> None:
+    """Raise Invalid naming each of these fields of a body as `body.…`, if there are any."""
+    if found := [FieldError(f"body.{each.field}", each.reason) for each in wrong]:
+        raise Invalid(*found)
 
 
 class NotFound(Refusal):

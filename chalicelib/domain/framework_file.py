@@ -11,7 +11,7 @@ from datetime import date
 
 from chalicelib.domain import csv_file, framework
 from chalicelib.domain.competency import ONE_LEVEL, Competency
-from chalicelib.domain.csv_file import FORMULA, FileRefused, Position, Records, begins_like_formula, is_blank
+from chalicelib.domain.csv_file import FORMULA, FileRefused, Position, Records, begins_like_formula, harmless, is_blank
 from chalicelib.domain.errors import FieldError, Invalid
 
 COLUMNS = ("name", "renewal_months", "levels", "covers", "starts_on", "ends_on")
@@ -42,7 +42,7 @@ def write(competencies: Iterable[Competency]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for each in sorted(competencies, key=lambda each: each.name):
-        writer.writerow(map(_harmless, _cells(each)))
+        writer.writerow(map(harmless, _cells(each)))
     return _BYTE_ORDER_MARK + text.getvalue()
 
 
@@ -55,11 +55,6 @@ def _cells(competency: Competency) -> Sequence[str]:
         competency.starts_on.isoformat() if competency.starts_on else "",
         competency.ends_on.isoformat() if competency.ends_on else "",
     )
-
-
-def _harmless(cell: str) -> str:
-    """Only what came in by another way than the API can begin like a formula."""
-    return f"'{cell}" if begins_like_formula(cell) else cell
 
 
 # --- reading ------------------------------------------------------------------------------------------------

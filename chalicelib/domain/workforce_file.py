@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from chalicelib.domain import csv_file
+from chalicelib.domain.calendar import EARLIEST
 from chalicelib.domain.csv_file import FORMULA, Records, begins_like_formula
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import EmploymentKind
@@ -92,7 +93,6 @@ _SHOWABLE = re.compile(r"\w[\w.:/|~-]{0,79}", re.ASCII)
 _SEQUENCE = re.compile(r"[0-9]{1,16}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YES = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
-_LONG_AGO = date(1900, 1, 1)
 
 
 class _Reading:
@@ -161,7 +161,7 @@ class _Reading:
     def _needed_day(self, name: str) -> date:
         if self._text(name) is None:
             self._refuse(name, "is missing")
-        return self._day(name) or _LONG_AGO
+        return self._day(name) or EARLIEST
 
     def _yes(self, name: str, otherwise: bool) -> bool:
         value = self._text(name)

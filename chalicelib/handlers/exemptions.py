@@ -11,8 +11,8 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.exemptions import LONGEST_REASON, SHORTEST_REASON, Granted
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Exemption, Rulebook
+from chalicelib.handlers.awards import CompetencyName
 from chalicelib.handlers.http import Request, Routes
-from chalicelib.handlers.requirements import CompetencyName
 from chalicelib.services import exemptions
 from chalicelib.services.exemptions import Exempt
 

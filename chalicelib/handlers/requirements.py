@@ -11,6 +11,7 @@ from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
+from chalicelib.handlers.awards import CompetencyName
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import requirements
@@ -21,7 +22,6 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Requirements")
 
 TargetId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~|-]{1,80}$(?!\n)", description="Id of the target.")]
-CompetencyName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="The full name.")]
 JobId = Annotated[
     str | None,
     msgspec.Meta(

@@ -12,9 +12,10 @@ from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.what_if import Draft, Effect, End
 from chalicelib.handlers import requirements
+from chalicelib.handlers.awards import CompetencyName
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor, Page
-from chalicelib.handlers.requirements import CompetencyName, RequirementBody, TargetId
+from chalicelib.handlers.requirements import RequirementBody, TargetId
 from chalicelib.handlers.units import Figures
 from chalicelib.services import requirement_preview, what_if
 from chalicelib.services.requirement_preview import Preview, Touched

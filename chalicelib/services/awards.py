@@ -11,7 +11,7 @@ from chalicelib.domain import awards
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.competency import Award, Competency, Origin, Voided
-from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, OwnAward
+from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, OwnAward, refuse_body
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.storage import audit, outbox, rules
@@ -161,13 +161,11 @@ def _award(actor: Actor, person: str, which: Which) -> Award:
 
 
 def _framework(actor: Actor) -> Mapping[str, Competency]:
-    return rules.rulebook_at(actor.employer, rules.versions_now(actor.employer)).competencies
+    return rules.rulebook_now(actor.employer).competencies
 
 
 def _check(competency: str, level: int, awarded_on: date, framework: Mapping[str, Competency], now: datetime) -> None:
-    wrong = awards.wrong_fields(competency, level, awarded_on, framework, london_day(now))
-    if errors := [FieldError(f"body.{each.field}", each.reason) for each in wrong]:
-        raise Invalid(*errors)
+    refuse_body(awards.wrong_fields(competency, level, awarded_on, framework, london_day(now)))
 
 
 def _voided(award: Award, reason: str, actor: Actor, now: datetime) -> Award:

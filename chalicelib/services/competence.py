@@ -11,7 +11,7 @@ from chalicelib.domain import framework, framework_file
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.competency import Competency
-from chalicelib.domain.errors import FieldError, Invalid, NotFound
+from chalicelib.domain.errors import FieldError, Invalid, NotFound, refuse_body
 from chalicelib.domain.framework import Caution
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
@@ -90,9 +90,7 @@ def define(actor: Actor, competency: Competency, now: datetime) -> Defined:
     owner = actor.employer
     versions = rules.versions_now(owner)
     rulebook = rules.rulebook_at(owner, versions)
-    wrong = framework.wrong_fields([competency], owner, rulebook.competencies)
-    if wrong:
-        raise Invalid(*(FieldError(f"body.{error.field}", error.reason) for _, error in wrong))
+    refuse_body(error for _, error in framework.wrong_fields([competency], owner, rulebook.competencies))
     before = rulebook.competencies.get(competency.name)
     state = _state(before, competency)
     warned = _cautions(competency, rulebook, london_day(now))
@@ -160,7 +158,7 @@ def imported(actor: Actor, raw: bytes, now: datetime) -> Imported:
     Up to 90 changes are one transaction; more are several, of which a repetition after a crash finishes the rest.
     """
     owner = actor.employer
-    known = rules.rulebook_at(owner, rules.versions_now(owner)).competencies
+    known = rules.rulebook_now(owner).competencies
     found = framework_file.read(raw, owner, known)
     states = Counter(_state(known.get(each.name), each) for each in found)
     rows = [rules.CompetencyRow.of(owner, each) for each in found if known.get(each.name) != each]
@@ -196,7 +194,7 @@ def _settings(rulebook: Rulebook) -> Settings:
 def set_amber_months(actor: Actor, months: int, now: datetime) -> Settings:
     """How many calendar months before expiry amber begins (domain.md §3). If it is as it was, nothing is written."""
     employer = actor.employer
-    before = _settings(rules.rulebook_at(employer, rules.versions_now(employer)))
+    before = _settings(rules.rulebook_now(employer))
     if before.amber_months == months:
         return before
     transaction = Transaction()

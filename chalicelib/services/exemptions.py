@@ -1,13 +1,12 @@
 """Exemptions from requirements: granted to a person, seen by them, and ended early."""
 
-from collections.abc import Iterable
 from datetime import date, datetime
 
 import msgspec
 
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.errors import FieldError, Invalid, NotFound, OwnExemption
+from chalicelib.domain.errors import NotFound, OwnExemption, refuse_body
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.exemptions import Granted, ended, wrong_end, wrong_fields
 from chalicelib.domain.permissions import Capability
@@ -49,7 +48,7 @@ def take_down(
     if learner is None or learner.employment is None or learner.has_left(today):
         raise NotFound("There is no such person at this employer.", person=person)
     rulebook = rules.rulebook(employer)
-    _refuse(wrong_fields(wanted, learner.exemptions, rulebook, today))
+    refuse_body(wrong_fields(wanted, learner.exemptions, rulebook, today))
     granted = Granted(wanted, by, now)
     answer = Exempt((granted,), rulebook)
     transaction = Transaction()
@@ -76,7 +75,7 @@ def end(actor: Actor, person: str, competency: str, starts_on: date, ends_on: da
     before = next(started, None)
     if before is None:
         raise NotFound("There is no such exemption.", person=person)
-    _refuse(wrong_end(before.exemption, ends_on, london_day(now)))
+    refuse_body(wrong_end(before.exemption, ends_on, london_day(now)))
     after = ended(before.exemption, ends_on)
     if after != before.exemption:
         transaction = Transaction()
@@ -91,11 +90,6 @@ def end(actor: Actor, person: str, competency: str, starts_on: date, ends_on: da
 def _not_oneself(actor: Actor, person: str) -> None:
     if person == actor.person:
         raise OwnExemption("Nobody grants or ends an exemption of their own.")
-
-
-def _refuse(wrong: Iterable[FieldError]) -> None:
-    if found := [FieldError(f"body.{each.field}", each.reason) for each in wrong]:
-        raise Invalid(*found)
 
 
 def _tell(

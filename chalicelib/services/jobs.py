@@ -26,31 +26,18 @@ def start(
     facts: dict[str, Any],
     now: datetime,
     job_id: str | None = None,
-) -> str:
-    """Add to a transaction: a job and the event that sets it going; its id.
+) -> Job:
+    """Add to a transaction: a job and the event that sets it going. One without parts is done at once, unless it reads a file.
 
     The projector, told by the event, queues each part (a file has none: `{"kind": "file"}` is queued once). A repetition with a
     given `job_id` raises AlreadyDone when it commits.
     """
-    job = new(employer, kind, by, parts, facts, now, job_id)
+    state = JobState.RUNNING if parts or kind is JobKind.FILE else JobState.DONE
+    job = Job(job_id or new_id(now), employer, kind, by, now, now, len(parts), 0, state, facts)
     stored.create(transaction, job, otherwise=AlreadyDone())
     data = {"job": job.id, "kind": kind.value, "parts": list(parts)}
     outbox.emit(transaction, Event(new_id(now), EventType.JOB_STARTED, employer, None, now, data))
-    return job.id
-
-
-def new(
-    employer: str,
-    kind: JobKind,
-    by: str,
-    parts: Sequence[str],
-    facts: dict[str, Any],
-    now: datetime,
-    job_id: str | None = None,
-) -> Job:
-    """A job as it begins. One without parts is done at once, unless it reads a file."""
-    state = JobState.RUNNING if parts or kind is JobKind.FILE else JobState.DONE
-    return Job(job_id or new_id(now), employer, kind, by, now, now, len(parts), 0, state, facts)
+    return job
 
 
 def queue_parts(event: Event) -> None:

@@ -117,18 +117,9 @@ def rejudge_unit(employer: str, unit: str, now: datetime) -> int:
     """
 
     def judge_all(rulebook: Rulebook) -> int:
-        return sum(_rejudge_under(rulebook, page, now) for page in _pages_of_unit(employer, unit))
+        return sum(_rejudge_under(rulebook, page, now) for page in stored.pages_of_unit(employer, unit, TOGETHER))
 
     return under_current_rules(employer, judge_all)
-
-
-def _pages_of_unit(employer: str, unit: str) -> Iterator[list[Snapshot]]:
-    after: Any = None
-    while True:
-        page, after = stored.snapshots_of_unit(employer, unit, TOGETHER, after)
-        yield page
-        if after is None:
-            return
 
 
 def _rejudge_under(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime) -> int:
@@ -233,8 +224,8 @@ def recount(employer: str, units: Iterable[str], now: datetime) -> Iterator[Diff
 
 def _differences(employer: str, unit: str, now: datetime) -> Iterator[Difference]:
     today = london_day(now)
-    rulebook = rules.rulebook_at(employer, rules.versions_now(employer))
-    listed = [each for page in _pages_of_unit(employer, unit) for each in page]
+    rulebook = rules.rulebook_now(employer)
+    listed = [each for page in stored.pages_of_unit(employer, unit, TOGETHER) for each in page]
     yield from _wrong_counters(employer, unit, listed)
     persons = {each.facts.person for each in listed} | {person for person, _ in stored.held_in(employer, unit, today)}
     if unit == UNASSIGNED:
@@ -243,9 +234,9 @@ def _differences(employer: str, unit: str, now: datetime) -> Iterator[Difference
     for person in sorted(persons):
         learner, kept = learners.learner_and_snapshots(person, employer)
         for old, new in _changes(kept, _expected(learner, rulebook, today), today):
-            if unit in {each.unit or UNASSIGNED for each in (old, new) if each}:
-                number = (old or new).facts.number  # type: ignore[union-attr]
-                yield Difference(unit, _sum_of(old), _sum_of(new), None, person, number)
+            there = [each for each in (old, new) if each]
+            if unit in {each.unit or UNASSIGNED for each in there}:
+                yield Difference(unit, _sum_of(old), _sum_of(new), None, person, there[0].facts.number)
 
 
 def _wrong_counters(employer: str, unit: str, listed: list[Snapshot]) -> Iterator[Difference]:

@@ -29,9 +29,9 @@ def start(employer: str, by: str, now: datetime, once: Idempotency | None = None
     """Start counting again, a part for each unit."""
     parts = rule_changes.everywhere(rules.rulebook(employer))
     transaction = Transaction()
-    job_id = jobs.start(transaction, employer, JobKind.RECONCILIATION, by, parts, {}, now)
-    audit.record(transaction, audit.Entry(employer, by, "reconciliation.started", now, facts={"job": job_id}))
-    progress = Progress(jobs.new(employer, JobKind.RECONCILIATION, by, parts, {}, now, job_id), 0)
+    job = jobs.start(transaction, employer, JobKind.RECONCILIATION, by, parts, {}, now)
+    audit.record(transaction, audit.Entry(employer, by, "reconciliation.started", now, facts={"job": job.id}))
+    progress = Progress(job, 0)
     if once:
         once.remember(transaction, progress, now)
     transaction.commit()

@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.errors import FieldError, Invalid, NotFound, RequirementStarted
+from chalicelib.domain.errors import FieldError, NotFound, RequirementStarted, refuse_body
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind, required_twice, wrong_fields
 from chalicelib.services import rule_changes
 from chalicelib.storage import audit, people, rules
@@ -67,8 +67,8 @@ def save(actor: Actor, wanted: Requirement, now: datetime) -> Saved:
     stays untouched.
     """
     employer = actor.employer
-    rulebook = _rulebook_now(employer)
-    before = next((each for each in _all(rulebook) if each.key == wanted.key), None)
+    rulebook = rules.rulebook_now(employer)
+    before = _kept(wanted, rulebook)
     check(wanted, rulebook, before)
     twice = required_twice(wanted, rulebook)
     if before == wanted:
@@ -91,8 +91,8 @@ def take_back(actor: Actor, target: Target, competency: str, starts_on: date, no
     """Remove a requirement that has not started; the job that follows. Raises NotFound, or RequirementStarted once it has."""
     employer = actor.employer
     wanted = Requirement(target, competency, 0, starts_on)
-    rulebook = _rulebook_now(employer)
-    before = next((each for each in _all(rulebook) if each.key == wanted.key), None)
+    rulebook = rules.rulebook_now(employer)
+    before = _kept(wanted, rulebook)
     if before is None:
         raise NotFound("There is no such requirement.")
     if starts_on <= london_day(now):
@@ -112,14 +112,13 @@ def check(requirement: Requirement, rulebook: Rulebook, before: Requirement | No
     What it shares with the one it changes is as it was, even if it could not be saved today: it can be ended all the same.
     """
     wrong = [
-        FieldError(f"body.{each.field}", each.reason)
+        each
         for each in wrong_fields(requirement, rulebook)
         if before is None or getattr(before, each.field) != getattr(requirement, each.field)
     ]
     if before is None and unknown_people(rulebook.employer, (requirement,)):
-        wrong.append(FieldError("body.target", "is no person of this employer"))
-    if wrong:
-        raise Invalid(*wrong)
+        wrong.append(FieldError("target", "is no person of this employer"))
+    refuse_body(wrong)
 
 
 def unknown_people(employer: str, requirements: Sequence[Requirement]) -> list[tuple[int, str]]:
@@ -131,12 +130,13 @@ def unknown_people(employer: str, requirements: Sequence[Requirement]) -> list[t
     return [(place, person) for place, person in aimed_at if person not in known]
 
 
-def _rulebook_now(employer: str) -> Rulebook:
-    return rules.rulebook_at(employer, rules.versions_now(employer))
-
-
 def _all(rulebook: Rulebook) -> list[Requirement]:
     return [each for rules_of_target in rulebook.requirements.values() for each in rules_of_target]
+
+
+def _kept(wanted: Requirement, rulebook: Rulebook) -> Requirement | None:
+    """The requirement with this target, competency and first day as it is, if there is one."""
+    return next((each for each in _all(rulebook) if each.key == wanted.key), None)
 
 
 def _key(requirement: Requirement) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def announce(
     if not parts:
         return None
     facts = {"reach": [[each.kind.value, each.id] for each in targets[:20]]}
-    return jobs.start(transaction, owner, JobKind.RULES, actor_id, parts, facts, now)
+    return jobs.start(transaction, owner, JobKind.RULES, actor_id, parts, facts, now).id
 
 
 def parts_of(rulebook: Rulebook, reach: Iterable[Target], today: date) -> list[str]:
@@ -85,7 +85,7 @@ def start_everywhere(event: Event, now: datetime) -> None:
     """The nation's rules changed: a job for every employer. The event's id is the job's, so that a repetition starts none."""
     for employer in rules.employers():
         transaction = Transaction()
-        parts = everywhere(rules.rulebook_at(employer, rules.versions_now(employer)))
+        parts = everywhere(rules.rulebook_now(employer))
         facts: dict[str, Any] = {"reach": [[TargetKind.EMPLOYER.value, NATIONAL]]}
         jobs.start(transaction, employer, JobKind.RULES, event.data["by"], parts, facts, now, job_id=event.id)
         try:

@@ -7,12 +7,12 @@ import msgspec
 
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import refuse_body
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.structure import NAMED, StructureChange, moved
 from chalicelib.services import rule_changes
 from chalicelib.storage import audit, keys, rules
-from chalicelib.storage.transaction import Stale, Transaction, retried
+from chalicelib.storage.transaction import Transaction, retried
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -32,8 +32,7 @@ def change_structure(actor: Actor, change: StructureChange, now: datetime) -> Ch
     employer = actor.employer
     versions = rules.versions_now(employer)
     rulebook = rules.rulebook_at(employer, versions)
-    if wrong := change.wrong_fields(rulebook):
-        raise Invalid(*(FieldError(f"body.{each.field}", each.reason) for each in wrong))
+    refuse_body(change.wrong_fields(rulebook))
     units, names = change.new_units(rulebook), change.new_names(rulebook)
     changed = (*(Target(TargetKind.UNIT, each.id) for each in units), *(target for target, _ in names))
     if not changed:
@@ -49,9 +48,7 @@ def change_structure(actor: Actor, change: StructureChange, now: datetime) -> Ch
     job = None
     if now_elsewhere:
         reach = [each for each in changed if each.kind is TargetKind.UNIT and each.id in now_elsewhere]
-        job = rule_changes.announce(transaction, actor.person, employer, reach, now)
-        if rules.versions_now(employer) != versions:  # announced on a newer tree than was judged
-            raise Stale
+        job = rule_changes.announce(transaction, actor.person, employer, reach, now, versions.own)
     else:
         rules.move_version(transaction, employer, keys.RULES, versions.own)
     facts = {

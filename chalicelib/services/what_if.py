@@ -1,6 +1,6 @@
 """What if: a draft of rules tried on everybody's snapshots, as a job that touches nothing (issue 3)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from chalicelib.domain.calendar import add_months, london_day
 from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.figures import Place
 from chalicelib.domain.jobs import Job, JobKind, JobState
-from chalicelib.domain.projection import Counts, Snapshot, judge
+from chalicelib.domain.projection import Counts, judge
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.what_if import EVERYTHING, NO_EFFECT, Draft, Effect, compare, with_changes, wrong_fields
 from chalicelib.services import jobs, requirements, rule_changes, units
@@ -55,7 +55,7 @@ def start(actor: Actor, trial: Trial, now: datetime, once: Idempotency | None = 
         rule_changes.everywhere(rulebook),
         msgspec.to_builtins(trial),
         now,
-    )
+    ).id
     audit.record(transaction, audit.Entry(employer, actor.person, "what-if.started", now, facts={"job": job_id}))
     if once:
         once.remember(transaction, job_id, now)
@@ -93,7 +93,7 @@ def try_unit(job: Job, part: str, _now: datetime) -> dict[str, Any]:
     trial, rulebook = trial_of(job), rules.rulebook(job.employer)
     drafted = with_changes(rulebook, trial.draft)
     found: dict[str, Effects] = {}
-    for page in _pages(job.employer, part):
+    for page in projection.pages_of_unit(job.employer, part, PAGE):
         effects: dict[str, Effects] = {}
         for snapshot in page:
             before = judge(snapshot.facts, rulebook, trial.on)
@@ -103,15 +103,6 @@ def try_unit(job: Job, part: str, _now: datetime) -> dict[str, Any]:
         for unit, of_unit in effects.items():
             _add(found.setdefault(unit, {}), of_unit)
     return _packed(found)
-
-
-def _pages(employer: str, unit: str) -> Iterator[list[Snapshot]]:
-    after: Any = None
-    while True:
-        page, after = projection.snapshots_of_unit(employer, unit, PAGE, after)
-        yield page
-        if after is None:
-            return
 
 
 def _add(sums: Effects, more: Mapping[str, Effect]) -> None:

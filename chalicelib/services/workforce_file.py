@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.actor import Actor
-from chalicelib.domain.csv_file import SAVE_AS_UTF8, FileRefused, Position, Records, is_blank
+from chalicelib.domain.csv_file import SAVE_AS_UTF8, FileRefused, Position, Records, harmless, is_blank
 from chalicelib.domain.errors import Conflict, FieldError, NotFound
 from chalicelib.domain.jobs import Job, JobKind, JobState
 from chalicelib.domain.requirements import Rulebook
@@ -367,14 +367,9 @@ def _lines(slice_: Iterable[RowResult]) -> bytes:
     for result in slice_:
         told = [*result.errors, *(("", warning) for warning in result.warnings)] or [("", "")]
         for field, reason in told:
-            shown = (result.message_id, result.employee_number, result.state, field, _harmless(reason))
+            shown = (result.message_id, result.employee_number, result.state, field, harmless(reason))
             writer.writerow([result.row, *shown])
     return text.getvalue().encode()
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula. Ids and numbers begin with a letter or digit, or are not shown."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _slice(job: Job, progress: Progress, number: int) -> list[RowResult]:

@@ -270,6 +270,16 @@ def snapshots_of_unit(employer: str, unit: str, limit: int, after: Any = None) -
     return page, query.last_evaluated_key
 
 
+def pages_of_unit(employer: str, unit: str, size: int) -> Iterator[list[Snapshot]]:
+    """Every snapshot in the view of a unit, page by page."""
+    after: Any = None
+    while True:
+        page, after = snapshots_of_unit(employer, unit, size, after)
+        yield page
+        if after is None:
+            return
+
+
 def due_by(employer: str, day: date, limit: int, after: Any = None) -> tuple[list[Snapshot], Any]:
     """A page of the snapshots that time changes on that day or before, earliest first, and where to go on. May lag a moment."""
     end = day.isoformat() + chr(ord(keys.SEPARATOR) + 1)

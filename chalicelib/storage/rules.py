@@ -217,6 +217,11 @@ def versions_now(employer: str) -> Versions:
     return _versions(employer, keys.RULES, consistent=True)[keys.RULES]
 
 
+def rulebook_now(employer: str) -> Rulebook:
+    """The employer's rulebook under the version read strongly consistent: what a change is judged by."""
+    return rulebook_at(employer, versions_now(employer))
+
+
 def rulebook_at(employer: str, versions: Versions) -> Rulebook:
     """The rulebook under versions just read: from memory, or read now, in which case it may hold newer rules already."""
     return _rulebook_at(employer, versions)

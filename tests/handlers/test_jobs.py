@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.jobs import JobKind
-from chalicelib.handlers import work
 from chalicelib.services import jobs, projection
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
@@ -14,10 +13,7 @@ from tests.pump import Pump
 
 
 @pytest.fixture
-def administrator(api, monkeypatch):
-    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
-    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
-    monkeypatch.setattr(work, "now", lambda: NOW)
+def administrator(api, nothing_waits):
     b.trust()
     return b.person(role="learning_administrator")
 

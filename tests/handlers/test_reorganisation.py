@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.handlers import work
-from chalicelib.services import jobs, projection
+from chalicelib.services import projection
 from chalicelib.storage import projection as stored
 from chalicelib.storage import rules
 from chalicelib.storage.audit import AuditRow
@@ -20,11 +19,7 @@ JANUARY = date(2027, 1, 1)
 NEW_YEAR = NOW + (JANUARY - TODAY)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
-    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
-    monkeypatch.setattr(work, "now", lambda: NOW)
+pytestmark = pytest.mark.usefixtures("nothing_waits")
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import pytest
 
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.requirements import TargetKind
-from chalicelib.handlers import work
-from chalicelib.services import jobs, projection
 from chalicelib.storage import projection as stored
 from chalicelib.storage import rules
 from tests import builders as b
@@ -23,11 +21,7 @@ FIRE_2 = "NHS|CSTF|Fire Safety - 2 Years|"
 TOMORROW = TODAY + timedelta(days=1)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
-    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
-    monkeypatch.setattr(work, "now", lambda: NOW)
+pytestmark = pytest.mark.usefixtures("nothing_waits")
 
 
 @pytest.fixture

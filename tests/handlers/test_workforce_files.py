@@ -171,7 +171,7 @@ def test_a_job_of_another_kind_is_no_file(feed):
     from chalicelib.storage.transaction import Transaction
 
     transaction = Transaction()
-    other = jobs.start(transaction, "504", JobKind.RULES, "p1", ("ward-9",), {}, b.NOW)
+    other = jobs.start(transaction, "504", JobKind.RULES, "p1", ("ward-9",), {}, b.NOW).id
     transaction.commit()
     assert feed.get(f"/v1/workforce/files/{other}", as_="504-1").status_code == 404
 

@@ -19,7 +19,7 @@ LATER = NOW + timedelta(minutes=1)
 
 def started(kind=JobKind.RULES, parts=("ward-9", "LGR#agency"), job_id=None):
     transaction = Transaction()
-    started = jobs.start(transaction, "504", kind, SYSTEM, parts, {"reach": "everybody"}, NOW, job_id)
+    started = jobs.start(transaction, "504", kind, SYSTEM, parts, {"reach": "everybody"}, NOW, job_id).id
     transaction.commit()
     return jobs.job("504", started)
 

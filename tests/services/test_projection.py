@@ -25,11 +25,7 @@ from tests.seams import before_commit, colliding_transactions, failing_calls, in
 UNITS = [unit.id for unit in b.UNITS] + [UNASSIGNED]
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(projection, "LOOK_AGAIN_SECONDS", 0)
-    monkeypatch.setattr(jobs, "PART_DELAY_SECONDS", 0)
-    monkeypatch.setattr(work, "now", lambda: NOW)
+pytestmark = pytest.mark.usefixtures("nothing_waits")
 
 
 @pytest.fixture

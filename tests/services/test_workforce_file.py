@@ -27,7 +27,9 @@ from tests import builders as b
 from tests import seams
 from tests.builders import NOW
 
-HOUR = lambda: 3_600_000  # noqa: E731
+
+def an_hour():
+    return 3_600_000
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +100,7 @@ def counts(job_id):
     return now.accepted, now.unchanged, now.refused
 
 
-def finish(job_id, remaining_ms=HOUR):
+def finish(job_id, remaining_ms=an_hour):
     go_on("504", job_id, remaining_ms, NOW)
     assert job(job_id).state is not JobState.RUNNING
 
@@ -368,8 +370,8 @@ def test_killed_anywhere_a_file_goes_on_and_each_row_counts_once_as_it_was(
     job_id = drop(*rows)
     dying(monkeypatch, where, name, after)
     with pytest.raises(Killed):
-        go_on("504", job_id, HOUR, NOW)
-    go_on("504", job_id, HOUR, NOW)
+        go_on("504", job_id, an_hour, NOW)
+    go_on("504", job_id, an_hour, NOW)
     assert counts(job_id) == (6, 0, 1)
     assert [row for row, each in states(job_id).items() if each.state == "refused"] == [6]
     assert [each["row"] for each in report(job_id)] == [str(row) for row in range(2, 9)]
@@ -381,7 +383,7 @@ def test_a_late_row_of_a_repeated_slice_stays_unchanged(monkeypatch):
     job_id = drop(joiner(1), joiner(2))
     dying(monkeypatch, workforce_file.files, "keep", 1)
     with pytest.raises(Killed):
-        go_on("504", job_id, HOUR, NOW)
+        go_on("504", job_id, an_hour, NOW)
     finish(job_id)
     assert {row: each.state for row, each in states(job_id).items()} == {2: "unchanged", 3: "accepted"}
 
@@ -394,7 +396,7 @@ def test_of_two_workers_on_one_slice_the_later_goes_on_and_the_other_stops(small
         result = applied(*given)
         if not first:
             first.append(True)
-            go_on("504", job_id, HOUR, NOW)  # the other worker, from here to the end
+            go_on("504", job_id, an_hour, NOW)  # the other worker, from here to the end
         return result
 
     monkeypatch.setattr(workforce_file.workforce, "apply", interrupted)
@@ -496,7 +498,7 @@ def test_a_store_that_does_not_hear_of_ranges_is_read_from_the_right_byte_on(sma
 def test_an_outage_leaves_the_file_where_it_is():
     job_id = drop(joiner(1))
     with seams.failing_calls("TransactWriteItems", "InternalServerError"), pytest.raises(Unavailable):
-        go_on("504", job_id, HOUR, NOW)
+        go_on("504", job_id, an_hour, NOW)
     finish(job_id)
     assert counts(job_id) == (1, 0, 0)
 
