@@ -186,7 +186,8 @@ class Bench:
 def load_trust() -> None:
     """A trust of 400 units and 2,000 requirements, in which one learner holds 60 awards and has ten enrolments."""
     from chalicelib.domain.access import AccessMode, AccessRule
-    from chalicelib.domain.catalogue import Class, ClassStatus, Course, Grants, Mode, Offering, Session
+    from chalicelib.domain.catalogue import Course, Grants, Mode, Offering
+    from chalicelib.domain.classes import Class, ClassStatus, Session
     from chalicelib.domain.competency import Award, Competency, Origin
     from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
     from chalicelib.domain.learner import RoleGrant

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.calendar import london_time
-from chalicelib.domain.catalogue import Class, ClassStatus, Course, Grants, Mode, Offering, Session
+from chalicelib.domain.catalogue import Course, Grants, Mode, Offering, Subject
+from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import Learner
@@ -168,7 +169,9 @@ def trust(*requirements):
     competence.define_competencies(SYSTEM, "NHS", [competency(each) for each in (FIRE, MOVING, PREVENT)], NOW)
     competence.define_competencies(SYSTEM, "504", [competency(INDUCTION)], NOW)
     competence.require(SYSTEM, "504", requirements or [requirement()], NOW)
-    catalogue.add_subjects(SYSTEM, "504", [("fire", "Fire safety"), ("moving", "Moving and handling")], NOW)
+    catalogue.add_subjects(
+        SYSTEM, "504", [Subject("fire", "Fire safety"), Subject("moving", "Moving and handling")], NOW
+    )
 
 
 def person(

@@ -1,9 +1,9 @@
 """The catalogue: courses, offerings and classes (domain.md §1 and §2)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
 from chalicelib.domain.access import AccessRule
@@ -20,21 +20,11 @@ class Mode(StrEnum):
 
 
 class CourseStatus(StrEnum):
-    """A course can be found while it is live."""
+    """A course or learning path can be found while it is live."""
 
     DRAFT = "draft"
     LIVE = "live"
     WITHDRAWN = "withdrawn"
-
-
-class ClassStatus(StrEnum):
-    """The states of a class (domain.md §2). Full is not stored: it follows from the seats."""
-
-    PLANNED = "planned"
-    NORMAL = "normal"
-    FULL = "full"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +33,33 @@ class Grants:
 
     competency: str
     level: int = 1
+
+
+class AwardTiming(StrEnum):
+    """When a course awards what it grants: with its completion, or once an administrator has verified that (domain.md §3)."""
+
+    AUTOMATIC = "automatic"
+    AFTER_VERIFICATION = "after verification"
+
+
+class PrerequisiteKind(StrEnum):
+    """What must have been achieved before: another course, or a competency however it was come by."""
+
+    COURSE = "course"
+    COMPETENCY = "competency"
+
+
+@dataclass(frozen=True, slots=True)
+class Prerequisite:
+    """What a learner must (mandatory) or should (advisory) have achieved by the day a class starts (domain.md §5).
+
+    `id` is a course's id or a competency's full name, `level` the least level of a competency.
+    """
+
+    kind: PrerequisiteKind
+    id: str
+    level: int = 1
+    mandatory: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,11 @@ class Offering:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A course of an employer or of the nation (owner `NHS`). Duration in minutes."""
+    """A course of an employer or of the nation (owner `NHS`).
+
+    Duration in minutes, cost of a place in pence (None: not known), `starts_on` and `ends_on` the first and last London day on
+    which it can be found while live. `also_called` are other words to find it by. `revision` rises with every change.
+    """
 
     id: str
     title: str
@@ -68,59 +89,108 @@ class Course:
     joining_instructions: str = ""
     offerings: tuple[Offering, ...] = ()
     access_rules: tuple[AccessRule, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
+    award_timing: AwardTiming = AwardTiming.AUTOMATIC
+    cost_pence: int | None = None
+    also_called: tuple[str, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One sitting of a class, as UTC instants."""
+class Section:
+    """A part of a learning path: courses in the order in which they are best taken."""
 
-    starts_at: datetime
-    ends_at: datetime
+    title: str
+    courses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
-    """A class of an offering. E-learning has no dates and no maximum.
-
-    `enrol_from` and `enrol_until` are the first and last London day on which one may enrol.
-    """
+class LearningPath:
+    """Sections of courses, none of them twice (domain.md §1). Status, days and access as of a course."""
 
     id: str
-    course: str
-    offering: str
     title: str
-    mode: Mode
-    status: ClassStatus
-    starts_at: datetime | None
-    ends_at: datetime | None
-    minimum: int
-    maximum: int | None
-    venue: str | None = None
-    instructor: str | None = None
-    enrol_from: date | None = None
-    enrol_until: date | None = None
-    sessions: tuple[Session, ...] = ()
+    subject: str
+    description: str
+    sections: tuple[Section, ...]
+    status: CourseStatus = CourseStatus.LIVE
+    access_rules: tuple[AccessRule, ...] = ()
+    also_called: tuple[str, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+    revision: int = 1
+
+
+Item = Course | LearningPath
+"""What stands in the catalogue with a status and learner access of its own."""
+
+
+def live_on(item: Item, day: date) -> bool:
+    """Whether an item can be found on a day by those who have access to it."""
+    begun = item.starts_on is None or item.starts_on <= day
+    return item.status is CourseStatus.LIVE and begun and (item.ends_on is None or day <= item.ends_on)
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
-    """The places of a class: maximum (None: without limit), taken, and people waiting."""
+class Subject:
+    """A category of the catalogue, under another one or at the top."""
 
-    maximum: int | None
-    taken: int
-    waiting: int
-
-    @property
-    def free(self) -> int | None:
-        """Places nobody holds; None without limit. Never negative, though a class may be overbooked (domain.md §2)."""
-        return None if self.maximum is None else max(0, self.maximum - self.taken)
+    id: str
+    name: str
+    parent: str | None = None
 
 
-def status_shown(class_: Class, seats: Seats) -> ClassStatus:
-    """Full is automatic when seats are taken up to the maximum, and ends when one frees (domain.md §2)."""
-    if class_.status is ClassStatus.NORMAL and seats.free == 0:
-        return ClassStatus.FULL
-    return class_.status
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A room: how many it holds (None: not known), and where it is. One out of use is kept for the classes that were there."""
+
+    id: str
+    name: str
+    capacity: int | None = None
+    address: str = ""
+    in_use: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """Words that mean the same to whoever searches, kept by administrators."""
+
+    id: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that people of an employer can have to do with: the nation's and the employer's own, under these versions."""
+
+    employer: str
+    version: tuple[int, int]
+    subjects: Mapping[str, Subject]
+    courses: Mapping[str, Course]
+    paths: Mapping[str, LearningPath]
+    venues: Mapping[str, Venue]
+    synonyms: tuple[Synonyms, ...] = ()
+
+    def subject_and_above(self, subject: str) -> tuple[str, ...]:
+        """A subject and those above it, itself first. Stops where the tree would turn in a circle."""
+        found: list[str] = []
+        current: str | None = subject
+        while current is not None and current not in found:
+            found.append(current)
+            known = self.subjects.get(current)
+            current = known.parent if known else None
+        return tuple(found)
+
+    def within(self, subject: str, tops: Iterable[str]) -> bool:
+        """Whether a subject is one of `tops` or lies below one (domain.md §10: own subjects and below)."""
+        return not set(tops).isdisjoint(self.subject_and_above(subject))
+
+    def venue_name(self, venue: str | None) -> str | None:
+        """What a venue is called; its id if it is in no register."""
+        known = self.venues.get(venue) if venue else None
+        return known.name if known else venue
 
 
 def owner_of(item_id: str) -> str:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Class, ClassStatus, Course, CourseStatus, Grants, Mode, Seats, Session
+from chalicelib.domain.catalogue import Course, CourseStatus, Grants, Mode
+from chalicelib.domain.classes import Class, ClassStatus, Seats, Session
 from chalicelib.domain.people import Employment
 
 
@@ -48,7 +49,8 @@ class Enrolment:
     """One attempt of one person at one class, with what their own pages and messages show of the class.
 
     `revision` rises with every change; the calendar request carries it as SEQUENCE (domain.md §9).
-    `counted` says whether a seat of the class was counted for it; a class without a maximum counts none.
+    `counted` says whether a seat of the class was counted for it; a class without a maximum counts none. `class_revision` is the
+    class's when these facts were copied from it, `venue` the name of its place.
     """
 
     person: str
@@ -68,6 +70,7 @@ class Enrolment:
     history: tuple[HistoryRow, ...]
     revision: int = 1
     counted: bool = False
+    class_revision: int = 1
 
     @property
     def id(self) -> str:

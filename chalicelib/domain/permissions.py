@@ -116,7 +116,7 @@ _LETTERS = {
 # national items.
 _TABLE = {
     Capability.EDIT_CATALOGUE: "Y - - - - - - N -",
-    Capability.EDIT_CLASSES: "Y S - - - - - - -",
+    Capability.EDIT_CLASSES: "Y S - - - - - N -",
     Capability.EDIT_ENROLMENTS: "Y S - - T - - - -",
     Capability.UPDATE_STATUS: "Y S K - - - - - -",
     Capability.SELF_ENROL: "- - - O O O O - -",
@@ -126,7 +126,7 @@ _TABLE = {
     Capability.ADD_EXTERNAL_TRAINING: "Y - - O T O O - -",
     Capability.APPROVE_REQUESTS: "Y - - - T - - - -",
     Capability.VIEW_CALENDAR: "Y S K O T O O - -",
-    Capability.EDIT_LEARNING_RULES: "Y - - - - - - - -",
+    Capability.EDIT_LEARNING_RULES: "Y - - - - - - N -",
     Capability.EDIT_FRAMEWORK: "Y - - - - - - N -",
     Capability.EDIT_COMPETENCE_RULES: "Y - - - - - - - -",
     Capability.EDIT_AWARDS: "Y - - - - - - - -",

@@ -7,7 +7,8 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain.access import AccessMode
-from chalicelib.domain.catalogue import Class, Course, Seats, Session, owner_of, status_shown
+from chalicelib.domain.catalogue import Course, owner_of
+from chalicelib.domain.classes import Class, Seats, Session, status_shown
 from chalicelib.domain.enrolment import Verdict
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes

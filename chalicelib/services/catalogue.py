@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,22 +11,14 @@ from chalicelib.domain import access
 from chalicelib.domain.access import Access
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import (
-    Class,
-    Course,
-    CourseStatus,
-    Seats,
-    Session,
-    may_belong,
-    owner_of,
-    search,
-)
+from chalicelib.domain.catalogue import Catalogue, Course, CourseStatus, Subject, may_belong, owner_of, search
+from chalicelib.domain.classes import Class, Seats, Session
 from chalicelib.domain.enrolment import Verdict, judge_self_enrolment
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.storage import audit, catalogue, keys, rules
+from chalicelib.storage import audit, catalogue, classes, keys, rules
 from chalicelib.storage.transaction import Transaction
 
 SEES_EVERYTHING = frozenset({Role.LEARNING_ADMINISTRATOR, Role.CLASS_ADMINISTRATOR, Role.NATIONAL_ADMINISTRATOR})
@@ -81,10 +74,10 @@ def find(
     actor: Actor, words: str, subject: str | None, competency: str | None, limit: int, offset: int, now: datetime
 ) -> Found:
     """A page of the courses that match and that the actor may see; what one may not see is counted nowhere."""
-    rulebook, courses = rules.rulebook_and_courses(actor.employer)
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
     views = [
         CourseView(course, found)
-        for course in search(courses.values(), words, subject, competency)
+        for course in search(known.courses.values(), words, subject, competency)
         if _visible(actor, course, found := access_of(actor, course, rulebook, now))
     ]
     end = offset + limit
@@ -93,13 +86,13 @@ def find(
 
 def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
     """A course with its next classes and their places. Raises NotFound also for what the actor may not see."""
-    course, found = _course(actor, course_id, now)
-    return CourseView(course, found, tuple(catalogue.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)))
+    course, found, _ = _course(actor, course_id, now)
+    return CourseView(course, found, tuple(classes.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)))
 
 
 def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
     """A class, its places, and the verdict on enrolling oneself. Raises NotFound also for what the actor may not see."""
-    class_, seats, course, found = class_for(actor, class_id, now)
+    class_, seats, course, found, _ = class_for(actor, class_id, now)
     verdict = None
     if actor.learner is not None and actor.scopes(Capability.SELF_ENROL):
         mine = (*actor.learner.enrolments, *actor.learner.elsewhere)
@@ -107,38 +100,47 @@ def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
     return ClassView(class_, seats, course, verdict)
 
 
-def class_for(
-    actor: Actor, class_id: str, now: datetime, consistent: bool = False
-) -> tuple[Class, Seats, Course, Access]:
-    """A class with its places, course and the actor's access. Raises NotFound also for what the actor may not see."""
-    loaded = catalogue.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
+class SeenClass(NamedTuple):
+    """A class that somebody may see: its places, its course, their access, and the catalogue that names subjects and venues."""
+
+    class_: Class
+    seats: Seats
+    course: Course
+    access: Access
+    catalogue: Catalogue
+
+
+def class_for(actor: Actor, class_id: str, now: datetime, consistent: bool = False) -> SeenClass:
+    """A class as the actor may see it. Raises NotFound also for what they may not see."""
+    loaded = classes.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
     if loaded is None:
         raise NotFound("There is no such class.", class_id=class_id)
     class_, seats = loaded
     try:
-        course, found = _course(actor, class_.course, now)
+        course, found, known = _course(actor, class_.course, now)
     except NotFound as hidden:
         raise NotFound("There is no such class.", class_id=class_id) from hidden
-    return class_, seats, course, found
+    return SeenClass(class_, seats, course, found, known)
 
 
-def _course(actor: Actor, course_id: str, now: datetime) -> tuple[Course, Access]:
+def _course(actor: Actor, course_id: str, now: datetime) -> tuple[Course, Access, Catalogue]:
     if may_belong(course_id, actor.employer):
-        rulebook, courses = rules.rulebook_and_courses(actor.employer)
-        if course := courses.get(course_id):
+        rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+        if course := known.courses.get(course_id):
             found = access_of(actor, course, rulebook, now)
             if _visible(actor, course, found):
-                return course, found
+                return course, found, known
     raise NotFound("There is no such course.", course_id=course_id)
 
 
-def add_subjects(actor: str, owner: str, subjects: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Add subjects (id, name) to an owner's catalogue, up to 90 in one transaction. Raises Conflict if one exists."""
+def add_subjects(actor: str, owner: str, subjects: Iterable[Subject], now: datetime) -> None:
+    """Add subjects to an owner's catalogue, up to 90 in one transaction. Raises Conflict if one exists."""
     transaction = Transaction()
     added = list(subjects)
-    for subject, name in added:
-        transaction.create(catalogue.CategoryRow.of(owner, subject, name))
-    _audit(transaction, actor, owner, "subjects.added", now, [subject for subject, _ in added])
+    for subject in added:
+        transaction.create(catalogue.SubjectRow.of(owner, subject))
+    rules.move_version(transaction, owner, keys.CATALOGUE)
+    _audit(transaction, actor, owner, "subjects.added", now, [subject.id for subject in added])
     transaction.commit_new("One of these subjects exists already.")
 
 
@@ -160,7 +162,7 @@ def add_class(actor: str, class_: Class, now: datetime) -> None:
     if class_.starts_at and class_.ends_at and not class_.sessions:
         class_ = replace(class_, sessions=(Session(class_.starts_at, class_.ends_at),))
     transaction = Transaction()
-    for row in catalogue.rows_of_class(class_):
+    for row in classes.rows_of_class(class_):
         transaction.create(row)
     _audit(transaction, actor, owner_of(class_.id), "class.added", now, [class_.id])
     transaction.commit_new("There is a class of this id already.")

@@ -8,7 +8,8 @@ import msgspec
 from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Class, Course
+from chalicelib.domain.catalogue import Course
+from chalicelib.domain.classes import Class
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.errors import NotFound, Refusal, Unavailable
 from chalicelib.domain.events import Event, EventType
@@ -48,13 +49,20 @@ def _judged(actor: Actor, change: Callable[[Learner], Enrolment]) -> Enrolment:
 
 def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
     # The class is read strongly consistent: its dates are not guarded by the transaction.
-    class_, seats, course, access = catalogue.class_for(actor, class_id, now, consistent=True)
+    class_, seats, course, access, known = catalogue.class_for(actor, class_id, now, consistent=True)
     mine = (*learner.enrolments, *learner.elsewhere)
     status = rules_of.judge_self_enrolment(course, class_, seats, access, mine, now).or_refuse()
-    enrolment = _placed(learner, class_, course, status, now)
+    enrolment = _placed(learner, class_, course, known.venue_name(class_.venue), status, now)
     transaction = Transaction()
     enrolments.book(transaction, learner, class_, enrolment)
-    _tell(transaction, EventType.ENROLMENT_CONFIRMED, actor.person, enrolment, now, course.joining_instructions)
+    _tell(
+        transaction,
+        EventType.ENROLMENT_CONFIRMED,
+        actor.person,
+        enrolment,
+        now,
+        class_.joining_instructions or course.joining_instructions,
+    )
     if once:
         once.remember(transaction, enrolment, now)
     transaction.commit()
@@ -115,7 +123,9 @@ def _read_again(actor: Actor) -> Learner:
     return learner
 
 
-def _placed(learner: Learner, class_: Class, course: Course, status: Status, now: datetime) -> Enrolment:
+def _placed(
+    learner: Learner, class_: Class, course: Course, venue: str | None, status: Status, now: datetime
+) -> Enrolment:
     return Enrolment(
         person=learner.person.id,
         employer=learner.employer,
@@ -128,11 +138,12 @@ def _placed(learner: Learner, class_: Class, course: Course, status: Status, now
         starts_at=class_.starts_at,
         ends_at=class_.ends_at,
         sessions=class_.sessions,
-        venue=class_.venue,
+        venue=venue,
         status=status,
         placed_at=now,
         history=(HistoryRow(status, now, learner.person.id),),
         counted=class_.maximum is not None,
+        class_revision=class_.revision,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from chalicelib.storage import catalogue, enrolment
+from chalicelib.storage import classes, enrolment
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Difference(msgspec.Struct, frozen=True):
 def seats(employer: str, class_ids: Iterable[str]) -> Iterator[Difference]:
     """The classes whose seat counters differ from their rosters."""
     for class_id in class_ids:
-        loaded = catalogue.class_with_seats(class_id, consistent=True)
+        loaded = classes.class_with_seats(class_id, consistent=True)
         if loaded is None:
             continue
         kept = (loaded[1].taken, loaded[1].waiting)

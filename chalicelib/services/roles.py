@@ -10,7 +10,7 @@ from chalicelib.domain.errors import FieldError, Invalid, NotFound, OwnGrant, Ro
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import NATIONAL, Person
 from chalicelib.domain.permissions import GRANTABLE, Role
-from chalicelib.storage import audit, catalogue, keys, learner, people
+from chalicelib.storage import audit, keys, learner, people, rules
 from chalicelib.storage.base import Record, new_id
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.idempotency import Idempotency
@@ -67,7 +67,7 @@ def grant(
 def _check_subjects(employer: str, subjects: Sequence[str]) -> None:
     if not subjects:
         return
-    unknown = sorted(set(subjects) - set(catalogue.subjects((employer, NATIONAL))))
+    unknown = sorted(set(subjects) - set(rules.catalogue_now(employer).subjects))
     if unknown:
         raise Invalid(FieldError("body.subjects", f"{unknown[0]} is not a subject of the catalogue"))
 

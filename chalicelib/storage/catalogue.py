@@ -1,45 +1,93 @@
-"""Courses with their offerings and access rules; classes with their seats and sessions."""
+"""The catalogue: subjects, venues, synonyms, courses with their offerings and access rules, learning paths.
+
+All of an owner's catalogue lies in one partition, so that a cache reads it by one query (decision 0003).
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.catalogue import (
-    Class,
-    ClassStatus,
+    AwardTiming,
+    Catalogue,
     Course,
     CourseStatus,
     Grants,
+    Item,
+    LearningPath,
     Mode,
     Offering,
-    Seats,
-    Session,
+    Prerequisite,
+    PrerequisiteKind,
+    Section,
+    Subject,
+    Synonyms,
+    Venue,
     owner_of,
 )
+from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.storage import keys
-from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
+from chalicelib.storage.base import DayAttribute, Record
 
 
-class CategoryRow(Record, discriminator="category"):
-    """`E#504` / `CAT#subject`: a subject of the catalogue."""
+class SubjectRow(Record, discriminator="category"):
+    """`E#504#CRS` / `CAT#fire`: a subject of the catalogue."""
 
     name = UnicodeAttribute()
+    parent = UnicodeAttribute(null=True)
 
     @classmethod
-    def of(cls, owner: str, subject: str, name: str) -> "CategoryRow":
+    def of(cls, owner: str, subject: Subject) -> "SubjectRow":
         """The row of a subject."""
-        return cls(keys.owner(owner), keys.category(subject), name=name)
+        return cls(keys.courses(owner), keys.category(subject.id), name=subject.name, parent=subject.parent)
+
+    def subject(self) -> Subject:
+        """The subject of this row."""
+        return Subject(self.sk.partition(keys.SEPARATOR)[2], self.name, self.parent)
 
 
-def subjects(owners: Iterable[str]) -> list[str]:
-    """The ids of the subjects of some owners' catalogues."""
-    prefix = "CAT" + keys.SEPARATOR
-    rows = (row for owner in owners for row in CategoryRow.query(keys.owner(owner), CategoryRow.sk.startswith(prefix)))
-    return [row.sk.removeprefix(prefix) for row in rows]
+class VenueRow(Record, discriminator="venue"):
+    """`E#504#CRS` / `VEN#seminar-1`: a venue of the register."""
+
+    name = UnicodeAttribute()
+    capacity = NumberAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+    in_use = BooleanAttribute(default=True)
+
+    @classmethod
+    def of(cls, owner: str, venue: Venue) -> "VenueRow":
+        """The row of a venue."""
+        return cls(
+            keys.courses(owner),
+            keys.venue_entry(venue.id),
+            name=venue.name,
+            capacity=venue.capacity,
+            address=venue.address or None,
+            in_use=venue.in_use,
+        )
+
+    def venue(self) -> Venue:
+        """The venue of this row."""
+        capacity = None if self.capacity is None else int(self.capacity)
+        return Venue(self.sk.partition(keys.SEPARATOR)[2], self.name, capacity, self.address or "", bool(self.in_use))
+
+
+class SynonymsRow(Record, discriminator="synonyms"):
+    """`E#504#CRS` / `SYN#cpr`: words that mean the same."""
+
+    words = ListAttribute(of=UnicodeAttribute)
+
+    @classmethod
+    def of(cls, owner: str, synonyms: Synonyms) -> "SynonymsRow":
+        """The row of a set of synonyms."""
+        return cls(keys.courses(owner), keys.synonyms(synonyms.id), words=list(synonyms.words))
+
+    def synonyms(self) -> Synonyms:
+        """The synonyms of this row."""
+        return Synonyms(self.sk.partition(keys.SEPARATOR)[2], tuple(map(str, self.words)))
 
 
 class CourseRow(Record, discriminator="course"):
@@ -52,6 +100,13 @@ class CourseRow(Record, discriminator="course"):
     grants = JSONAttribute()
     status = UnicodeAttribute()
     joining_instructions = UnicodeAttribute(null=True)
+    prerequisites = JSONAttribute(null=True)
+    award_timing = UnicodeAttribute(default=AwardTiming.AUTOMATIC.value)
+    cost_pence = NumberAttribute(null=True)
+    also_called = ListAttribute(null=True, of=UnicodeAttribute)
+    starts_on = DayAttribute(null=True)
+    ends_on = DayAttribute(null=True)
+    revision = NumberAttribute(default=1)
 
     @classmethod
     def of(cls, course: Course) -> "CourseRow":
@@ -66,6 +121,61 @@ class CourseRow(Record, discriminator="course"):
             grants=[[grant.competency, grant.level] for grant in course.grants],
             status=course.status.value,
             joining_instructions=course.joining_instructions or None,
+            prerequisites=[[each.kind.value, each.id, each.level, each.mandatory] for each in course.prerequisites]
+            or None,
+            award_timing=course.award_timing.value,
+            cost_pence=course.cost_pence,
+            also_called=list(course.also_called) or None,
+            starts_on=course.starts_on,
+            ends_on=course.ends_on,
+            revision=course.revision,
+        )
+
+
+class PathRow(Record, discriminator="learning path"):
+    """`E#504#CRS` / `p#META`: a learning path; its access rules sort right after it, like a course's."""
+
+    title = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    description = UnicodeAttribute()
+    sections = JSONAttribute()
+    status = UnicodeAttribute()
+    also_called = ListAttribute(null=True, of=UnicodeAttribute)
+    starts_on = DayAttribute(null=True)
+    ends_on = DayAttribute(null=True)
+    revision = NumberAttribute(default=1)
+
+    @classmethod
+    def of(cls, path: LearningPath) -> "PathRow":
+        """The row of a learning path without its access rules."""
+        return cls(
+            keys.courses(owner_of(path.id)),
+            keys.course(path.id),
+            title=path.title,
+            subject=path.subject,
+            description=path.description,
+            sections=[[each.title, list(each.courses)] for each in path.sections],
+            status=path.status.value,
+            also_called=list(path.also_called) or None,
+            starts_on=path.starts_on,
+            ends_on=path.ends_on,
+            revision=path.revision,
+        )
+
+    def path(self, rules: Sequence[AccessRule]) -> LearningPath:
+        """The learning path of this row, with its access rules."""
+        return LearningPath(
+            id=self.sk.partition(keys.SEPARATOR)[0],
+            title=self.title,
+            subject=self.subject,
+            description=self.description,
+            sections=tuple(Section(title, tuple(courses)) for title, courses in self.sections),
+            status=CourseStatus(self.status),
+            access_rules=tuple(rules),
+            also_called=tuple(map(str, self.also_called or ())),
+            starts_on=self.starts_on,
+            ends_on=self.ends_on,
+            revision=int(self.revision),
         )
 
 
@@ -124,134 +234,6 @@ class AccessRuleRow(Record, discriminator="access rule"):
         )
 
 
-class ClassRow(Record, discriminator="class"):
-    """`E#504#CLS#k` / `META`."""
-
-    course = UnicodeAttribute()
-    offering = UnicodeAttribute()
-    title = UnicodeAttribute()
-    mode = UnicodeAttribute()
-    starts_at = InstantAttribute(null=True)
-    ends_at = InstantAttribute(null=True)
-    minimum = NumberAttribute()
-    venue = UnicodeAttribute(null=True)
-    instructor = UnicodeAttribute(null=True)
-    enrol_from = DayAttribute(null=True)
-    enrol_until = DayAttribute(null=True)
-
-    @classmethod
-    def of(cls, class_: Class) -> "ClassRow":
-        """The row of a class without what its seats say."""
-        return cls(
-            keys.class_(owner_of(class_.id), class_.id),
-            keys.META,
-            course=class_.course,
-            offering=class_.offering,
-            title=class_.title,
-            mode=class_.mode.value,
-            starts_at=class_.starts_at,
-            ends_at=class_.ends_at,
-            minimum=class_.minimum,
-            venue=class_.venue,
-            instructor=class_.instructor,
-            enrol_from=class_.enrol_from,
-            enrol_until=class_.enrol_until,
-        )
-
-
-class SeatsRow(Record, discriminator="seats"):
-    """`E#504#CLS#k` / `SEATS`: status, maximum, taken, waiting; unversioned, changed only by guarded updates.
-
-    It carries what a list of classes shows, and stands in the index by month (gsi1) and by course (gsi2): decision 0003.
-    """
-
-    status = UnicodeAttribute()
-    maximum = NumberAttribute(null=True)
-    taken = NumberAttribute(default=0)
-    waiting = NumberAttribute(default=0)
-    minimum = NumberAttribute()
-    title = UnicodeAttribute()
-    mode = UnicodeAttribute()
-    offering = UnicodeAttribute()
-    venue = UnicodeAttribute(null=True)
-    starts_at = InstantAttribute(null=True)
-    ends_at = InstantAttribute(null=True)
-
-    @classmethod
-    def key_of(cls, class_id: str) -> "SeatsRow":
-        """A row that holds nothing but its key, to update through."""
-        return cls(keys.class_(owner_of(class_id), class_id), keys.SEATS)
-
-    @classmethod
-    def of(cls, class_: Class) -> "SeatsRow":
-        """The row of a new class, with no seat taken."""
-        owner = owner_of(class_.id)
-        sort = keys.class_sort(class_.starts_at, class_.id)
-        return cls(
-            keys.class_(owner, class_.id),
-            keys.SEATS,
-            gsi1pk=keys.classes_of_month(owner, class_.starts_at) if class_.starts_at else None,
-            gsi1sk=sort if class_.starts_at else None,
-            gsi2pk=keys.classes_of_course(owner, class_.course),
-            gsi2sk=sort,
-            status=class_.status.value,
-            maximum=class_.maximum,
-            minimum=class_.minimum,
-            title=class_.title,
-            mode=class_.mode.value,
-            offering=class_.offering,
-            venue=class_.venue,
-            starts_at=class_.starts_at,
-            ends_at=class_.ends_at,
-        )
-
-    def seats(self) -> Seats:
-        """The places of the class."""
-        maximum = None if self.maximum is None else int(self.maximum)
-        return Seats(maximum, int(self.taken), int(self.waiting))
-
-    def summary(self) -> tuple[Class, Seats]:
-        """The class as lists show it (without sessions, instructor and enrolment dates) and its places."""
-        seats = self.seats()
-        summary = Class(
-            id=self.pk.rpartition(keys.SEPARATOR)[2],
-            course=self.gsi2pk.rpartition(keys.SEPARATOR)[2],
-            offering=self.offering,
-            title=self.title,
-            mode=Mode(self.mode),
-            status=ClassStatus(self.status),
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            minimum=int(self.minimum),
-            maximum=seats.maximum,
-            venue=self.venue,
-        )
-        return summary, seats
-
-
-class SessionRow(Record, discriminator="session"):
-    """`E#504#CLS#k` / `SES#n`; gsi1 by venue, gsi2 by instructor."""
-
-    starts_at = InstantAttribute()
-    ends_at = InstantAttribute()
-
-    @classmethod
-    def of(cls, class_: Class, number: int, session: Session) -> "SessionRow":
-        """The row of the nth session of a class."""
-        owner = owner_of(class_.id)
-        start = keys.class_sort(session.starts_at, class_.id)
-        return cls(
-            keys.class_(owner, class_.id),
-            keys.session(number),
-            gsi1pk=keys.venue(owner, class_.venue) if class_.venue else None,
-            gsi1sk=start if class_.venue else None,
-            gsi2pk=keys.instructor(owner, class_.instructor) if class_.instructor else None,
-            gsi2sk=start if class_.instructor else None,
-            starts_at=session.starts_at,
-            ends_at=session.ends_at,
-        )
-
-
 def rows_of_course(course: Course) -> list[Record]:
     """Every row of a course."""
     return [
@@ -261,28 +243,12 @@ def rows_of_course(course: Course) -> list[Record]:
     ]
 
 
-def rows_of_class(class_: Class) -> list[Record]:
-    """Every row of a new class."""
-    return [
-        ClassRow.of(class_),
-        SeatsRow.of(class_),
-        *(SessionRow.of(class_, number, session) for number, session in enumerate(class_.sessions, 1)),
-    ]
+def rows_of_path(path: LearningPath) -> list[Record]:
+    """Every row of a learning path."""
+    return [PathRow.of(path), *(AccessRuleRow.of(path.id, rule) for rule in path.access_rules)]
 
 
-def _course_from(rows: Iterable[Record]) -> Course | None:
-    meta: CourseRow | None = None
-    offerings: list[Offering] = []
-    rules: list[AccessRule] = []
-    for row in rows:
-        if isinstance(row, CourseRow):
-            meta = row
-        elif isinstance(row, OfferingRow):
-            offerings.append(row.offering())
-        elif isinstance(row, AccessRuleRow):
-            rules.append(row.rule())
-    if meta is None:
-        return None
+def _course_from(meta: CourseRow, offerings: Sequence[Offering], rules: Sequence[AccessRule]) -> Course:
     return Course(
         id=meta.sk.partition(keys.SEPARATOR)[0],
         title=meta.title,
@@ -294,71 +260,64 @@ def _course_from(rows: Iterable[Record]) -> Course | None:
         joining_instructions=meta.joining_instructions or "",
         offerings=tuple(offerings),
         access_rules=tuple(rules),
+        prerequisites=tuple(
+            Prerequisite(PrerequisiteKind(kind), required, level, mandatory)
+            for kind, required, level, mandatory in meta.prerequisites or ()
+        ),
+        award_timing=AwardTiming(meta.award_timing),
+        cost_pence=None if meta.cost_pence is None else int(meta.cost_pence),
+        also_called=tuple(map(str, meta.also_called or ())),
+        starts_on=meta.starts_on,
+        ends_on=meta.ends_on,
+        revision=int(meta.revision),
     )
 
 
-def courses(owner: str) -> Iterator[Course]:
-    """The whole catalogue of an owner, by one paged query, strongly consistent.
+def item_from(rows: Iterable[Record]) -> Item | None:
+    """A course or learning path from its rows; None if they hold neither."""
+    meta: CourseRow | PathRow | None = None
+    offerings: list[Offering] = []
+    rules: list[AccessRule] = []
+    for row in rows:
+        if isinstance(row, CourseRow | PathRow):
+            meta = row
+        elif isinstance(row, OfferingRow):
+            offerings.append(row.offering())
+        elif isinstance(row, AccessRuleRow):
+            rules.append(row.rule())
+    if isinstance(meta, CourseRow):
+        return _course_from(meta, offerings, rules)
+    return meta.path(rules) if meta else None
+
+
+def catalogue_of(employer: str, version: tuple[int, int]) -> Catalogue:
+    """The nation's catalogue and the employer's own, by one paged query each, strongly consistent.
 
     For the cache, which would otherwise keep a stale answer until the next change. It reads with the size of the catalogue.
     """
-    by_course: dict[str, list[Record]] = defaultdict(list)
-    for row in Record.query(keys.courses(owner), consistent_read=True):
-        by_course[row.sk.partition(keys.SEPARATOR)[0]].append(row)
-    for rows in by_course.values():
-        if course := _course_from(rows):
-            yield course
-
-
-def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Seats] | None:
-    """A class with its sessions and places, by one query; None if there is none."""
-    meta: ClassRow | None = None
-    seats_row: SeatsRow | None = None
-    sessions: list[Session] = []
-    for row in Record.query(keys.class_(owner_of(class_id), class_id), consistent_read=consistent):
-        if isinstance(row, ClassRow):
-            meta = row
-        elif isinstance(row, SeatsRow):
-            seats_row = row
-        elif isinstance(row, SessionRow):
-            sessions.append(Session(row.starts_at, row.ends_at))
-    if meta is None or seats_row is None:
-        return None
-    seats = seats_row.seats()
-    class_ = Class(
-        id=class_id,
-        course=meta.course,
-        offering=meta.offering,
-        title=meta.title,
-        mode=Mode(meta.mode),
-        status=ClassStatus(seats_row.status),
-        starts_at=meta.starts_at,
-        ends_at=meta.ends_at,
-        minimum=int(meta.minimum),
-        maximum=seats.maximum,
-        venue=meta.venue,
-        instructor=meta.instructor,
-        enrol_from=meta.enrol_from,
-        enrol_until=meta.enrol_until,
-        sessions=tuple(sessions),
+    subjects: dict[str, Subject] = {}
+    venues: dict[str, Venue] = {}
+    synonyms: list[Synonyms] = []
+    items: dict[str, list[Record]] = defaultdict(list)
+    for owner in dict.fromkeys((NATIONAL, employer)):
+        for row in Record.query(keys.courses(owner), consistent_read=True):
+            if isinstance(row, SubjectRow):
+                subject = row.subject()
+                subjects[subject.id] = subject
+            elif isinstance(row, VenueRow):
+                venue = row.venue()
+                venues[venue.id] = venue
+            elif isinstance(row, SynonymsRow):
+                synonyms.append(row.synonyms())
+            else:
+                items[row.sk.partition(keys.SEPARATOR)[0]].append(row)
+    found = {item.id: item for rows in items.values() if (item := item_from(rows))}
+    return Catalogue(
+        employer=employer,
+        version=version,
+        subjects=subjects,
+        courses={key: each for key, each in found.items() if isinstance(each, Course)},
+        paths={key: each for key, each in found.items() if isinstance(each, LearningPath)},
+        venues=venues,
+        synonyms=tuple(synonyms),
     )
-    return class_, seats
-
-
-def classes_of_course(course_id: str, employer: str, since: datetime, limit: int) -> list[tuple[Class, Seats]]:
-    """The next classes of a course from an instant on, then e-learning: its owner's, and the employer's own of a national course.
-
-    Two index queries for each owner, so that many dates do not hide the e-learning.
-    """
-    dated: list[tuple[Class, Seats]] = []
-    undated: list[tuple[Class, Seats]] = []
-    for owner in dict.fromkeys((owner_of(course_id), employer)):
-        pk = keys.classes_of_course(owner, course_id)
-        from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
-        dated += [row.summary() for row in Record.gsi2.query(pk, from_now_on, limit=limit) if isinstance(row, SeatsRow)]
-        without_date = Record.gsi2sk.startswith(keys.UNDATED)
-        undated += [
-            row.summary() for row in Record.gsi2.query(pk, without_date, limit=limit) if isinstance(row, SeatsRow)
-        ]
-    dated.sort(key=lambda found: keys.class_sort(found[0].starts_at, found[0].id))
-    return [*dated[:limit], *undated[:limit]]

@@ -5,12 +5,13 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.domain.catalogue import Class, ClassStatus, Grants, Mode, Session
+from chalicelib.domain.catalogue import Grants, Mode
+from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import Learner
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
-from chalicelib.storage.catalogue import SeatsRow
+from chalicelib.storage.classes import SeatsRow
 from chalicelib.storage.people import BookingRow
 from chalicelib.storage.transaction import Transaction
 
@@ -34,6 +35,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     history = JSONAttribute()
     revision = NumberAttribute()
     counted = BooleanAttribute(default=False)
+    class_revision = NumberAttribute(default=1)
 
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
@@ -57,6 +59,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             history=[[row.status.value, row.at.isoformat(), row.by, row.reason] for row in enrolment.history],
             revision=enrolment.revision,
             counted=enrolment.counted,
+            class_revision=enrolment.class_revision,
         )
 
     def enrolment(self) -> Enrolment:
@@ -83,6 +86,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             ),
             revision=int(self.revision),
             counted=bool(self.counted),
+            class_revision=int(self.class_revision),
         )
 
 
@@ -130,13 +134,16 @@ def book(transaction: Transaction, learner: Learner, class_: Class, enrolment: E
 
 
 def take_seat(transaction: Transaction, class_: Class) -> None:
-    """Take a seat while the class is open and has one; a class without a maximum only has to be open."""
+    """Take a seat while the class is as it was read, open, and has one; a class without a maximum only has to be open.
+
+    The revision stands for everything that was read of the class: nobody is placed on dates that have just changed.
+    """
     seats = SeatsRow.key_of(class_.id)
+    open_ = (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.revision == class_.revision)
     if class_.maximum is None:
-        unlimited = (SeatsRow.status == ClassStatus.NORMAL.value) & SeatsRow.maximum.does_not_exist()
-        transaction.check(SeatsRow, seats.pk, seats.sk, unlimited)
+        transaction.check(SeatsRow, seats.pk, seats.sk, open_ & SeatsRow.maximum.does_not_exist())
         return
-    free = (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.taken < SeatsRow.maximum) & (SeatsRow.waiting == 0)
+    free = open_ & (SeatsRow.taken < SeatsRow.maximum) & (SeatsRow.waiting == 0)
     transaction.update(seats, [SeatsRow.taken.add(1)], free)
 
 

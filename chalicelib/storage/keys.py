@@ -309,6 +309,16 @@ def course(course_id: str) -> str:
     return _join(course_id, META)
 
 
+def venue_entry(venue_id: str) -> str:
+    """`VEN#seminar-1`: a venue in the register."""
+    return _join("VEN", venue_id)
+
+
+def synonyms(synonyms_id: str) -> str:
+    """`SYN#cpr`: words that mean the same."""
+    return _join("SYN", synonyms_id)
+
+
 def offering(course_id: str, offering_id: str) -> str:
     """`504-fire#OFF#classroom`."""
     return _join(course_id, "OFF", offering_id)

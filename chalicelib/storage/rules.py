@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.domain.catalogue import Course
+from chalicelib.domain.catalogue import Catalogue
 from chalicelib.domain.competency import ONE_LEVEL, Competency
 from chalicelib.domain.people import NATIONAL, Unit
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
@@ -180,7 +180,7 @@ class Versions(NamedTuple):
 
 
 _rulebooks: dict[str, Rulebook] = {}
-_catalogues: dict[str, tuple[Versions, dict[str, Course]]] = {}
+_catalogues: dict[str, Catalogue] = {}
 
 
 def forget() -> None:
@@ -227,10 +227,15 @@ def rulebook_at(employer: str, versions: Versions) -> Rulebook:
     return _rulebook_at(employer, versions)
 
 
-def rulebook_and_courses(employer: str) -> tuple[Rulebook, dict[str, Course]]:
-    """The rulebook and every course people of the employer may have to do with, still one round trip when cached."""
-    versions = _versions(employer, keys.RULES, keys.CATALOGUE)
-    return _rulebook_at(employer, versions[keys.RULES]), _courses_at(employer, versions[keys.CATALOGUE])
+def rulebook_and_catalogue(employer: str, consistent: bool = False) -> tuple[Rulebook, Catalogue]:
+    """The rulebook and the catalogue of an employer, still one round trip when cached."""
+    versions = _versions(employer, keys.RULES, keys.CATALOGUE, consistent=consistent)
+    return _rulebook_at(employer, versions[keys.RULES]), _catalogue_at(employer, versions[keys.CATALOGUE])
+
+
+def catalogue_now(employer: str) -> Catalogue:
+    """The catalogue under the version read strongly consistent: what a change of it is judged by."""
+    return _catalogue_at(employer, _versions(employer, keys.CATALOGUE, consistent=True)[keys.CATALOGUE])
 
 
 def _rulebook_at(employer: str, versions: Versions) -> Rulebook:
@@ -240,12 +245,11 @@ def _rulebook_at(employer: str, versions: Versions) -> Rulebook:
     return cached
 
 
-def _courses_at(employer: str, versions: Versions) -> dict[str, Course]:
+def _catalogue_at(employer: str, versions: Versions) -> Catalogue:
     cached = _catalogues.get(employer)
-    if cached is None or cached[0] != versions:
-        read = {course.id: course for owner in (NATIONAL, employer) for course in catalogue.courses(owner)}
-        cached = _catalogues[employer] = (versions, read)
-    return cached[1]
+    if cached is None or cached.version != versions:
+        cached = _catalogues[employer] = catalogue.catalogue_of(employer, versions)
+    return cached
 
 
 def _read_rulebook(employer: str, versions: Versions) -> Rulebook:

@@ -15,10 +15,10 @@ from chalicelib.domain.exemptions import Granted
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.projection import Snapshot, facts_of, judge
-from chalicelib.storage import audit, catalogue, keys, people, projection, rules
+from chalicelib.storage import audit, catalogue, classes, keys, people, projection, rules
 from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
-from chalicelib.storage.catalogue import SeatsRow
+from chalicelib.storage.classes import SeatsRow
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.transaction import Transaction
 
@@ -63,11 +63,7 @@ def _definitions(content: Content) -> list[Record]:
 
 
 def _catalogue(content: Content) -> list[Record]:
-    subjects = [
-        catalogue.CategoryRow.of(owner, subject, name)
-        for owner, own in content.subjects.items()
-        for subject, name in own
-    ]
+    subjects = [catalogue.SubjectRow.of(owner, subject) for owner, own in content.subjects.items() for subject in own]
     return [*subjects, *chain.from_iterable(catalogue.rows_of_course(course) for course in content.courses)]
 
 
@@ -78,7 +74,7 @@ def _classes(content: Content) -> list[Record]:
     waiting = Counter(each.class_id for each in enrolments if each.status is Status.WAITLISTED)
     rows: list[Record] = []
     for class_ in content.classes:
-        for row in catalogue.rows_of_class(class_):
+        for row in classes.rows_of_class(class_):
             if isinstance(row, SeatsRow):
                 row.taken, row.waiting = taken[class_.id], waiting[class_.id]
             rows.append(row)

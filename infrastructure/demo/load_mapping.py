@@ -8,7 +8,8 @@ from functools import cache
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.calendar import LONDON
-from chalicelib.domain.catalogue import Class, ClassStatus, Course, Grants, Mode, Offering, Session
+from chalicelib.domain.catalogue import Course, Grants, Mode, Offering, Subject
+from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.learner import RoleGrant
@@ -98,7 +99,7 @@ class Content:
     structure: Structure
     competencies: dict[str, tuple[Competency, ...]]
     requirements: tuple[Requirement, ...]
-    subjects: dict[str, tuple[tuple[str, str], ...]]
+    subjects: dict[str, tuple[Subject, ...]]
     courses: tuple[Course, ...]
     classes: tuple[Class, ...]
     newcomers: tuple[Newcomer, ...]
@@ -166,7 +167,7 @@ def _requirement(planned: plan.Requirement) -> Requirement:
 # --- catalogue --------------------------------------------------------------------------------------------------------
 
 
-def _subjects(trust: plan.Trust) -> dict[str, tuple[tuple[str, str], ...]]:
+def _subjects(trust: plan.Trust) -> dict[str, tuple[Subject, ...]]:
     """The subjects in which each owner has a course, and those above them."""
     parents = {category.id: category.parent_id for category in trust.catalogue.categories}
     used: dict[str, set[str]] = defaultdict(set)
@@ -176,7 +177,9 @@ def _subjects(trust: plan.Trust) -> dict[str, tuple[tuple[str, str], ...]]:
             used[course.owner].add(subject)
             subject = parents[subject]
     return {
-        owner: tuple((each.id, each.title) for each in trust.catalogue.categories if each.id in subjects)
+        owner: tuple(
+            Subject(each.id, each.title, each.parent_id) for each in trust.catalogue.categories if each.id in subjects
+        )
         for owner, subjects in used.items()
     }
 

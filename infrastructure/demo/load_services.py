@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from chalicelib.config import setting
-from chalicelib.domain.catalogue import Class
+from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import (
@@ -83,7 +83,7 @@ def _add_courses(content: Content, now: datetime) -> None:
     for owner, subjects in content.subjects.items():
         with suppress(Conflict):  # there already
             catalogue.add_subjects(ACTOR, owner, subjects, now)
-    _, known = rules.rulebook_and_courses(content.employer)
+    known = rules.catalogue_now(content.employer).courses
     for course in content.courses:
         if course.id not in known:
             catalogue.add_course(ACTOR, course, now)

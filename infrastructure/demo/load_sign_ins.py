@@ -11,7 +11,7 @@ import boto3
 from chalicelib.config import setting
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Class
+from chalicelib.domain.classes import Class
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.errors import NotFound

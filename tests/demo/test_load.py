@@ -22,7 +22,7 @@ from chalicelib.domain.permissions import Role
 from chalicelib.domain.projection import NOTHING
 from chalicelib.services import catalogue, enrolment, identity
 from chalicelib.storage import base, learner, projection, rules
-from chalicelib.storage import catalogue as stored_catalogue
+from chalicelib.storage import classes as stored_classes
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.transaction import Transaction
 from infrastructure import tables
@@ -121,7 +121,8 @@ def loaded(store, *, in_bulk):
     content = load_trust(in_bulk=in_bulk)
     rows = store.rows()
     load_trust(in_bulk=in_bulk, now=NOW + timedelta(minutes=5))
-    rulebook, courses = rules.rulebook_and_courses("504")
+    rulebook, known = rules.rulebook_and_catalogue("504")
+    courses = known.courses
     return Loaded(
         **read_back(content),
         rulebook=replace(rulebook, version=(0, 0)),
@@ -150,7 +151,7 @@ def read_back(content):
         },
         "counters": (projection.counters("504"), without_zeros(projection.counters_by_competency("504"))),
         "learners": {each.person: learner.learners(each.person, consistent=True) for each in content.newcomers},
-        "classes": {each.id: stored_catalogue.class_with_seats(each.id, consistent=True) for each in content.classes},
+        "classes": {each.id: stored_classes.class_with_seats(each.id, consistent=True) for each in content.classes},
     }
 
 
@@ -323,8 +324,8 @@ def test_a_place_given_back_since_stays_given_back(empty):
 def test_the_check_sees_a_lost_seat_and_a_lost_award(empty):
     content = load_trust(in_bulk=True)
     class_id = next(each.class_id for newcomer in content.newcomers for each in newcomer.enrolments if each.seated)
-    seats = stored_catalogue.SeatsRow.key_of(class_id)
-    seats.update([stored_catalogue.SeatsRow.taken.add(-1)])
+    seats = stored_classes.SeatsRow.key_of(class_id)
+    seats.update([stored_classes.SeatsRow.taken.add(-1)])
     person, award = next((each.person, each.awards[0]) for each in content.newcomers if each.awards)
     AwardRow.of(person, "504", award).delete()
     findings = check(content, NOW, quiet())

@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
-from chalicelib.domain.catalogue import ClassStatus, CourseStatus, Seats, status_shown
+from chalicelib.domain.catalogue import CourseStatus
+from chalicelib.domain.classes import ClassStatus, Seats, status_shown
 from chalicelib.domain.enrolment import (
     OPEN,
     SEATED,

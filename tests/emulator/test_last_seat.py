@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import errors
 from chalicelib.services import enrolment, identity, recount
-from chalicelib.storage import catalogue as stored
+from chalicelib.storage import classes as stored
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
-from chalicelib.domain.catalogue import ClassStatus, CourseStatus
+from chalicelib.domain.catalogue import CourseStatus
+from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.services import recount
-from chalicelib.storage import catalogue
+from chalicelib.storage import classes
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -25,7 +26,7 @@ def enrol(api, login, class_id="504-c1", **options):
 
 
 def taken(class_id="504-c1"):
-    return catalogue.class_with_seats(class_id)[1].taken
+    return classes.class_with_seats(class_id)[1].taken
 
 
 def events():

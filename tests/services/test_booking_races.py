@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain import errors
 from chalicelib.services import catalogue, enrolment, identity, recount, roles
-from chalicelib.storage import catalogue as stored
+from chalicelib.storage import classes as stored
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -167,12 +167,12 @@ def test_a_lagging_read_never_puts_old_rules_into_the_cache(last_seat):
 
 
 def test_a_change_of_the_nation_reaches_every_employers_cache(last_seat):
-    before = b.workforce.rules.rulebook_and_courses("504")
+    before = b.workforce.rules.rulebook_and_catalogue("504")
     b.competence.define_competencies(b.SYSTEM, "NHS", [b.competency("NHS|CSTF|New Subject - 1 Year|")], NOW)
     b.offered(course_id="NHS-new")
-    after = b.workforce.rules.rulebook_and_courses("504")
+    after = b.workforce.rules.rulebook_and_catalogue("504")
     assert "NHS|CSTF|New Subject - 1 Year|" in after[0].competencies.keys() - before[0].competencies.keys()
-    assert "NHS-new" in after[1].keys() - before[1].keys()
+    assert "NHS-new" in after[1].courses.keys() - before[1].courses.keys()
 
 
 def test_defining_the_structure_again_leaves_the_amber_window_as_it_was_set(last_seat):

@@ -1,0 +1,224 @@
+"""Classes with their seats and sessions."""
+
+from datetime import datetime
+
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
+
+from chalicelib.domain.catalogue import Mode, owner_of
+from chalicelib.domain.classes import Class, ClassStatus, Seats, Session
+from chalicelib.storage import keys
+from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
+
+
+class ClassRow(Record, discriminator="class"):
+    """`E#504#CLS#k` / `META`."""
+
+    course = UnicodeAttribute()
+    offering = UnicodeAttribute()
+    title = UnicodeAttribute()
+    mode = UnicodeAttribute()
+    starts_at = InstantAttribute(null=True)
+    ends_at = InstantAttribute(null=True)
+    minimum = NumberAttribute()
+    venue = UnicodeAttribute(null=True)
+    instructor = UnicodeAttribute(null=True)
+    enrol_from = DayAttribute(null=True)
+    enrol_until = DayAttribute(null=True)
+    link = UnicodeAttribute(null=True)
+    joining_instructions = UnicodeAttribute(null=True)
+    only_units = ListAttribute(null=True, of=UnicodeAttribute)
+    batch = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    revision = NumberAttribute(default=1)
+
+    @classmethod
+    def of(cls, class_: Class) -> "ClassRow":
+        """The row of a class without what its seats say."""
+        return cls(
+            keys.class_(owner_of(class_.id), class_.id),
+            keys.META,
+            course=class_.course,
+            offering=class_.offering,
+            title=class_.title,
+            mode=class_.mode.value,
+            starts_at=class_.starts_at,
+            ends_at=class_.ends_at,
+            minimum=class_.minimum,
+            venue=class_.venue,
+            instructor=class_.instructor,
+            enrol_from=class_.enrol_from,
+            enrol_until=class_.enrol_until,
+            link=class_.link,
+            joining_instructions=class_.joining_instructions or None,
+            only_units=list(class_.only_units) or None,
+            batch=class_.batch,
+            reason=class_.reason,
+            revision=class_.revision,
+        )
+
+
+class SeatsRow(Record, discriminator="seats"):
+    """`E#504#CLS#k` / `SEATS`: status, maximum, taken, waiting; changed only by guarded updates.
+
+    `revision` is the class's, so that a booking can make sure that it has seen the class as it is.
+
+    It carries what a list of classes shows, and stands in the index by month (gsi1) and by course (gsi2): decision 0003.
+    """
+
+    status = UnicodeAttribute()
+    maximum = NumberAttribute(null=True)
+    taken = NumberAttribute(default=0)
+    waiting = NumberAttribute(default=0)
+    minimum = NumberAttribute()
+    title = UnicodeAttribute()
+    mode = UnicodeAttribute()
+    offering = UnicodeAttribute()
+    venue = UnicodeAttribute(null=True)
+    starts_at = InstantAttribute(null=True)
+    ends_at = InstantAttribute(null=True)
+    revision = NumberAttribute(default=1)
+
+    @classmethod
+    def key_of(cls, class_id: str) -> "SeatsRow":
+        """A row that holds nothing but its key, to update through."""
+        return cls(keys.class_(owner_of(class_id), class_id), keys.SEATS)
+
+    @classmethod
+    def of(cls, class_: Class) -> "SeatsRow":
+        """The row of a new class, with no seat taken."""
+        owner = owner_of(class_.id)
+        sort = keys.class_sort(class_.starts_at, class_.id)
+        return cls(
+            keys.class_(owner, class_.id),
+            keys.SEATS,
+            gsi1pk=keys.classes_of_month(owner, class_.starts_at) if class_.starts_at else None,
+            gsi1sk=sort if class_.starts_at else None,
+            gsi2pk=keys.classes_of_course(owner, class_.course),
+            gsi2sk=sort,
+            status=class_.status.value,
+            maximum=class_.maximum,
+            minimum=class_.minimum,
+            title=class_.title,
+            mode=class_.mode.value,
+            offering=class_.offering,
+            venue=class_.venue,
+            starts_at=class_.starts_at,
+            ends_at=class_.ends_at,
+            revision=class_.revision,
+        )
+
+    def seats(self) -> Seats:
+        """The places of the class."""
+        maximum = None if self.maximum is None else int(self.maximum)
+        return Seats(maximum, int(self.taken), int(self.waiting))
+
+    def summary(self) -> tuple[Class, Seats]:
+        """The class as lists show it (without sessions, instructor and enrolment dates) and its places."""
+        seats = self.seats()
+        summary = Class(
+            id=self.pk.rpartition(keys.SEPARATOR)[2],
+            course=self.gsi2pk.rpartition(keys.SEPARATOR)[2],
+            offering=self.offering,
+            title=self.title,
+            mode=Mode(self.mode),
+            status=ClassStatus(self.status),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            minimum=int(self.minimum),
+            maximum=seats.maximum,
+            venue=self.venue,
+            revision=int(self.revision),
+        )
+        return summary, seats
+
+
+class SessionRow(Record, discriminator="session"):
+    """`E#504#CLS#k` / `SES#n`; gsi1 by venue, gsi2 by instructor."""
+
+    starts_at = InstantAttribute()
+    ends_at = InstantAttribute()
+
+    @classmethod
+    def of(cls, class_: Class, number: int, session: Session) -> "SessionRow":
+        """The row of the nth session of a class."""
+        owner = owner_of(class_.id)
+        start = keys.class_sort(session.starts_at, class_.id)
+        return cls(
+            keys.class_(owner, class_.id),
+            keys.session(number),
+            gsi1pk=keys.venue(owner, class_.venue) if class_.venue else None,
+            gsi1sk=start if class_.venue else None,
+            gsi2pk=keys.instructor(owner, class_.instructor) if class_.instructor else None,
+            gsi2sk=start if class_.instructor else None,
+            starts_at=session.starts_at,
+            ends_at=session.ends_at,
+        )
+
+
+def rows_of_class(class_: Class) -> list[Record]:
+    """Every row of a new class."""
+    return [
+        ClassRow.of(class_),
+        SeatsRow.of(class_),
+        *(SessionRow.of(class_, number, session) for number, session in enumerate(class_.sessions, 1)),
+    ]
+
+
+def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Seats] | None:
+    """A class with its sessions and places, by one query; None if there is none."""
+    meta: ClassRow | None = None
+    seats_row: SeatsRow | None = None
+    sessions: list[Session] = []
+    for row in Record.query(keys.class_(owner_of(class_id), class_id), consistent_read=consistent):
+        if isinstance(row, ClassRow):
+            meta = row
+        elif isinstance(row, SeatsRow):
+            seats_row = row
+        elif isinstance(row, SessionRow):
+            sessions.append(Session(row.starts_at, row.ends_at))
+    if meta is None or seats_row is None:
+        return None
+    seats = seats_row.seats()
+    class_ = Class(
+        id=class_id,
+        course=meta.course,
+        offering=meta.offering,
+        title=meta.title,
+        mode=Mode(meta.mode),
+        status=ClassStatus(seats_row.status),
+        starts_at=meta.starts_at,
+        ends_at=meta.ends_at,
+        minimum=int(meta.minimum),
+        maximum=seats.maximum,
+        venue=meta.venue,
+        instructor=meta.instructor,
+        enrol_from=meta.enrol_from,
+        enrol_until=meta.enrol_until,
+        sessions=tuple(sessions),
+        link=meta.link,
+        joining_instructions=meta.joining_instructions or "",
+        only_units=tuple(map(str, meta.only_units or ())),
+        batch=meta.batch,
+        reason=meta.reason,
+        revision=int(meta.revision),
+    )
+    return class_, seats
+
+
+def classes_of_course(course_id: str, employer: str, since: datetime, limit: int) -> list[tuple[Class, Seats]]:
+    """The next classes of a course from an instant on, then e-learning: its owner's, and the employer's own of a national course.
+
+    Two index queries for each owner, so that many dates do not hide the e-learning.
+    """
+    dated: list[tuple[Class, Seats]] = []
+    undated: list[tuple[Class, Seats]] = []
+    for owner in dict.fromkeys((owner_of(course_id), employer)):
+        pk = keys.classes_of_course(owner, course_id)
+        from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
+        dated += [row.summary() for row in Record.gsi2.query(pk, from_now_on, limit=limit) if isinstance(row, SeatsRow)]
+        without_date = Record.gsi2sk.startswith(keys.UNDATED)
+        undated += [
+            row.summary() for row in Record.gsi2.query(pk, without_date, limit=limit) if isinstance(row, SeatsRow)
+        ]
+    dated.sort(key=lambda found: keys.class_sort(found[0].starts_at, found[0].id))
+    return [*dated[:limit], *undated[:limit]]
