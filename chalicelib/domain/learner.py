@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from chalicelib.domain.access import Standpoint
+from chalicelib.domain.access import Standpoint, standpoints
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
-from chalicelib.domain.requirements import Exemption, HeldBack, Rulebook, Target, TargetKind
+from chalicelib.domain.requirements import Exemption, HeldBack, Rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,4 @@ class Learner:
 
     def standpoints_on(self, day: date, rulebook: Rulebook) -> tuple[Standpoint, ...]:
         """The ways in which this learner meets access rules: one for each assignment, one if there is none."""
-        own = {Target(TargetKind.LEARNER_GROUP, group) for group in self.groups_on(day)}
-        own |= {Target(TargetKind.PERSON, self.person.id), Target(TargetKind.EMPLOYER, self.employer)}
-        assignments = self.assignments_on(day)
-        if not assignments:
-            return (Standpoint(None, None, frozenset(own)),)
-        return tuple(
-            Standpoint(each.number, each.unit, frozenset(own | set(rulebook.targets_of(each, day))))
-            for each in assignments
-        )
+        return standpoints(self.person.id, self.groups_on(day), self.assignments_on(day), rulebook, day)
