@@ -1,16 +1,18 @@
 """Enrolment: its states, who may be placed, who may withdraw (domain.md §2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
-from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Course, CourseStatus, Grants, Mode
+from chalicelib.domain.calendar import london_day, long_day
+from chalicelib.domain.catalogue import Course, CourseStatus, Grants, Mode, live_on
 from chalicelib.domain.classes import Class, ClassStatus, Seats, Session
 from chalicelib.domain.people import Employment
+from chalicelib.domain.prerequisites import Checked
 
 
 class Status(StrEnum):
@@ -107,10 +109,14 @@ def _span(starts_at: datetime | None, ends_at: datetime | None) -> tuple[Session
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a learner may place themselves on a class now: the status it would give, or the refusal and its facts."""
+    """Whether a learner may place themselves on a class now: the status it would give, or the refusal and its facts.
+
+    `advised` are the advisory prerequisites that are not met: a warning, and no refusal.
+    """
 
     status: Status | None
     refusal: errors.Refusal | None = None
+    advised: tuple[Checked, ...] = ()
 
     def or_refuse(self) -> Status:
         """The status given; raises the refusal if there is one."""
@@ -121,27 +127,54 @@ class Verdict:
 
 
 def judge_self_enrolment(
-    course: Course, class_: Class, seats: Seats, access: Access, mine: Iterable[Enrolment], now: datetime
+    course: Course,
+    class_: Class,
+    seats: Seats,
+    access: Access,
+    mine: Iterable[Enrolment],
+    now: datetime,
+    prerequisites: Sequence[Checked] = (),
 ) -> Verdict:
     """May this learner enrol on this class now? The first rule that says no decides (domain.md §2 and §5).
 
-    `mine` are the person's enrolments at every employer: nobody can be in two places, or on one class twice.
+    `mine` are the person's enrolments at every employer: nobody can be in two places, or on one class twice. `prerequisites` are
+    those of the course as they stand on the day to judge them (`day_that_counts`). What is missing comes before approval: no
+    manager could help with it.
     """
     enrolments = tuple(mine)
     refusal = (
-        _refused_by_course(course)
+        _refused_by_course(course, london_day(now))
         or _refused_by_class(class_, now)
         or _refused_by_own_enrolments(class_, enrolments)
         or _refused_by_access(access)
+        or _refused_by_prerequisites(prerequisites, day_that_counts(class_, now))
+        or _refused_by_mode(access)
         or _refused_by_seats(seats)
     )
-    return Verdict(None, refusal) if refusal else Verdict(Status.CONFIRMED)
+    advised = tuple(each for each in prerequisites if each.advised)
+    return Verdict(None, refusal, advised) if refusal else Verdict(Status.CONFIRMED, advised=advised)
 
 
-def _refused_by_course(course: Course) -> errors.Refusal | None:
-    if course.status is CourseStatus.LIVE:
+def day_that_counts(class_: Class, now: datetime) -> date:
+    """The London day on which prerequisites must be valid: that of the class's start, today without one (domain.md §5)."""
+    return london_day(class_.starts_at or now)
+
+
+def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
+    """The courses somebody has completed, however long ago."""
+    return frozenset(each.course for each in enrolments if each.status is Status.COMPLETED)
+
+
+def _refused_by_course(course: Course, today: date) -> errors.Refusal | None:
+    if live_on(course, today):
         return None
-    return errors.CourseNotLive(f"This course is {course.status}.", status=course.status.value)
+    days = {"starts_on": course.starts_on, "ends_on": course.ends_on}
+    why = "not offered today" if course.status is CourseStatus.LIVE else course.status
+    return errors.CourseNotLive(
+        f"This course is {why}.",
+        status=course.status.value,
+        **{name: str(day) for name, day in days.items() if day},
+    )
 
 
 def _refused_by_class(class_: Class, now: datetime) -> errors.Refusal | None:
@@ -181,12 +214,42 @@ def _blocks_another(enrolment: Enrolment) -> bool:
 
 
 def _refused_by_access(access: Access) -> errors.Refusal | None:
+    if access.visible:
+        return None
+    return errors.AccessNotMet("You meet none of the access rules of this course.")
+
+
+def _refused_by_prerequisites(prerequisites: Sequence[Checked], day: date) -> errors.Refusal | None:
+    missing = [each for each in prerequisites if each.missing]
+    if not missing:
+        return None
+    names = ", ".join(each.name or "a course that you cannot find yourself" for each in missing)
+    first = list(dict.fromkeys(course.title for each in missing for course in each.courses))
+    return errors.PrerequisiteMissing(
+        f"Before this course comes what you do not hold, or will not on {long_day(day)}: {names}.",
+        way_out=f"Do first: {', or '.join(first)}." if first else None,
+        on=str(day),
+        missing=[_said(each) for each in missing],
+    )
+
+
+def _said(missing: Checked) -> dict[str, Any]:
+    """What is missing, and where to get it. A course that the learner cannot find is not named."""
+    wanted = missing.prerequisite
+    return {
+        "kind": wanted.kind.value,
+        "id": wanted.id if missing.name else None,
+        "level": wanted.level,
+        "name": missing.name,
+        "courses": [{"id": course.id, "title": course.title} for course in missing.courses],
+    }
+
+
+def _refused_by_mode(access: Access) -> errors.Refusal | None:
     if access.mode is AccessMode.APPROVAL:
         return errors.ApprovalNeeded("This course needs your manager's approval.")
     if access.mode is AccessMode.ADMINISTRATOR:
         return errors.AdministratorOnly("Only the learning team enrols people on this course.")
-    if access.mode is None:
-        return errors.AccessNotMet("You meet none of the access rules of this course.")
     return None
 
 

@@ -186,6 +186,21 @@ class TooLateToWithdraw(Refusal):
     way_out = "Tell the instructor or the learning team."
 
 
+# --- prerequisites (domain.md §5) ---------------------------------------------------------------------------
+
+
+class PrerequisiteMissing(Refusal):
+    """What must be achieved before this course is not, or not any more on the day the class starts."""
+
+    way_out = "Ask the learning team how to achieve what is missing."
+
+
+class PrerequisiteCycle(Refusal):
+    """With this change nobody could ever begin a course, since its prerequisites come back to it."""
+
+    way_out = "Leave out one prerequisite of the chain, make it advisory, or offer another course that awards it."
+
+
 # --- role grants (architecture: the roles are grants in our table) ------------------------------------------
 
 

@@ -80,6 +80,8 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.AccessNotMet: ProblemType(403, "access-not-met", "This course is meant for others"),
     errors.CourseNotLive: ProblemType(409, "course-not-live", "This course is not offered now"),
     errors.AdministratorOnly: ProblemType(403, "administrator-only", "Only the learning team enrols on this course"),
+    errors.PrerequisiteMissing: ProblemType(409, "prerequisite-missing", "Something else comes first"),
+    errors.PrerequisiteCycle: ProblemType(409, "prerequisite-cycle", "Prerequisites come back to where they began"),
     errors.NotOpenToWithdraw: ProblemType(409, "not-open-to-withdraw", "There is nothing to withdraw from"),
     errors.TooLateToWithdraw: ProblemType(409, "too-late-to-withdraw", "The class has started"),
     errors.OwnGrant: ProblemType(403, "own-grant", "Nobody changes their own roles"),

@@ -1,0 +1,257 @@
+"""What must or should be achieved before a course, on the day its class starts; and no course waits for itself (domain.md §5)."""
+
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from chalicelib.domain import errors
+from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.catalogue import Catalogue, CourseStatus, Prerequisite, PrerequisiteKind
+from chalicelib.domain.classes import ClassStatus, Seats
+from chalicelib.domain.enrolment import Status, completed_courses, day_that_counts, judge_self_enrolment
+from chalicelib.domain.prerequisites import Achieved, check, is_met, refuse_cycle, stuck, wrong_fields
+from tests import builders as b
+from tests.builders import FIRE, MOVING, NOW, PREVENT, TODAY
+
+CLASS_DAY = date(2026, 12, 1)
+LEVEL_1, LEVEL_3 = "504|LOCAL|Rescue - Level 1|", "504|LOCAL|Rescue - Level 3|"
+
+
+def needs(name=FIRE, level=1, mandatory=True):
+    return Prerequisite(PrerequisiteKind.COMPETENCY, name, level, mandatory)
+
+
+def after(course, mandatory=True):
+    return Prerequisite(PrerequisiteKind.COURSE, course, 1, mandatory)
+
+
+def course(name, *prerequisites, grants=(), **changes):
+    return b.course(f"504-{name}", name.title(), grants=grants, prerequisites=prerequisites, **changes)
+
+
+def catalogue(*courses, employer="504"):
+    return Catalogue(employer, (1, 1), {}, {each.id: each for each in courses}, {}, {})
+
+
+def rulebook():
+    book = b.rulebook()
+    covering = replace(b.competency(LEVEL_3), covers=(LEVEL_1,), levels=("Assessed", "Trainer"))
+    own = {LEVEL_1: b.competency(LEVEL_1), LEVEL_3: covering}
+    return replace(book, competencies={**book.competencies, **own})
+
+
+def met(prerequisite, *awards, day=CLASS_DAY, courses=()):
+    return is_met(prerequisite, Achieved(awards, frozenset(courses)), day, rulebook())
+
+
+# --- met or not ---------------------------------------------------------------------------------------------
+
+
+def test_an_award_valid_on_the_day_the_class_starts_meets_it():
+    assert met(needs(), b.award_expiring(CLASS_DAY))
+    assert not met(needs(), b.award_expiring(CLASS_DAY - timedelta(days=1)))
+    assert not met(needs(), b.award(awarded_on=CLASS_DAY + timedelta(days=1)))
+    assert not met(needs(), b.award(void=True))
+    assert not met(needs(), b.award(MOVING))
+
+
+def test_the_level_must_be_reached():
+    assert met(needs(LEVEL_3, level=2), b.award(LEVEL_3, level=2))
+    assert not met(needs(LEVEL_3, level=2), b.award(LEVEL_3, level=1))
+
+
+def test_a_competency_that_covers_it_meets_it_and_not_the_other_way_round():
+    assert met(needs(LEVEL_1), b.award(LEVEL_3))
+    assert not met(needs(LEVEL_3), b.award(LEVEL_1))
+
+
+def test_a_course_is_met_by_having_completed_it_however_long_ago():
+    done = completed_courses([b.enrolment(Status.COMPLETED)])
+    others = [b.enrolment(each) for each in Status if each is not Status.COMPLETED]
+    assert met(after("504-fire"), courses=done)
+    assert not met(after("504-fire"), courses=completed_courses(others))
+
+
+def test_what_has_no_date_is_judged_today():
+    assert day_that_counts(b.class_(), NOW) == CLASS_DAY
+    assert day_that_counts(b.e_learning(), NOW) == TODAY
+
+
+# --- enrolling ----------------------------------------------------------------------------------------------
+
+ADVANCED = course("advanced", needs(), after("504-basics", mandatory=False))
+BASICS = course("basics", grants=(FIRE,))
+
+
+def verdict(achieved, access=AccessMode.SELF_ENROL, finds=lambda _: True, **changes):
+    checked = check(ADVANCED, achieved, CLASS_DAY, rulebook(), catalogue(ADVANCED, BASICS), finds)
+    class_ = b.class_(course=ADVANCED.id, **changes)
+    return judge_self_enrolment(ADVANCED, class_, Seats(12, 0, 0), Access(access), (), NOW, checked)
+
+
+def test_without_a_mandatory_one_nobody_enrols_and_is_told_what_to_do_first():
+    refusal = verdict(Achieved()).refusal
+    assert isinstance(refusal, errors.PrerequisiteMissing)
+    assert refusal.way_out == "Do first: Basics."
+    assert refusal.facts == {
+        "on": "2026-12-01",
+        "missing": [
+            {
+                "kind": "competency",
+                "id": FIRE,
+                "level": 1,
+                "name": "Fire Safety - 1 Year",
+                "courses": [{"id": "504-basics", "title": "Basics"}],
+            }
+        ],
+    }
+
+
+def test_an_advisory_one_only_warns():
+    found = verdict(Achieved((b.award(),)))
+    assert (found.status, [each.prerequisite.id for each in found.advised]) == (Status.CONFIRMED, ["504-basics"])
+    assert verdict(Achieved((b.award(),), frozenset({"504-basics"}))).advised == ()
+
+
+def test_what_is_missing_is_said_before_approval_and_after_what_no_training_would_help():
+    assert isinstance(verdict(Achieved(), AccessMode.APPROVAL).refusal, errors.PrerequisiteMissing)
+    assert isinstance(verdict(Achieved((b.award(),)), AccessMode.APPROVAL).refusal, errors.ApprovalNeeded)
+    assert isinstance(verdict(Achieved(), None).refusal, errors.AccessNotMet)
+    assert isinstance(verdict(Achieved(), status=ClassStatus.CANCELLED).refusal, errors.ClassCancelled)
+
+
+def test_a_course_that_the_learner_cannot_find_is_not_named():
+    asking = course("asking", after("504-basics"))
+    known = catalogue(asking, BASICS)
+    checked = check(asking, Achieved(), CLASS_DAY, rulebook(), known, lambda _: False)
+    refusal = judge_self_enrolment(
+        asking, b.class_(), Seats(12, 0, 0), Access(AccessMode.SELF_ENROL), (), NOW, checked
+    ).refusal
+    assert "asics" not in f"{refusal.detail}{refusal.way_out}{refusal.facts}"
+    assert refusal.way_out == errors.PrerequisiteMissing.way_out
+
+
+def test_a_course_is_no_way_to_what_it_asks_for_itself():
+    refresher = course("refresher", needs(), grants=(FIRE,))
+    (checked,) = check(
+        refresher, Achieved(), TODAY, rulebook(), catalogue(refresher, BASICS), lambda each: each.id != ""
+    )
+    assert [each.id for each in checked.courses] == ["504-basics"]
+
+
+def test_whoever_is_no_learner_has_neither_met_nor_missed_it():
+    checked = check(ADVANCED, None, TODAY, rulebook(), catalogue(ADVANCED, BASICS), lambda _: True)
+    assert [(each.met, each.missing, each.advised) for each in checked] == [(None, False, False)] * 2
+
+
+# --- setting them -------------------------------------------------------------------------------------------
+
+
+def wrong(asking, *others):
+    return [each.field for each in wrong_fields(asking, catalogue(asking, *others), rulebook())]
+
+
+def test_every_prerequisite_that_cannot_be_is_named():
+    asking = course(
+        "asking",
+        needs("Juggling"),
+        needs(FIRE, level=2),
+        needs(MOVING),
+        needs(MOVING),
+        after("504-asking"),
+        after("504-moon"),
+        replace(after("504-basics"), level=2),
+    )
+    assert wrong(asking, BASICS) == [
+        "prerequisites[0].id",
+        "prerequisites[1].level",
+        "prerequisites[3].id",
+        "prerequisites[4].id",
+        "prerequisites[5].id",
+        "prerequisites[6].level",
+    ]
+
+
+def test_a_national_course_asks_for_what_every_employer_knows():
+    national = replace(course("x", needs(LEVEL_1), after("504-basics"), needs(FIRE)), id="NHS-x")
+    assert wrong(national, BASICS) == ["prerequisites[0].id", "prerequisites[1].id"]
+
+
+# --- cycles -------------------------------------------------------------------------------------------------
+
+
+def waiting(*courses):
+    return {each.removeprefix("504-") for each in stuck(catalogue(*courses), rulebook())}
+
+
+def test_courses_that_wait_for_each_other_can_never_be_begun():
+    assert waiting(course("one", after("504-two")), course("two", after("504-one"))) == {"one", "two"}
+    assert waiting(course("one", after("504-two")), course("two")) == set()
+
+
+def test_who_waits_for_a_cycle_waits_for_ever_too():
+    assert waiting(
+        course("one", after("504-two")), course("two", after("504-one")), course("three", after("504-two"))
+    ) == {"one", "two", "three"}
+
+
+def test_a_cycle_may_go_through_competencies_and_through_what_covers_them():
+    assert waiting(course("one", needs(FIRE), grants=(MOVING,)), course("two", needs(MOVING), grants=(FIRE,))) == {
+        "one",
+        "two",
+    }
+    assert waiting(course("one", needs(LEVEL_1), grants=(FIRE,)), course("two", needs(FIRE), grants=(LEVEL_3,))) == {
+        "one",
+        "two",
+    }
+
+
+def test_another_course_that_awards_it_opens_the_circle():
+    circle = (course("one", needs(FIRE), grants=(MOVING,)), course("two", needs(MOVING), grants=(FIRE,)))
+    assert waiting(*circle, course("free", grants=(FIRE,))) == set()
+
+
+def test_a_refresher_of_what_it_asks_for_needs_another_course_or_nothing_else():
+    refresher = course("refresher", needs(FIRE), grants=(FIRE,))
+    assert waiting(refresher) == {"refresher"}
+    assert waiting(refresher, BASICS) == set()
+
+
+def test_what_no_course_gives_is_achieved_elsewhere():
+    assert waiting(course("one", needs(PREVENT))) == set()
+    assert waiting(course("one", after("504-gone"))) == set()
+    assert waiting(course("one", needs(LEVEL_3, level=2)), course("low", grants=(LEVEL_3,))) == set()
+
+
+def test_advice_stops_nobody_and_status_changes_nothing():
+    assert waiting(course("one", after("504-two")), course("two", after("504-one", mandatory=False))) == set()
+    draft = course("two", after("504-one"), status=CourseStatus.DRAFT)
+    assert waiting(course("one", after("504-two")), draft) == {"one", "two"}
+
+
+def test_a_change_that_closes_a_circle_is_refused_with_its_chain():
+    one, two, three = course("one", after("504-two")), course("two", after("504-three")), course("three")
+    closed = replace(three, prerequisites=(after("504-one"),))
+    with pytest.raises(errors.PrerequisiteCycle) as refused:
+        refuse_cycle(catalogue(one, two, three), catalogue(one, two, closed), rulebook())
+    assert refused.value.facts == {"chain": ["504-one", "504-two", "504-three", "504-one"]}
+    assert refused.value.detail == (
+        "Nobody could ever begin One: One, which waits for Two, which waits for Three, which waits for One."
+    )
+
+
+def test_taking_away_the_course_that_opened_a_circle_is_refused_and_other_changes_beside_a_circle_are_not():
+    refresher = course("refresher", needs(FIRE), grants=(FIRE,))
+    with pytest.raises(errors.PrerequisiteCycle):
+        refuse_cycle(catalogue(refresher, BASICS), catalogue(refresher), rulebook())
+    refuse_cycle(catalogue(refresher), catalogue(refresher, course("other")), rulebook())
+
+
+def test_three_thousand_courses_are_looked_through_at_once():
+    chain = [course(f"c{n}", *([after(f"504-c{n - 1}")] if n % 10 else []), needs(FIRE)) for n in range(3000)]
+    known = catalogue(*chain, BASICS)
+    began = time.perf_counter()
+    assert stuck(known, rulebook()) == frozenset()
+    assert time.perf_counter() - began < 1
