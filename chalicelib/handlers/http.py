@@ -4,11 +4,13 @@ Chalice turns a view's exception into a 500 before any middleware sees it, so ev
 happens here. A route without a declared capability cannot be written: the argument has no default.
 """
 
+import base64
 import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import FieldError, Invalid, Refusal
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers import parsing, problems
-from chalicelib.handlers.parsing import Csv
+from chalicelib.handlers.parsing import FILES, Csv, Pdf
 from chalicelib.observability import log_fault, logger
 from chalicelib.services import identity
 from chalicelib.storage.base import StorageError
@@ -38,12 +40,23 @@ _BEARER = re.compile(r"Bearer ([\w.=-]{1,4096})", re.IGNORECASE)
 
 
 JSON = "application/json"
-CSV = "text/csv"
 
 
 def media_type(shape: type[msgspec.Struct]) -> str:
     """The media type in which a body or answer travels."""
-    return CSV if shape is Csv else JSON
+    return FILES.get(shape, JSON)
+
+
+class Binary(Response):
+    """An answer of bytes, sent base64-encoded as API Gateway wants them; it decodes them for whoever asked.
+
+    Chalice would refuse, in a shape of its own, whoever does not name the media type in `Accept`.
+    """
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
+        """The answer as Lambda gives it."""
+        encoded = {"body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}
+        return {**super().to_dict(binary_types), **encoded}
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -217,15 +230,20 @@ def _present(operation: Operation, result: Any) -> Response:
         return result
     if operation.answer is None:
         return Response("", {"Cache-Control": "no-store"}, operation.status)
-    if isinstance(result, Csv):
-        kind = f"{CSV}; charset=utf-8"
-        return Response(result.content.decode(), {"Content-Type": kind, "Cache-Control": "no-store"}, operation.status)
+    if isinstance(result, Pdf):
+        name = {"Content-Disposition": f'inline; filename="{result.name}"'}
+        return Binary(result.content, _headers(FILES[Pdf], name), operation.status)
+    if kind := FILES.get(type(result)):
+        return Response(result.content.decode(), _headers(f"{kind}; charset=utf-8"), operation.status)
     return _json(_presented(operation, result), operation.status, {})
 
 
 def _json(content: Any, status: int, headers: dict[str, str]) -> Response:
-    always = {"Content-Type": JSON, "Cache-Control": "no-store"}
-    return Response(msgspec.json.encode(content).decode(), {**always, **headers}, status)
+    return Response(msgspec.json.encode(content).decode(), _headers(JSON, headers), status)
+
+
+def _headers(kind: str, more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    return {"Content-Type": kind, "Cache-Control": "no-store", **more}
 
 
 # --- reading the request ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.errors import Refusal
 from chalicelib.handlers import problems
 from chalicelib.handlers.http import OPERATIONS, PUBLIC, Operation, media_type
-from chalicelib.handlers.parsing import Csv
+from chalicelib.handlers.parsing import FILES
 from chalicelib.handlers.problems import CONTENT_TYPE, TABLE, TYPE_PREFIX, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -49,9 +49,10 @@ _TAGS = {
 @functools.cache
 def document() -> dict[str, Any]:
     """The whole document. Importing the app declares every route; this only reads them."""
-    shapes = [shape for each in OPERATIONS for shape in (each.body, each.answer) if shape and shape is not Csv]
+    shapes = [shape for each in OPERATIONS for shape in (each.body, each.answer) if shape and shape not in FILES]
     schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template=_REF)
-    reference = {**dict(zip([*shapes, Problem], schemas, strict=True)), Csv: {"type": "string"}}
+    reference: dict[Any, Any] = dict(zip([*shapes, Problem], schemas, strict=True))
+    reference |= {file: {"type": "string"} for file in FILES}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, reference)
@@ -155,7 +156,7 @@ def _described(schema: dict[str, Any]) -> str | None:
 def _answer(operation: Operation, reference: dict[Any, Any]) -> dict[str, Any]:
     if operation.answer:
         schema = reference[operation.answer]
-        text = "The file." if operation.answer is Csv else " ".join((operation.answer.__doc__ or "").split())
+        text = "The file." if operation.answer in FILES else " ".join((operation.answer.__doc__ or "").split())
         return {"description": text, "content": {media_type(operation.answer): {"schema": schema}}}
     if operation.status == 204:
         return {"description": "Done; there is nothing to say."}

@@ -41,6 +41,23 @@ class Csv(msgspec.Struct, frozen=True):
     content: bytes
 
 
+class Pdf(msgspec.Struct, frozen=True):
+    """Answer of a route that gives a document: its bytes, and the name to save it under."""
+
+    content: bytes
+    name: str
+
+
+class ICalendar(msgspec.Struct, frozen=True):
+    """Answer of a route that gives a calendar (RFC 5545)."""
+
+    content: bytes
+
+
+FILES: dict[type[msgspec.Struct], str] = {Csv: "text/csv", Pdf: "application/pdf", ICalendar: "text/calendar"}
+"""What travels as it is instead of as JSON, with its media type."""
+
+
 def csv_body(raw: bytes) -> Csv:
     """A CSV body. Raises Invalid if there is none, or too much; what is in it is for the domain to read."""
     if len(raw) > MAX_CSV_BYTES:
