@@ -194,7 +194,7 @@ def load_trust() -> None:
     from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person, Unit
     from chalicelib.domain.permissions import Role
     from chalicelib.domain.requirements import Requirement, Target, TargetKind
-    from chalicelib.services import catalogue, competence, takeover, workforce
+    from chalicelib.services import catalogue, classes, competence, takeover, workforce
     from chalicelib.storage.people import GrantRow
 
     now, today, by = datetime.now(UTC), datetime.now(UTC).date(), "system:bench"
@@ -226,7 +226,7 @@ def load_trust() -> None:
     catalogue.add_course(by, Course(**{**_fields(course), "offerings": (course_with,)}), now)
     starts = now + timedelta(days=14)
     session = Session(starts, starts + timedelta(hours=2))
-    catalogue.add_class(
+    classes.add_class(
         by,
         Class(
             "504-c1", "504-bench", "classroom", "Bench course", Mode.CLASSROOM, ClassStatus.NORMAL,

@@ -12,7 +12,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person, Unit
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
-from chalicelib.services import catalogue, competence, roles, takeover, workforce
+from chalicelib.services import catalogue, classes, competence, roles, takeover, workforce
 from chalicelib.storage.people import GrantRow
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -208,8 +208,8 @@ def grant(person_id, role, employer="504", subjects=()):
     GrantRow.of(roles.RoleGrant(person_id, employer, Role(role), tuple(subjects))).save()
 
 
-def offered(*classes, **course_changes):
+def offered(*planned, **course_changes):
     """A course and classes of it, stored."""
     catalogue.add_course(SYSTEM, course(**course_changes), NOW)
-    for each in classes:
-        catalogue.add_class(SYSTEM, each, NOW)
+    for each in planned:
+        classes.add_class(SYSTEM, each, NOW)

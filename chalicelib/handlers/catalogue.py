@@ -8,9 +8,10 @@ from chalice import Blueprint
 
 from chalicelib.domain.access import AccessMode
 from chalicelib.domain.catalogue import Course, owner_of
-from chalicelib.domain.classes import Class, Seats, Session, status_shown
+from chalicelib.domain.classes import Class, Seats, status_shown
 from chalicelib.domain.enrolment import Verdict
 from chalicelib.domain.permissions import Capability
+from chalicelib.handlers.classes import SessionView
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.handlers.problems import Problem, problem_of
@@ -187,18 +188,6 @@ class CourseDetail(msgspec.Struct, frozen=True):
 def course(request: Request) -> CourseView:
     """A course with places left on its next classes. A course the caller may not see is reported as not found."""
     return catalogue.course_detail(request.actor, request.path["course_id"], request.now)
-
-
-class SessionView(msgspec.Struct, frozen=True):
-    """One sitting, UTC."""
-
-    starts_at: datetime
-    ends_at: datetime
-
-    @classmethod
-    def of(cls, session: Session) -> "SessionView":
-        """Present a session."""
-        return cls(session.starts_at, session.ends_at)
 
 
 class MayEnrol(msgspec.Struct, frozen=True):

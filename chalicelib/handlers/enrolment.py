@@ -9,7 +9,7 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.catalogue import SessionView
+from chalicelib.handlers.classes import SessionView
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import enrolment as service

@@ -1,22 +1,31 @@
-"""The catalogue: finding courses and classes one may see, and keeping them."""
+"""The catalogue as somebody may see it: courses, learning paths and classes, through learner access (domain.md §5)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import msgspec
 
-from chalicelib.domain import access
-from chalicelib.domain.access import Access
+from chalicelib.domain import access, prerequisites
+from chalicelib.domain.access import Access, Standpoint
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Catalogue, Course, CourseStatus, Subject, may_belong, owner_of, search
-from chalicelib.domain.classes import Class, Seats, Session
-from chalicelib.domain.enrolment import Verdict, judge_self_enrolment
+from chalicelib.domain.catalogue import (
+    Catalogue,
+    Course,
+    Item,
+    LearningPath,
+    Subject,
+    live_on,
+    may_belong,
+    owner_of,
+)
+from chalicelib.domain.classes import Class, Seats
+from chalicelib.domain.enrolment import Verdict, completed_courses, day_that_counts, judge_self_enrolment
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability, Role
+from chalicelib.domain.prerequisites import Achieved, Checked
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.storage import audit, catalogue, classes, keys, rules
 from chalicelib.storage.transaction import Transaction
@@ -27,12 +36,60 @@ SEES_EVERYTHING = frozenset({Role.LEARNING_ADMINISTRATOR, Role.CLASS_ADMINISTRAT
 CLASSES_SHOWN = 50
 
 
+class Viewer(msgspec.Struct, frozen=True):
+    """Somebody who looks at the catalogue on a London day, with the ways in which they meet access rules.
+
+    `learner` is who they are as a learner; None for somebody who is none here, and who then has no standpoint either.
+    """
+
+    actor: Actor
+    learner: Learner | None
+    day: date
+    rulebook: Rulebook
+    catalogue: Catalogue
+    standpoints: tuple[Standpoint, ...]
+
+    @classmethod
+    def of(cls, actor: Actor, now: datetime) -> "Viewer":
+        """The actor, today. Reads the versions of rules and catalogue, and what has changed since."""
+        rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+        learner = actor.learner if actor.scopes(Capability.SELF_ENROL) else None
+        day = london_day(now)
+        return cls(actor, learner, day, rulebook, known, learner.standpoints_on(day, rulebook) if learner else ())
+
+    @property
+    def administers(self) -> bool:
+        """Whether they see everything, whatever learner access says."""
+        return not self.actor.roles.isdisjoint(SEES_EVERYTHING)
+
+    def access_to(self, item: Item, only_units: Iterable[str] = ()) -> Access:
+        """Their access as a learner to an item, or to a class of it that is narrowed to units."""
+        return access.decide(item.access_rules, access.within(self.standpoints, only_units), self.day)
+
+    def sees(self, item: Item, through: Access | None = None) -> bool:
+        """Whether they can find an item, with the access given or by its rules."""
+        if self.administers:
+            return True
+        return live_on(item, self.day) and (through or self.access_to(item)).visible
+
+    def may_enter(self, class_: Class) -> bool:
+        """Whether a class of a course they can find is open to one of their units."""
+        return self.administers or bool(access.within(self.standpoints, class_.only_units))
+
+    def checked(self, course: Course, day: date, learner: Learner | None) -> tuple[Checked, ...]:
+        """The prerequisites of a course as a learner (None: nobody) meets them on a day."""
+        achieved = Achieved(learner.awards, completed_courses(learner.enrolments)) if learner else None
+        return prerequisites.check(course, achieved, day, self.rulebook, self.catalogue, self.sees)
+
+
 class CourseView(msgspec.Struct, frozen=True):
-    """A course as its finder sees it: through which access, and its next classes with their places."""
+    """A course as its finder sees it: through which access, what comes before it, and its next classes with their places."""
 
     course: Course
     access: Access
-    classes: tuple[tuple[Class, Seats], ...] = ()
+    prerequisites: tuple[Checked, ...]
+    classes: tuple[tuple[Class, Seats], ...]
+    catalogue: Catalogue
 
 
 class ClassView(msgspec.Struct, frozen=True):
@@ -41,63 +98,68 @@ class ClassView(msgspec.Struct, frozen=True):
     class_: Class
     seats: Seats
     course: Course
+    prerequisites: tuple[Checked, ...]
     verdict: Verdict | None
+    catalogue: Catalogue
 
 
-class Found(msgspec.Struct, frozen=True):
-    """A page of search results and how many there are in all."""
+class PathView(msgspec.Struct, frozen=True):
+    """A learning path with those of its courses that its finder may see, by section."""
 
-    views: tuple[CourseView, ...]
-    total: int
-    next_offset: int | None
-
-
-def access_of(actor: Actor, course: Course, rulebook: Rulebook, now: datetime) -> Access:
-    """The actor's access to a course as a learner; somebody who is no learner here has none."""
-    if actor.learner is None or not actor.scopes(Capability.SELF_ENROL):
-        return Access(None)
-    return learner_access(actor.learner, course, rulebook, now)
-
-
-def learner_access(learner: Learner, course: Course, rulebook: Rulebook, now: datetime) -> Access:
-    """The learner's access to a course today."""
-    day = london_day(now)
-    return access.decide(course.access_rules, learner.standpoints_on(day, rulebook), day)
-
-
-def _visible(actor: Actor, course: Course, found: Access) -> bool:
-    administers = bool(actor.roles & SEES_EVERYTHING)
-    return administers or (found.visible and course.status is CourseStatus.LIVE)
-
-
-def find(
-    actor: Actor, words: str, subject: str | None, competency: str | None, limit: int, offset: int, now: datetime
-) -> Found:
-    """A page of the courses that match and that the actor may see; what one may not see is counted nowhere."""
-    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-    views = [
-        CourseView(course, found)
-        for course in search(known.courses.values(), words, subject, competency)
-        if _visible(actor, course, found := access_of(actor, course, rulebook, now))
-    ]
-    end = offset + limit
-    return Found(tuple(views[offset:end]), len(views), end if end < len(views) else None)
+    path: LearningPath
+    access: Access
+    sections: tuple[tuple[str, tuple[tuple[Course, Access], ...]], ...]
 
 
 def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
-    """A course with its next classes and their places. Raises NotFound also for what the actor may not see."""
-    course, found, _ = _course(actor, course_id, now)
-    return CourseView(course, found, tuple(classes.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)))
+    """A course with its next classes and their places. Raises NotFound also for what the actor may not see.
+
+    Prerequisites are judged today; those of a class on the day it starts.
+    """
+    viewer = Viewer.of(actor, now)
+    course = _course(viewer, course_id)
+    following = classes.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)
+    return CourseView(
+        course,
+        viewer.access_to(course),
+        viewer.checked(course, viewer.day, viewer.learner),
+        tuple((class_, seats) for class_, seats in following if viewer.may_enter(class_)),
+        viewer.catalogue,
+    )
+
+
+def path_detail(actor: Actor, path_id: str, now: datetime) -> PathView:
+    """A learning path. Raises NotFound also for what the actor may not see; courses they may not see are left out."""
+    viewer = Viewer.of(actor, now)
+    path = viewer.catalogue.paths.get(path_id) if may_belong(path_id, actor.employer) else None
+    if path is None or not viewer.sees(path):
+        raise NotFound("There is no such learning path.", path_id=path_id)
+    return PathView(
+        path,
+        viewer.access_to(path),
+        tuple((section.title, _seen_of(viewer, section.courses)) for section in path.sections),
+    )
+
+
+def _seen_of(viewer: Viewer, courses: Iterable[str]) -> tuple[tuple[Course, Access], ...]:
+    known = (viewer.catalogue.courses.get(each) for each in courses)
+    return tuple(
+        (course, found) for course in known if course and viewer.sees(course, found := viewer.access_to(course))
+    )
 
 
 def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
     """A class, its places, and the verdict on enrolling oneself. Raises NotFound also for what the actor may not see."""
-    class_, seats, course, found, _ = class_for(actor, class_id, now)
-    verdict = None
-    if actor.learner is not None and actor.scopes(Capability.SELF_ENROL):
-        mine = (*actor.learner.enrolments, *actor.learner.elsewhere)
-        verdict = judge_self_enrolment(course, class_, seats, found, mine, now)
-    return ClassView(class_, seats, course, verdict)
+    seen = class_for(actor, class_id, now)
+    learner = seen.viewer.learner
+    return ClassView(
+        seen.class_,
+        seen.seats,
+        seen.course,
+        seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner),
+        judge(seen, learner, now) if learner else None,
+        seen.catalogue,
+    )
 
 
 class SeenClass(NamedTuple):
@@ -108,29 +170,36 @@ class SeenClass(NamedTuple):
     course: Course
     access: Access
     catalogue: Catalogue
+    viewer: Viewer
 
 
 def class_for(actor: Actor, class_id: str, now: datetime, consistent: bool = False) -> SeenClass:
     """A class as the actor may see it. Raises NotFound also for what they may not see."""
     loaded = classes.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
-    if loaded is None:
-        raise NotFound("There is no such class.", class_id=class_id)
-    class_, seats = loaded
-    try:
-        course, found, known = _course(actor, class_.course, now)
-    except NotFound as hidden:
-        raise NotFound("There is no such class.", class_id=class_id) from hidden
-    return SeenClass(class_, seats, course, found, known)
+    if loaded is not None:
+        class_, seats = loaded
+        viewer = Viewer.of(actor, now)
+        course = viewer.catalogue.courses.get(class_.course)
+        if course is not None:
+            found = viewer.access_to(course, class_.only_units)
+            if viewer.sees(course, found):
+                return SeenClass(class_, seats, course, found, viewer.catalogue, viewer)
+    raise NotFound("There is no such class.", class_id=class_id)
 
 
-def _course(actor: Actor, course_id: str, now: datetime) -> tuple[Course, Access, Catalogue]:
-    if may_belong(course_id, actor.employer):
-        rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-        if course := known.courses.get(course_id):
-            found = access_of(actor, course, rulebook, now)
-            if _visible(actor, course, found):
-                return course, found, known
-    raise NotFound("There is no such course.", course_id=course_id)
+def judge(seen: SeenClass, learner: Learner, now: datetime) -> Verdict:
+    """Whether a learner may place themselves on a class they may see, by all of the rules."""
+    class_ = seen.class_
+    checked = seen.viewer.checked(seen.course, day_that_counts(class_, now), learner)
+    mine = (*learner.enrolments, *learner.elsewhere)
+    return judge_self_enrolment(seen.course, class_, seen.seats, seen.access, mine, now, checked)
+
+
+def _course(viewer: Viewer, course_id: str) -> Course:
+    course = viewer.catalogue.courses.get(course_id) if may_belong(course_id, viewer.actor.employer) else None
+    if course is None or not viewer.sees(course):
+        raise NotFound("There is no such course.", course_id=course_id)
+    return course
 
 
 def add_subjects(actor: str, owner: str, subjects: Iterable[Subject], now: datetime) -> None:
@@ -152,20 +221,6 @@ def add_course(actor: str, course: Course, now: datetime) -> None:
     rules.move_version(transaction, owner_of(course.id), keys.CATALOGUE)
     _audit(transaction, actor, owner_of(course.id), "course.added", now, [course.id])
     transaction.commit_new("There is a course of this id already.")
-
-
-def add_class(actor: str, class_: Class, now: datetime) -> None:
-    """Add a class with its sessions; places are free from the start. Raises Conflict if it exists.
-
-    A dated class without sessions gets one, from its start to its end.
-    """
-    if class_.starts_at and class_.ends_at and not class_.sessions:
-        class_ = replace(class_, sessions=(Session(class_.starts_at, class_.ends_at),))
-    transaction = Transaction()
-    for row in classes.rows_of_class(class_):
-        transaction.create(row)
-    _audit(transaction, actor, owner_of(class_.id), "class.added", now, [class_.id])
-    transaction.commit_new("There is a class of this id already.")
 
 
 def _audit(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, ids: list[str]) -> None:

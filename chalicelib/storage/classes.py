@@ -1,11 +1,13 @@
 """Classes with their seats and sessions."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Mode, owner_of
-from chalicelib.domain.classes import Class, ClassStatus, Seats, Session
+from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
 
@@ -74,8 +76,10 @@ class SeatsRow(Record, discriminator="seats"):
     mode = UnicodeAttribute()
     offering = UnicodeAttribute()
     venue = UnicodeAttribute(null=True)
+    instructor = UnicodeAttribute(null=True)
     starts_at = InstantAttribute(null=True)
     ends_at = InstantAttribute(null=True)
+    only_units = ListAttribute(null=True, of=UnicodeAttribute)
     revision = NumberAttribute(default=1)
 
     @classmethod
@@ -102,8 +106,10 @@ class SeatsRow(Record, discriminator="seats"):
             mode=class_.mode.value,
             offering=class_.offering,
             venue=class_.venue,
+            instructor=class_.instructor,
             starts_at=class_.starts_at,
             ends_at=class_.ends_at,
+            only_units=list(class_.only_units) or None,
             revision=class_.revision,
         )
 
@@ -113,7 +119,7 @@ class SeatsRow(Record, discriminator="seats"):
         return Seats(maximum, int(self.taken), int(self.waiting))
 
     def summary(self) -> tuple[Class, Seats]:
-        """The class as lists show it (without sessions, instructor and enrolment dates) and its places."""
+        """The class as lists show it (without sessions and enrolment dates) and its places."""
         seats = self.seats()
         summary = Class(
             id=self.pk.rpartition(keys.SEPARATOR)[2],
@@ -127,13 +133,15 @@ class SeatsRow(Record, discriminator="seats"):
             minimum=int(self.minimum),
             maximum=seats.maximum,
             venue=self.venue,
+            instructor=self.instructor,
+            only_units=tuple(map(str, self.only_units or ())),
             revision=int(self.revision),
         )
         return summary, seats
 
 
 class SessionRow(Record, discriminator="session"):
-    """`E#504#CLS#k` / `SES#n`; gsi1 by venue, gsi2 by instructor."""
+    """`E#504#CLS#k` / `SES#n`; gsi1 by venue, gsi2 by instructor, unless the class is cancelled."""
 
     starts_at = InstantAttribute()
     ends_at = InstantAttribute()
@@ -143,16 +151,24 @@ class SessionRow(Record, discriminator="session"):
         """The row of the nth session of a class."""
         owner = owner_of(class_.id)
         start = keys.class_sort(session.starts_at, class_.id)
+        cancelled = class_.status is ClassStatus.CANCELLED
+        venue = None if cancelled else class_.venue
+        instructor = None if cancelled else class_.instructor
         return cls(
             keys.class_(owner, class_.id),
             keys.session(number),
-            gsi1pk=keys.venue(owner, class_.venue) if class_.venue else None,
-            gsi1sk=start if class_.venue else None,
-            gsi2pk=keys.instructor(owner, class_.instructor) if class_.instructor else None,
-            gsi2sk=start if class_.instructor else None,
+            gsi1pk=keys.venue(owner, venue) if venue else None,
+            gsi1sk=start if venue else None,
+            gsi2pk=keys.instructor(owner, instructor) if instructor else None,
+            gsi2sk=start if instructor else None,
             starts_at=session.starts_at,
             ends_at=session.ends_at,
         )
+
+    def held(self) -> Held:
+        """What the session takes of venue and instructor."""
+        venue, instructor = (key.rpartition(keys.SEPARATOR)[2] if key else None for key in (self.gsi1pk, self.gsi2pk))
+        return Held(self.pk.rpartition(keys.SEPARATOR)[2], Session(self.starts_at, self.ends_at), venue, instructor)
 
 
 def rows_of_class(class_: Class) -> list[Record]:
@@ -222,3 +238,51 @@ def classes_of_course(course_id: str, employer: str, since: datetime, limit: int
         ]
     dated.sort(key=lambda found: keys.class_sort(found[0].starts_at, found[0].id))
     return [*dated[:limit], *undated[:limit]]
+
+
+def held_at_venue(owner: str, venue: str, first: datetime, last: datetime) -> Iterator[Held]:
+    """The sittings of an owner's classes at a venue between two instants; those of cancelled classes are gone from the index."""
+    yield from _held(Record.gsi1, Record.gsi1sk, keys.venue(owner, venue), first, last)
+
+
+def held_by_instructor(owner: str, person: str, first: datetime, last: datetime) -> Iterator[Held]:
+    """The sittings that somebody teaches for an owner between two instants, like `held_at_venue`."""
+    yield from _held(Record.gsi2, Record.gsi2sk, keys.instructor(owner, person), first, last)
+
+
+def _held(index: Any, sort: Any, pk: str, first: datetime, last: datetime) -> Iterator[Held]:
+    began = sort.between(keys.instant(first - LONGEST_SESSION), keys.instant(last))
+    for row in index.query(pk, began):
+        if isinstance(row, SessionRow) and first < row.ends_at:
+            yield row.held()
+
+
+def classes_between(
+    owner: str, first: datetime, last: datetime, after: str | None = None, page_size: int | None = None
+) -> Iterator[tuple[Class, Seats]]:
+    """An owner's classes that start from `first` on and before `last`, by start, with their places.
+
+    One index query for each UTC month, read as far as the caller goes on; `after` is the `sort_of` of the class to go on behind,
+    `page_size` how many are read at once.
+    """
+    start = max(keys.instant(first), after or "")
+    for month in _months(first, last):
+        for row in Record.gsi1.query(
+            keys.classes_of_month(owner, month),
+            Record.gsi1sk.between(start, keys.instant(last)),
+            page_size=page_size,
+        ):
+            if isinstance(row, SeatsRow) and row.gsi1sk != after:
+                yield row.summary()
+
+
+def sort_of(class_: Class) -> str:
+    """Where a class stands among those of its owner, by start."""
+    return keys.class_sort(class_.starts_at, class_.id)
+
+
+def _months(first: datetime, last: datetime) -> Iterator[datetime]:
+    month = first.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    while month < last:
+        yield month
+        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import (
     catalogue,
+    classes,
     competence,
     enrolment,
     exemptions,
@@ -91,7 +92,7 @@ def _add_courses(content: Content, now: datetime) -> None:
 
 def _add_class(class_: Class, now: datetime) -> None:
     with suppress(Conflict):  # there already
-        catalogue.add_class(ACTOR, class_, now)
+        classes.add_class(ACTOR, class_, now)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

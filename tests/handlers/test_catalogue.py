@@ -66,26 +66,27 @@ def test_words_are_told_apart_alike_in_what_is_sought_and_what_is_searched(catal
 
 def test_many_dates_do_not_hide_the_e_learning(catalogue):
     for number in range(55):
-        b.catalogue.add_class(b.SYSTEM, b.class_(f"504-m{number}", sessions=[b.session(hour=8)]), b.NOW)
+        b.classes.add_class(b.SYSTEM, b.class_(f"504-m{number}", sessions=[b.session(hour=8)]), b.NOW)
     shown = catalogue.get("/v1/courses/504-fire", as_="504-1").json_body["classes"]
     assert [len(shown), shown[-1]["id"]] == [51, "504-e1"]
 
 
 def test_an_employers_own_class_of_a_national_course_is_listed_with_it(catalogue):
-    b.catalogue.add_class(b.SYSTEM, b.class_("504-local", course="NHS-moving"), b.NOW)
+    b.classes.add_class(b.SYSTEM, b.class_("504-local", course="NHS-moving"), b.NOW)
     answer = catalogue.get("/v1/courses/NHS-moving", as_="504-1").json_body
     assert [each["id"] for each in answer["classes"]] == ["504-local"]
 
 
 def test_a_dated_class_given_no_sessions_has_one(catalogue):
     without = replace(b.class_("504-plain"), sessions=())
-    b.catalogue.add_class(b.SYSTEM, without, b.NOW)
+    b.classes.add_class(b.SYSTEM, without, b.NOW)
     assert len(catalogue.get("/v1/classes/504-plain", as_="504-1").json_body["sessions"]) == 1
 
 
 def test_a_class_shows_sessions_places_and_whether_one_may_enrol(catalogue):
     answer = catalogue.get("/v1/classes/504-c1", as_="504-1").json_body
-    assert answer["sessions"] == [{"starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T12:00:00Z"}]
+    civil = {"day": "2026-12-01", "from": "09:00", "until": "12:00"}
+    assert answer["sessions"] == [{"starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T12:00:00Z", **civil}]
     assert answer["may_enrol"] == {"allowed": True, "why_not": None}
 
 

@@ -82,7 +82,7 @@ def test_a_class_closed_while_somebody_books_takes_nobody(last_seat):
 
 
 def test_a_class_given_a_maximum_while_somebody_books_is_judged_again(last_seat):
-    b.catalogue.add_class(b.SYSTEM, b.class_("504-c9", maximum=None, sessions=[b.session(b.date(2026, 12, 9))]), NOW)
+    b.classes.add_class(b.SYSTEM, b.class_("504-c9", maximum=None, sessions=[b.session(b.date(2026, 12, 9))]), NOW)
 
     def limit():
         stored.SeatsRow.key_of("504-c9").update([stored.SeatsRow.maximum.set(1)])
