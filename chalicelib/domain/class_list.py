@@ -44,6 +44,11 @@ class ClassList:
         """The status of the class as it is shown."""
         return status_shown(self.class_, self.seats)
 
+    @property
+    def confirmed(self) -> int:
+        """Seats held; of a class without a maximum, which counts none, the people listed who hold one."""
+        return self.seats.taken if self.seats.maximum is not None else len(self.to_sign())
+
     def to_sign(self) -> tuple[Listed, ...]:
         """Those who hold, or held, a seat, by last name: who is on the signature register."""
         return tuple(sorted((each for each in self.people if each.status in SEATED), key=_by_name))
@@ -111,7 +116,7 @@ def _class_cells(listing: ClassList) -> tuple[object, ...]:
         listing.instructor,
         class_.minimum,
         "" if seats.maximum is None else seats.maximum,
-        seats.taken if seats.maximum is not None else sum(each.status in SEATED for each in listing.people),
+        listing.confirmed,
         seats.waiting,
         "" if seats.free is None else seats.free,
         listing.status,

@@ -201,6 +201,27 @@ class PrerequisiteCycle(Refusal):
     way_out = "Leave out one prerequisite of the chain, make it advisory, or offer another course that awards it."
 
 
+# --- class lists, schedules and calendar feeds (domain.md §8 and §11) -----------------------------------------
+
+
+class NothingToSign(Refusal):
+    """A class without sessions has no signature register."""
+
+    way_out = "See who is on it: GET /v1/classes/{class_id}/class-list."
+
+
+class ListTooLong(Refusal):
+    """More people are on this class than one list shows, which only e-learning has."""
+
+    way_out = "Look people up by name: GET /v1/people."
+
+
+class TooManyFeeds(Refusal):
+    """Somebody has as many calendar feeds as one person needs."""
+
+    way_out = "Revoke one that is not used: DELETE /v1/me/calendar-feeds/{feed_id}."
+
+
 # --- role grants (architecture: the roles are grants in our table) ------------------------------------------
 
 

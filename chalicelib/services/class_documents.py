@@ -1,0 +1,80 @@
+"""The class list and the signature register of a class (domain.md §11)."""
+
+from datetime import date, datetime
+from itertools import islice
+
+from chalicelib import documents
+from chalicelib.domain import class_list
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import may_belong
+from chalicelib.domain.class_list import ClassList, Listed
+from chalicelib.domain.enrolment import Enrolment
+from chalicelib.domain.errors import ListTooLong, NotFound, NothingToSign
+from chalicelib.domain.permissions import Capability
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.storage import class_lists, classes, rules
+from chalicelib.storage.class_lists import Employed
+
+MOST_LISTED = 1_000
+"""Enrolments on one list. Only e-learning has more; each costs a read, and the list has to be there before the request ends."""
+
+
+def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
+    """Who is on a class, of the actor's employer. Raises NotFound also for a class that is none of the actor's, ListTooLong."""
+    loaded = classes.class_with_seats(class_id) if may_belong(class_id, actor.employer) else None
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+    course = known.courses.get(loaded[0].course) if loaded else None
+    if (
+        loaded is None
+        or course is None
+        or not actor.reaches(Capability.UPDATE_STATUS, course.subject, known, loaded[0].instructor)
+    ):
+        raise NotFound("There is no such class, or it is none of yours.", class_id=class_id)
+    class_, seats = loaded
+    enrolments = _latest_of_each(actor.employer, class_id)
+    names = class_lists.employed(actor.employer, [*enrolments, *filter(None, (class_.instructor,))])
+    units = {
+        person: _unit(actor.employer, person, london_day(class_.starts_at or now), rulebook) for person in enrolments
+    }
+    people = [_listed(each, names.get(each.person), units[each.person]) for each in enrolments.values()]
+    venue = known.venues.get(class_.venue or "")
+    instructor = names.get(class_.instructor or "")
+    return ClassList(
+        class_,
+        seats,
+        course.title,
+        known.venue_name(class_.venue) or "",
+        venue.address if venue else "",
+        instructor.name if instructor else "",
+        class_list.in_order(people),
+    )
+
+
+def _listed(enrolment: Enrolment, found: Employed | None, unit: str) -> Listed:
+    person = found or Employed(enrolment.person, enrolment.person, "")
+    return Listed(
+        enrolment.person, person.name, person.sort_name, person.number, unit, enrolment.status, enrolment.placed_at
+    )
+
+
+def register(actor: Actor, class_id: str, now: datetime) -> bytes:
+    """The signature register of a class as a PDF. Raises as `listing`, and NothingToSign for a class without sessions."""
+    found = listing(actor, class_id, now)
+    if not found.class_.sessions:
+        raise NothingToSign("This class has no sessions: nobody comes together to sign.", class_id=class_id)
+    return documents.register(found, now)
+
+
+def _latest_of_each(employer: str, class_id: str) -> dict[str, Enrolment]:
+    """The latest attempt of everybody on a class."""
+    found = list(islice(class_lists.roster(employer, class_id), MOST_LISTED + 1))
+    if len(found) > MOST_LISTED:
+        raise ListTooLong(f"This class has more than {MOST_LISTED:,} enrolments.", class_id=class_id)
+    return {each.person: each for each in sorted(found, key=lambda each: each.attempt)}
+
+
+def _unit(employer: str, person: str, day: date, rulebook: Rulebook) -> str:
+    unit = class_list.unit_on(class_lists.assignments_of(employer, person), day)
+    known = rulebook.units.get(unit) if unit else None
+    return known.name if known else unit or ""
