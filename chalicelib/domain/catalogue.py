@@ -1,6 +1,5 @@
 """The catalogue: courses, offerings and classes (domain.md §1 and §2)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -201,32 +200,3 @@ def owner_of(item_id: str) -> str:
 def may_belong(item_id: str, employer: str) -> bool:
     """Whether people of an employer can have to do with an item: their employer's own, or national."""
     return owner_of(item_id) in (employer, NATIONAL)
-
-
-def search(courses: Iterable[Course], words: str, subject: str | None, competency: str | None) -> list[Course]:
-    """Courses in which every word begins some word of title, subject, description or competency, by title.
-
-    `subject` and `competency` narrow to exactly that subject or awarded competency.
-    """
-    wanted = _words_of(words)
-    found = [
-        course
-        for course in courses
-        if (subject is None or course.subject == subject)
-        and (competency is None or any(grant.competency == competency for grant in course.grants))
-        and _has_all(course, wanted)
-    ]
-    return sorted(found, key=lambda course: (course.title.casefold(), course.id))
-
-
-def _words_of(text: str) -> list[str]:
-    """The words of a text, whatever stands between them; the same for what is sought and what is searched."""
-    return re.findall(r"\w+", text.casefold())
-
-
-def _has_all(course: Course, wanted: list[str]) -> bool:
-    if not wanted:
-        return True
-    text = " ".join((course.title, course.subject, course.description, *(grant.competency for grant in course.grants)))
-    words = _words_of(text)
-    return all(any(word.startswith(prefix) for word in words) for prefix in wanted)

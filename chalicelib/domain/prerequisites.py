@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import date
 
-from chalicelib.domain.catalogue import Catalogue, Course, Grants, Prerequisite, PrerequisiteKind, owner_of
+from chalicelib.domain.catalogue import (
+    Catalogue,
+    Course,
+    CourseStatus,
+    Grants,
+    Prerequisite,
+    PrerequisiteKind,
+    owner_of,
+)
 from chalicelib.domain.competency import Award
 from chalicelib.domain.errors import FieldError, PrerequisiteCycle
 from chalicelib.domain.people import NATIONAL
@@ -61,7 +69,11 @@ def check(
             each,
             None if achieved is None else is_met(each, achieved, day, rulebook),
             _name(each, rulebook, catalogue, finds),
-            tuple(source for source in _sources(each, catalogue, rulebook) if source != course and finds(source)),
+            tuple(
+                source
+                for source in _sources(each, catalogue, rulebook)
+                if source != course and source.status is CourseStatus.LIVE and finds(source)
+            ),
         )
         for each in course.prerequisites
     )

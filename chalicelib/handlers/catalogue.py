@@ -1,22 +1,29 @@
-"""Finding courses and classes."""
+"""Finding courses, learning paths and classes."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 from chalice import Blueprint
 
-from chalicelib.domain.access import AccessMode
-from chalicelib.domain.catalogue import Course, owner_of
+from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.calendar import EARLIEST, LATEST, london_day, london_time, long_day
+from chalicelib.domain.catalogue import Catalogue, Course, LearningPath, Mode, owner_of
 from chalicelib.domain.classes import Class, Seats, status_shown
+from chalicelib.domain.compliance import Reason, Standing
 from chalicelib.domain.enrolment import Verdict
+from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability
+from chalicelib.domain.prerequisites import Checked
+from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.classes import SessionView
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.handlers.problems import Problem, problem_of
-from chalicelib.services import catalogue
-from chalicelib.services.catalogue import ClassView, CourseView, Found
+from chalicelib.services import catalogue, finding
+from chalicelib.services.catalogue import ClassView, CourseView, PathView
+from chalicelib.services.finding import ClassFilter, Found, Seen, Times, Wanted
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -28,6 +35,7 @@ _ACCESS_WORDS = {
     AccessMode.ADMINISTRATOR: "The learning team enrols people on this.",
     None: "You see this as an administrator; as a learner you could not find it.",
 }
+AccessWords = Annotated[str, msgspec.Meta(description="How the caller may get on it, in a sentence.")]
 
 
 class GrantsView(msgspec.Struct, frozen=True):
@@ -35,6 +43,39 @@ class GrantsView(msgspec.Struct, frozen=True):
 
     competency: str
     level: int
+
+
+class ClassSummary(msgspec.Struct, frozen=True):
+    """A class in a list, with its places."""
+
+    id: str
+    title: str
+    mode: str
+    status: Annotated[str, msgspec.Meta(description="planned, normal, full, closed or cancelled.")]
+    starts_at: Annotated[datetime | None, msgspec.Meta(description="UTC; null for e-learning.")]
+    ends_at: datetime | None
+    venue: Annotated[str | None, msgspec.Meta(description="What the venue is called.")]
+    maximum: Annotated[int | None, msgspec.Meta(description="Places; null without limit.")]
+    taken: int
+    free: int | None
+    waiting: int
+
+    @classmethod
+    def of(cls, class_: Class, seats: Seats, known: Catalogue) -> "ClassSummary":
+        """Present a class in a list, with the name of its venue."""
+        return cls(
+            class_.id,
+            class_.title,
+            class_.mode.value,
+            status_shown(class_, seats).value,
+            class_.starts_at,
+            class_.ends_at,
+            known.venue_name(class_.venue),
+            seats.maximum,
+            seats.taken,
+            seats.free,
+            seats.waiting,
+        )
 
 
 class CourseSummary(msgspec.Struct, frozen=True):
@@ -47,53 +88,159 @@ class CourseSummary(msgspec.Struct, frozen=True):
     duration_minutes: int
     awards: list[GrantsView]
     national: bool
-    access: Annotated[str, msgspec.Meta(description="How the caller may get on it, in a sentence.")]
+    access: AccessWords
 
     @classmethod
-    def of(cls, view: CourseView) -> "CourseSummary":
+    def of(cls, course: Course, access: Access) -> "CourseSummary":
         """Present a course in a list."""
-        course = view.course
         return cls(
             course.id,
             course.title,
             course.subject,
-            _modes(course),
+            [offering.mode.value for offering in course.offerings],
             course.duration_minutes,
             [GrantsView(each.competency, each.level) for each in course.grants],
-            owner_of(course.id) == "NHS",
-            _ACCESS_WORDS[view.access.mode],
+            owner_of(course.id) == NATIONAL,
+            _ACCESS_WORDS[access.mode],
         )
 
 
-def _modes(course: Course) -> list[str]:
-    return [offering.mode.value for offering in course.offerings]
+class ItemSummary(msgspec.Struct, frozen=True):
+    """A course or learning path that was found. Of a path, modes, minutes and awards are those of its courses one can find."""
+
+    kind: Annotated[str, msgspec.Meta(description="course or learning path.")]
+    id: str
+    title: str
+    subject: str
+    modes: list[str]
+    duration_minutes: int
+    awards: list[GrantsView]
+    national: bool
+    access: AccessWords
+    needed: Annotated[
+        str | None,
+        msgspec.Meta(description="red or amber if it awards what the caller has to achieve or renew; else null."),
+    ]
+    why: Annotated[str | None, msgspec.Meta(description="What the caller needs it for, in a sentence.")]
+    classes: Annotated[
+        list[ClassSummary],
+        msgspec.Meta(description="The first of the classes that were asked for; empty if none were."),
+    ]
+
+    @classmethod
+    def of(cls, seen: Seen, found: Found) -> "ItemSummary":
+        """Present something found."""
+        item, need, known = seen.item, seen.need, found.viewer.catalogue
+        return cls(
+            "course" if isinstance(item, Course) else "learning path",
+            item.id,
+            item.title,
+            item.subject,
+            list(dict.fromkeys(each.mode.value for course in seen.courses for each in course.offerings)),
+            sum(course.duration_minutes for course in seen.courses),
+            list(dict.fromkeys(GrantsView(each.competency, each.level) for each in seen.grants)),
+            owner_of(item.id) == NATIONAL,
+            _ACCESS_WORDS[seen.access.mode],
+            need.colour.value if need else None,
+            _why(need, found.viewer.rulebook) if need else None,
+            [ClassSummary.of(class_, seats, known) for class_, seats in seen.classes],
+        )
+
+
+def _why(need: Standing, rulebook: Rulebook) -> str:
+    known = rulebook.competencies.get(need.competency)
+    title, day = known.title if known else need.competency, need.expires_on
+    if need.reason is Reason.EXPIRED and day:
+        return f"You need {title}; yours expired on {long_day(day)}."
+    if need.reason is Reason.EXPIRES_SOON and day:
+        return f"You need {title}; yours expires on {long_day(day)}."
+    if need.reason is Reason.BELOW_LEVEL:
+        return f"You need {title}; you hold it at a lower level."
+    return f"You need {title}; you have not achieved it yet."
 
 
 class CoursePage(msgspec.Struct, frozen=True):
-    """A page of courses."""
+    """A page of courses and learning paths."""
 
-    courses: list[CourseSummary]
+    courses: list[ItemSummary]
     total: Annotated[int, msgspec.Meta(description="How many the caller may see in all.")]
+    read_as: Annotated[
+        dict[str, list[str]],
+        msgspec.Meta(description="Words that nothing begins with, and what they were taken to mean."),
+    ]
     next_cursor: NextCursor
 
     @classmethod
     def of(cls, found: Found) -> "CoursePage":
         """Present a page of search results."""
         return cls(
-            [CourseSummary.of(view) for view in found.views], found.total, cursor.seal("courses", found.next_offset)
+            [ItemSummary.of(each, found) for each in found.page],
+            found.total,
+            {word: list(words) for word, words in found.read_as.items()},
+            cursor.seal("courses", found.next_offset),
         )
 
 
 class CourseQuery(msgspec.Struct, frozen=True):
-    """What to look for."""
+    """What to look for. With `from`, `until`, `venue`, `places` or `times`, only what has such a class."""
 
-    words: Annotated[str, msgspec.Meta(max_length=100, description="Words in any order; each may be a beginning.")] = ""
-    subject: Annotated[str, msgspec.Meta(max_length=80, description="A subject's id.")] | None = None
+    words: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=100, description="Words in any order; each may be a beginning, a synonym, or misspelt a little."
+        ),
+    ] = ""
+    subject: (
+        Annotated[str, msgspec.Meta(max_length=80, description="A subject's id; those below it are included.")] | None
+    ) = None
     competency: (
         Annotated[str, msgspec.Meta(max_length=200, description="Full name of a competency to be awarded.")] | None
     ) = None
+    mode: Mode | None = None
+    owner: (
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)", description="NHS, or the employer's code.")]
+        | None
+    ) = None
+    from_: Annotated[date, msgspec.Meta(description="First day of a class; today unless told.")] | None = msgspec.field(
+        name="from", default=None
+    )
+    until: (
+        Annotated[
+            date, msgspec.Meta(description="Last day on which it begins; 92 days in all at most, and unless told.")
+        ]
+        | None
+    ) = None
+    venue: Annotated[str, msgspec.Meta(max_length=80, description="A venue's id.")] | None = None
+    places: Annotated[bool, msgspec.Meta(description="Only classes with a free place.")] = False
+    times: Annotated[
+        list[Times], msgspec.Meta(max_length=2, description="Begins at 17:00 or later, or on a Saturday or Sunday.")
+    ] = []
     limit: Limit = 20
     cursor: Cursor | None = None
+
+    def wanted(self, now: datetime) -> Wanted:
+        """What it asks for. Raises Invalid for days that cannot be."""
+        return Wanted(self.words, self.subject, self.competency, self.mode, self.owner, self._classes(now))
+
+    def _classes(self, now: datetime) -> ClassFilter | None:
+        if not (self.from_ or self.until or self.venue or self.places or self.times):
+            return None
+        longest, today = finding.LONGEST_SPAN, london_day(now)
+        if self.from_ and not EARLIEST <= self.from_ <= LATEST - longest:
+            raise Invalid(FieldError("query.from", f"lies outside {EARLIEST} to {LATEST - longest}"))
+        first = max(today, self.from_ or today)
+        last = self.until or first + longest - timedelta(days=1)
+        if last < first:
+            raise Invalid(FieldError("query.until", f"lies before {first}"))
+        if last - first >= longest:
+            raise Invalid(FieldError("query.until", f"lies more than {longest.days} days from {first}"))
+        return ClassFilter(
+            max(now, london_time(first, 0)),
+            london_time(last + timedelta(days=1), 0),
+            self.venue,
+            self.places,
+            frozenset(self.times),
+        )
 
 
 @routes.route(
@@ -105,47 +252,54 @@ class CourseQuery(msgspec.Struct, frozen=True):
     answer=CoursePage,
 )
 def search_courses(request: Request) -> Found:
-    """Courses that match and that the caller may see, by title. What learner access hides is not counted either."""
+    """Courses and learning paths that match and that the caller may see: those that award what they have to achieve first, then
+    what they have to renew, then the others; each by relevance, or by title where no words were given. What learner access hides
+    is not counted either.
+    """
     query = request.query
     offset = cursor.unseal("courses", query.cursor) or 0
-    return catalogue.find(request.actor, query.words, query.subject, query.competency, query.limit, offset, request.now)
+    return finding.find(request.actor, query.wanted(request.now), query.limit, offset, request.now)
 
 
-class ClassSummary(msgspec.Struct, frozen=True):
-    """A class in a list, with its places."""
+class CourseRef(msgspec.Struct, frozen=True):
+    """A course, by id and title."""
 
     id: str
     title: str
-    mode: str
-    status: Annotated[str, msgspec.Meta(description="planned, normal, full, closed or cancelled.")]
-    starts_at: Annotated[datetime | None, msgspec.Meta(description="UTC; null for e-learning.")]
-    ends_at: datetime | None
-    venue: str | None
-    maximum: Annotated[int | None, msgspec.Meta(description="Places; null without limit.")]
-    taken: int
-    free: int | None
-    waiting: int
+
+
+class PrerequisiteView(msgspec.Struct, frozen=True):
+    """What must (mandatory) or should be achieved before, and where to get it."""
+
+    kind: Annotated[str, msgspec.Meta(description="competency or course.")]
+    id: Annotated[
+        str | None, msgspec.Meta(description="Of a competency its full name; null for a course one cannot find.")
+    ]
+    name: str | None
+    level: int
+    mandatory: bool
+    met: Annotated[bool | None, msgspec.Meta(description="By the caller; null for somebody who is no learner here.")]
+    courses: Annotated[
+        list[CourseRef], msgspec.Meta(description="Those that give it, as far as the caller can find them.")
+    ]
 
     @classmethod
-    def of(cls, class_: Class, seats: Seats) -> "ClassSummary":
-        """Present a class in a list."""
+    def of(cls, checked: Checked) -> "PrerequisiteView":
+        """Present a prerequisite."""
+        wanted = checked.prerequisite
         return cls(
-            class_.id,
-            class_.title,
-            class_.mode.value,
-            status_shown(class_, seats).value,
-            class_.starts_at,
-            class_.ends_at,
-            class_.venue,
-            seats.maximum,
-            seats.taken,
-            seats.free,
-            seats.waiting,
+            wanted.kind.value,
+            wanted.id if checked.name else None,
+            checked.name,
+            wanted.level,
+            wanted.mandatory,
+            checked.met,
+            [CourseRef(course.id, course.title) for course in checked.courses],
         )
 
 
 class CourseDetail(msgspec.Struct, frozen=True):
-    """A course with its next classes."""
+    """A course with what comes before it and its next classes."""
 
     id: str
     title: str
@@ -156,25 +310,30 @@ class CourseDetail(msgspec.Struct, frozen=True):
     awards: list[GrantsView]
     national: bool
     joining_instructions: str
-    access: str
+    cost_pence: Annotated[int | None, msgspec.Meta(description="Of a place; null if not known.")]
+    access: AccessWords
+    prerequisites: Annotated[list[PrerequisiteView], msgspec.Meta(description="As they stand today.")]
     classes: Annotated[list[ClassSummary], msgspec.Meta(description="The next 50 by start, e-learning last.")]
 
     @classmethod
     def of(cls, view: CourseView) -> "CourseDetail":
         """Present a course."""
-        summary, course = CourseSummary.of(view), view.course
+        course = view.course
+        summary = CourseSummary.of(course, view.access)
         return cls(
-            summary.id,
-            summary.title,
-            summary.subject,
-            course.description,
-            summary.modes,
-            summary.duration_minutes,
-            summary.awards,
-            summary.national,
-            course.joining_instructions,
-            summary.access,
-            [ClassSummary.of(class_, seats) for class_, seats in view.classes],
+            id=summary.id,
+            title=summary.title,
+            subject=summary.subject,
+            description=course.description,
+            modes=summary.modes,
+            duration_minutes=summary.duration_minutes,
+            awards=summary.awards,
+            national=summary.national,
+            joining_instructions=course.joining_instructions,
+            cost_pence=course.cost_pence,
+            access=summary.access,
+            prerequisites=[PrerequisiteView.of(each) for each in view.prerequisites],
+            classes=[ClassSummary.of(class_, seats, view.catalogue) for class_, seats in view.classes],
         )
 
 
@@ -190,17 +349,67 @@ def course(request: Request) -> CourseView:
     return catalogue.course_detail(request.actor, request.path["course_id"], request.now)
 
 
+class SectionView(msgspec.Struct, frozen=True):
+    """A part of a learning path."""
+
+    title: str
+    courses: list[CourseSummary]
+
+
+class PathDetail(msgspec.Struct, frozen=True):
+    """A learning path with its courses, in the order in which they are best taken."""
+
+    id: str
+    title: str
+    subject: str
+    description: str
+    national: bool
+    access: AccessWords
+    sections: list[SectionView]
+
+    @classmethod
+    def of(cls, view: PathView) -> "PathDetail":
+        """Present a learning path."""
+        path: LearningPath = view.path
+        return cls(
+            path.id,
+            path.title,
+            path.subject,
+            path.description,
+            owner_of(path.id) == NATIONAL,
+            _ACCESS_WORDS[view.access.mode],
+            [
+                SectionView(title, [CourseSummary.of(course, access) for course, access in courses])
+                for title, courses in view.sections
+            ],
+        )
+
+
+@routes.route(
+    "GET",
+    "/v1/learning-paths/{path_id}",
+    capability=Capability.FIND_LEARNING,
+    summary="A learning path",
+    answer=PathDetail,
+)
+def learning_path(request: Request) -> PathView:
+    """A learning path, section by section. Courses of it that the caller may not see are left out."""
+    return catalogue.path_detail(request.actor, request.path["path_id"], request.now)
+
+
 class MayEnrol(msgspec.Struct, frozen=True):
     """Whether the caller may enrol now, and if not, the problem that enrolling would answer."""
 
     allowed: bool
     why_not: Problem | None
+    warnings: Annotated[list[PrerequisiteView], msgspec.Meta(description="What should be achieved before, and is not.")]
 
     @classmethod
     def of(cls, verdict: Verdict) -> "MayEnrol":
         """Present a verdict."""
         refusal = verdict.refusal
-        return cls(refusal is None, problem_of(refusal) if refusal else None)
+        why_not = problem_of(refusal) if refusal else None
+        return cls(refusal is None, why_not, [PrerequisiteView.of(each) for each in verdict.advised])
 
 
 class ClassDetail(msgspec.Struct, frozen=True):
@@ -223,6 +432,9 @@ class ClassDetail(msgspec.Struct, frozen=True):
     enrol_from: date | None
     enrol_until: date | None
     joining_instructions: str
+    prerequisites: Annotated[
+        list[PrerequisiteView], msgspec.Meta(description="As they stand on the day the class starts.")
+    ]
     may_enrol: Annotated[MayEnrol | None, msgspec.Meta(description="null for somebody who is no learner here.")]
 
     @classmethod
@@ -238,7 +450,7 @@ class ClassDetail(msgspec.Struct, frozen=True):
             starts_at=class_.starts_at,
             ends_at=class_.ends_at,
             sessions=[SessionView.of(each) for each in class_.sessions],
-            venue=class_.venue,
+            venue=view.catalogue.venue_name(class_.venue),
             minimum=class_.minimum,
             maximum=seats.maximum,
             taken=seats.taken,
@@ -246,7 +458,8 @@ class ClassDetail(msgspec.Struct, frozen=True):
             waiting=seats.waiting,
             enrol_from=class_.enrol_from,
             enrol_until=class_.enrol_until,
-            joining_instructions=view.course.joining_instructions,
+            joining_instructions=class_.joining_instructions or view.course.joining_instructions,
+            prerequisites=[PrerequisiteView.of(each) for each in view.prerequisites],
             may_enrol=MayEnrol.of(view.verdict) if view.verdict else None,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -49,13 +50,13 @@ def _judged(actor: Actor, change: Callable[[Learner], Enrolment]) -> Enrolment:
 
 def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
     # The class is read strongly consistent: its dates are not guarded by the transaction.
-    class_, seats, course, access, known = catalogue.class_for(actor, class_id, now, consistent=True)
-    mine = (*learner.enrolments, *learner.elsewhere)
-    status = rules_of.judge_self_enrolment(course, class_, seats, access, mine, now).or_refuse()
-    enrolment = _placed(learner, class_, course, known.venue_name(class_.venue), status, now)
+    seen = catalogue.class_for(actor, class_id, now, consistent=True)
+    class_, course = seen.class_, seen.course
+    status = catalogue.judge(seen, learner, now).or_refuse()
+    enrolment = _placed(learner, class_, course, seen.catalogue.venue_name(class_.venue), status, now)
     transaction = Transaction()
     enrolments.book(transaction, learner, class_, enrolment)
-    _tell(
+    tell(
         transaction,
         EventType.ENROLMENT_CONFIRMED,
         actor.person,
@@ -74,7 +75,7 @@ def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) 
     after = rules_of.withdraw(before, now, actor.person)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
-    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor.person, after, now)
+    tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor.person, after, now)
     transaction.commit()
     return after
 
@@ -105,7 +106,7 @@ def _release_next(person: str, employer: str, now: datetime) -> bool:
     after = rules_of.release(before, now, LEAVER)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
-    _tell(transaction, EventType.ENROLMENT_WITHDRAWN, LEAVER, after, now)
+    tell(transaction, EventType.ENROLMENT_WITHDRAWN, LEAVER, after, now)
     transaction.commit()
     return True
 
@@ -144,13 +145,22 @@ def _placed(
         history=(HistoryRow(status, now, learner.person.id),),
         counted=class_.maximum is not None,
         class_revision=class_.revision,
+        link=class_.link,
     )
 
 
-def _tell(
-    transaction: Transaction, type_: EventType, by: str, enrolment: Enrolment, now: datetime, instructions: str = ""
+def tell(
+    transaction: Transaction,
+    type_: EventType,
+    by: str,
+    enrolment: Enrolment,
+    now: datetime,
+    instructions: str = "",
+    **more: Any,
 ) -> None:
-    """Add the event with all its messages need, and the audit entry."""
+    """Add to a transaction: the event with all its messages need (`more` is what a kind of message needs alone), and the audit
+    entry.
+    """
     data = {
         "enrolment": enrolment.id,
         "class": enrolment.class_id,
@@ -161,8 +171,10 @@ def _tell(
         "mode": enrolment.mode.value,
         "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions],
         "venue": enrolment.venue,
+        "link": enrolment.link,
         "joining_instructions": instructions,
         "reason": enrolment.history[-1].reason,
+        **more,
     }
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
     facts = {"enrolment": enrolment.id, "status": enrolment.status.value}
