@@ -13,7 +13,14 @@ from chalicelib.domain.calendar import LONDON
 from chalicelib.domain.notifications import Notification
 from chalicelib.domain.people import Person
 
-_METHODS = {"enrolment_confirmed": "REQUEST", "enrolment_withdrawn": "CANCEL"}
+_METHODS = {
+    "enrolment_confirmed": "REQUEST",
+    "enrolment_promoted": "REQUEST",
+    "enrolment_changed": "REQUEST",
+    "enrolment_withdrawn": "CANCEL",
+    "enrolment_waitlisted": "CANCEL",
+    "enrolment_cancelled": "CANCEL",
+}
 _DOMAIN = "esr-learning"
 
 
@@ -25,14 +32,14 @@ class Invitation(msgspec.Struct, frozen=True):
 
 
 def invitation(notification: Notification, person: Person) -> Invitation | None:
-    """The meeting request that goes with a message; None for messages about nothing dated.
+    """The meeting request that goes with a message; None for messages about nothing dated, or not in the person's calendar.
 
     Several sessions are one series: the first event carries the days of the others, and each other one its own times, all
     under one UID as RFC 5546 asks. Cancelling names the series alone.
     """
     method = _METHODS.get(notification.template)
     sessions = [_session(pair) for pair in notification.data.get("sessions", [])]
-    if method is None or not sessions:
+    if method is None or not sessions or not notification.data.get("in_calendar", True):
         return None
     from icalendar import Calendar
 
@@ -72,8 +79,8 @@ def _event(notification: Notification, person: Person, method: str, session: tup
     event.add("dtend", session[1])
     event.add("summary", data["title"])
     event.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
-    if data["venue"]:
-        event.add("location", data["venue"])
+    if place := data["venue"] or data.get("link"):
+        event.add("location", place)
     if data["joining_instructions"]:
         event.add("description", data["joining_instructions"])
     organizer = vCalAddress(f"mailto:{setting('MAIL_SENDER')}")

@@ -52,7 +52,8 @@ class Enrolment:
 
     `revision` rises with every change; the calendar request carries it as SEQUENCE (domain.md §9).
     `counted` says whether a seat of the class was counted for it; a class without a maximum counts none. `class_revision` is the
-    class's when these facts were copied from it, `venue` the name of its place.
+    class's when these facts were copied from it, `venue` the name of its place. `passed_over`: when a seat freed for somebody
+    waiting, they held one on another class at the same time; the class no longer counts them as waiting, until a seat is theirs.
     """
 
     person: str
@@ -73,6 +74,8 @@ class Enrolment:
     revision: int = 1
     counted: bool = False
     class_revision: int = 1
+    link: str | None = None
+    passed_over: bool = False
 
     @property
     def id(self) -> str:
@@ -88,6 +91,11 @@ class Enrolment:
     def seated(self) -> bool:
         """Whether it holds a seat that the class counts."""
         return self.counted and self.status in SEATED
+
+    @property
+    def awaiting(self) -> bool:
+        """Whether the class counts it among those waiting for a seat."""
+        return self.status is Status.WAITLISTED and not self.passed_over
 
     def overlaps(self, class_: Class) -> bool:
         """Whether this enrolment holds a seat at the time of that class (touching ends do not overlap)."""
@@ -295,3 +303,73 @@ EMPLOYMENT_ENDS = "employment here ends"
 def release(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
     """The service gives a leaver's place back, from any open state."""
     return enrolment.moved_to(Status.WITHDRAWN, now, by, EMPLOYMENT_ENDS)
+
+
+# --- what becomes of enrolments when their class changes (domain.md §2) ---------------------------------------
+
+HISTORY = SEATED - {Status.CONFIRMED}
+"""Closed states in which somebody was there, or should have been: what the class was is corrected for them, too."""
+
+CLASS_CLOSED = "the class takes nobody new"
+CLASS_PLANNED = "the class is being planned again"
+
+
+def following(enrolment: Enrolment, class_: Class, title: str, venue: str | None, at: datetime, by: str) -> Enrolment:
+    """The enrolment as the class, now changed, leaves it; the very same one if nothing of it changes.
+
+    A cancelled class cancels what is open, a closed one what is requested, and a planned one sends those with a seat to the
+    waiting list, in the order in which they were placed. Otherwise dates, place, link and title follow those of the class. What was
+    given up or refused stays as it was, and nothing goes back to an earlier revision of the class.
+    """
+    if enrolment.class_revision > class_.revision or not (enrolment.open or enrolment.status in HISTORY):
+        return enrolment
+    if class_.status is ClassStatus.CANCELLED:
+        return enrolment.moved_to(Status.CANCELLED, at, by, class_.reason) if enrolment.open else enrolment
+    if class_.status is ClassStatus.CLOSED and enrolment.status is Status.REQUESTED:
+        return enrolment.moved_to(Status.CANCELLED, at, by, CLASS_CLOSED)
+    after = replace(
+        enrolment,
+        title=title,
+        starts_at=class_.starts_at,
+        ends_at=class_.ends_at,
+        sessions=class_.sessions,
+        venue=venue,
+        link=class_.link,
+    )
+    if class_.status is ClassStatus.PLANNED and enrolment.status is Status.CONFIRMED:
+        after = after.moved_to(Status.WAITLISTED, at, by, CLASS_PLANNED)
+    elif after != enrolment:
+        after = replace(after, revision=after.revision + 1)
+    return replace(after, class_revision=class_.revision) if after != enrolment else enrolment
+
+
+def moved(before: Enrolment, after: Enrolment) -> bool:
+    """Whether a learner has to be told of what changed: dates, place or link (domain.md §9, N12)."""
+    return (before.sessions, before.starts_at, before.ends_at, before.venue, before.link) != (
+        after.sessions,
+        after.starts_at,
+        after.ends_at,
+        after.venue,
+        after.link,
+    )
+
+
+def told_of(before: Enrolment, after: Enrolment, now: datetime) -> bool:
+    """Whether a change of a class is news: not if it was over, and is (domain.md §8: past classes tell nobody)."""
+    return any(each.ends_at is None or each.ends_at > now for each in (before, after))
+
+
+def promoted(enrolment: Enrolment, class_: Class, at: datetime, by: str) -> Enrolment:
+    """Somebody waiting gets a seat; they keep the moment at which they joined the list."""
+    after = enrolment.moved_to(Status.CONFIRMED, at, by)
+    return replace(after, counted=class_.maximum is not None, passed_over=False)
+
+
+def passed_over(enrolment: Enrolment) -> Enrolment:
+    """Somebody waiting who cannot take the seat that is theirs to have: they stay on the list, and hold up nobody."""
+    return replace(enrolment, passed_over=True, revision=enrolment.revision + 1)
+
+
+def in_the_way(class_: Class, mine: Iterable[Enrolment]) -> Enrolment | None:
+    """A seat held on another class at the same time, if there is one: whoever holds it is passed over (domain.md §2)."""
+    return next((each for each in mine if each.class_id != class_.id and each.overlaps(class_)), None)

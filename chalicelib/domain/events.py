@@ -11,6 +11,11 @@ class EventType(StrEnum):
 
     ENROLMENT_CONFIRMED = "enrolment.confirmed"
     ENROLMENT_WITHDRAWN = "enrolment.withdrawn"
+    ENROLMENT_CANCELLED = "enrolment.cancelled"
+    ENROLMENT_CHANGED = "enrolment.changed"
+    ENROLMENT_WAITLISTED = "enrolment.waitlisted"
+    ENROLMENT_PROMOTED = "enrolment.promoted"
+    ENROLMENT_PASSED_OVER = "enrolment.passed-over"
     LEARNER_CHANGED = "learner.changed"
     JOB_STARTED = "job.started"
     RULES_CHANGED = "rules.changed"

@@ -13,6 +13,7 @@ class JobKind(StrEnum):
     WHAT_IF = "what-if"
     RECONCILIATION = "reconciliation"
     FILE = "workforce file"
+    CLASS = "class change"
 
 
 class JobState(StrEnum):

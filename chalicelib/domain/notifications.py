@@ -23,8 +23,13 @@ class Delivery(StrEnum):
 TEMPLATES = {
     EventType.ENROLMENT_CONFIRMED: "enrolment_confirmed",
     EventType.ENROLMENT_WITHDRAWN: "enrolment_withdrawn",
+    EventType.ENROLMENT_WAITLISTED: "enrolment_waitlisted",
+    EventType.ENROLMENT_PROMOTED: "enrolment_promoted",
+    EventType.ENROLMENT_PASSED_OVER: "enrolment_passed_over",
+    EventType.ENROLMENT_CANCELLED: "enrolment_cancelled",
+    EventType.ENROLMENT_CHANGED: "enrolment_changed",
 }
-"""N4 and N7 of domain.md §9. An event without an entry tells nobody."""
+"""N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9. An event without an entry tells nobody."""
 
 LEASE = timedelta(seconds=90)
 """A claim older than this was abandoned: longer than the mailer may run."""

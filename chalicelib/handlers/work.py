@@ -13,7 +13,7 @@ from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.events import BatchFailures
 from chalicelib.observability import count, counting, log_fault, logger
-from chalicelib.services import jobs, projection, reconciliation, rule_changes, what_if
+from chalicelib.services import class_changes, jobs, projection, reconciliation, rule_changes, what_if
 from chalicelib.storage import queues, rules
 from chalicelib.storage.outbox import event_from_stream
 from chalicelib.storage.workforce import move_reports
@@ -30,6 +30,7 @@ PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
     JobKind.RECONCILIATION: reconciliation.reconcile,
     JobKind.WHAT_IF: what_if.try_unit,
+    JobKind.CLASS: class_changes.follow,
 }
 """What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless."""
 

@@ -1,5 +1,6 @@
 """Enrolments and the seats they take."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,8 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     revision = NumberAttribute()
     counted = BooleanAttribute(default=False)
     class_revision = NumberAttribute(default=1)
+    link = UnicodeAttribute(null=True)
+    passed_over = BooleanAttribute(null=True)
 
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
@@ -60,6 +63,8 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             revision=enrolment.revision,
             counted=enrolment.counted,
             class_revision=enrolment.class_revision,
+            link=enrolment.link,
+            passed_over=enrolment.passed_over or None,
         )
 
     def enrolment(self) -> Enrolment:
@@ -87,6 +92,8 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             revision=int(self.revision),
             counted=bool(self.counted),
             class_revision=int(self.class_revision),
+            link=self.link,
+            passed_over=bool(self.passed_over),
         )
 
 
@@ -102,7 +109,7 @@ def count_seats(employer: str, class_id: str) -> tuple[int, int]:
         if isinstance(row, EnrolmentRow):
             enrolment = row.enrolment()
             taken += enrolment.seated
-            waiting += enrolment.status is Status.WAITLISTED
+            waiting += enrolment.awaiting
     return taken, waiting
 
 
@@ -118,7 +125,7 @@ def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
     seats = SeatsRow.key_of(enrolment.class_id)
     if enrolment.seated:
         transaction.update(seats, [SeatsRow.taken.add(1)], SeatsRow.pk.exists())
-    elif enrolment.status is Status.WAITLISTED:
+    elif enrolment.awaiting:
         transaction.update(seats, [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
 
 
@@ -155,9 +162,40 @@ def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, afte
     seats = SeatsRow.key_of(before.class_id)
     if before.seated:
         transaction.update(seats, [SeatsRow.taken.add(-1)], SeatsRow.taken > 0)
-    elif before.status is Status.WAITLISTED:
+    elif before.awaiting:
         transaction.update(seats, [SeatsRow.waiting.add(-1)], SeatsRow.waiting > 0)
     move_booking_revision(transaction, learner)
+
+
+def follow_class(
+    transaction: Transaction, learner: Learner, class_: Class, before: Enrolment, after: Enrolment
+) -> None:
+    """Add to a transaction: an enrolment as its class leaves it, if nobody changed either since they were read; the counters of
+    the class with it, and the booking revision moved.
+
+    A seat is given only while the class is open and has one: nobody is promoted beyond the maximum.
+    """
+    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+    seats = SeatsRow.key_of(class_.id)
+    taken, waiting = after.seated - before.seated, after.awaiting - before.awaiting
+    unchanged = SeatsRow.revision == class_.revision
+    if taken > 0:
+        unchanged &= (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.taken < SeatsRow.maximum)
+    steps = [SeatsRow.taken.add(taken)] if taken else []
+    steps += [SeatsRow.waiting.add(waiting)] if waiting else []
+    if steps:
+        transaction.update(seats, steps, unchanged)
+    else:
+        transaction.check(SeatsRow, seats.pk, seats.sk, unchanged)
+    move_booking_revision(transaction, learner)
+
+
+def waiting_list(employer: str, class_id: str) -> Iterator[Enrolment]:
+    """An employer's people waiting for a class, first in first, page by page as it is taken. May lag a moment behind."""
+    first = Record.gsi2sk.startswith(str(_RANK[Status.WAITLISTED]) + keys.SEPARATOR)
+    for row in Record.gsi2.query(keys.roster(employer, class_id), first):
+        if isinstance(row, EnrolmentRow):
+            yield row.enrolment()
 
 
 def move_booking_revision(transaction: Transaction, learner: Learner) -> None:
