@@ -9,18 +9,11 @@ import msgspec
 
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.compliance import Colour
-from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.projection import UNASSIGNED, Facts, Row, Snapshot, judge
+from chalicelib.domain.projection import UNASSIGNED, Facts, Row, judge
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind, required_twice
 from chalicelib.domain.what_if import Draft, by_target, with_changes
-from chalicelib.services import requirements, rule_changes
-from chalicelib.storage import people, projection, rules
-
-MOST_SNAPSHOTS = 300
-"""Snapshots one request reads at most, so that it answers in time however few of them the requirement touches."""
-
-LEAST_COST = 15
-"""What a query counts as, in snapshots, if it finds fewer: empty units take time too."""
+from chalicelib.services import requirements, rule_changes, snapshot_walk
+from chalicelib.storage import people, rules
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -63,56 +56,17 @@ def preview(employer: str, requirement: Requirement, limit: int, after: Any, now
     requirements.check(requirement, rulebook)
     trial = _Trial.of(rulebook, requirement, today)
     views = _views(rulebook, requirement.target, today, trial.day)
-    at, position = _begin(views, after)
-    found: list[Touched] = []
-    cost = 0
-    while at < len(views) and len(found) < limit and cost < MOST_SNAPSHOTS:
-        snapshots, queries, position = _read(employer, views[at], limit - len(found), position)
-        found += [touched for each in snapshots if (touched := trial.touched(each.facts))]
-        cost += max(len(snapshots), LEAST_COST * queries)
-        if position is None:
-            at += 1
+    found, following = snapshot_walk.look_through(employer, views, limit, after, trial.touched)
     names = people.names_of(employer, [each.person for each in found])
     named = tuple(msgspec.structs.replace(each, name=names.get(each.person, "")) for each in found)
-    following = [views[at], position] if at < len(views) else None
     return Preview(required_twice(requirement, rulebook), rulebook, trial.day, named, following)
-
-
-# --- where to look ------------------------------------------------------------------------------------------
-
-_PERSON = "PERSON "
-"""How the name of a view begins that is one person's; the others are parts of a change of rules."""
 
 
 def _views(rulebook: Rulebook, target: Target, today: date, day: date) -> list[str]:
     """Where those may be whom a target reaches. On a day ahead, somebody elsewhere may have moved into the unit."""
-    if target.kind is TargetKind.PERSON:
-        return [_PERSON + target.id]
     if target.kind is TargetKind.UNIT and day > today:
         return rule_changes.everywhere(rulebook)
-    return rule_changes.parts_of(rulebook, [target], today)
-
-
-def _begin(views: Sequence[str], after: Any) -> tuple[int, Any]:
-    if after is None:
-        return 0, None
-    view, position = after
-    if view not in views:
-        raise Invalid(FieldError("query.cursor", "is of a unit that is gone; begin again"))
-    return views.index(view), position
-
-
-def _read(employer: str, view: str, limit: int, after: Any) -> tuple[Sequence[Snapshot], int, Any]:
-    """Snapshots of a view, the number of queries that took, and where to go on in it."""
-    if view.startswith(_PERSON):
-        return projection.snapshots_of(view.removeprefix(_PERSON), employer), 1, None
-    if view.startswith(rule_changes.GROUP):
-        most = min(limit, MOST_SNAPSHOTS // LEAST_COST)
-        members, following = people.members_page(employer, view.removeprefix(rule_changes.GROUP), most, after)
-        found = [snapshot for person in members for snapshot in projection.snapshots_of(person, employer)]
-        return found, 1 + len(members), following
-    page, following = projection.snapshots_of_unit(employer, view, limit, after)
-    return page, 1, following
+    return snapshot_walk.views_of(rulebook, target, today)
 
 
 # --- whom it touches ----------------------------------------------------------------------------------------

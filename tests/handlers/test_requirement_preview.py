@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import TargetKind
-from chalicelib.services import competence, requirement_preview
+from chalicelib.services import competence, snapshot_walk
 from chalicelib.services.projection import project
 from tests import builders as b
 from tests.builders import FIRE, MOVING, NOW, PREVENT
@@ -158,7 +158,7 @@ def test_pages_join_up_over_units_and_members(trust):
 
 
 def test_a_request_reads_only_so_many_snapshots_and_says_where_to_go_on(trust, monkeypatch):
-    monkeypatch.setattr(requirement_preview, "MOST_SNAPSHOTS", 1)
+    monkeypatch.setattr(snapshot_walk, "MOST_SNAPSHOTS", 1)
     answer = preview(trust, "UNIT", "surgery", "504|LOCAL|Corporate Induction|")
     assert answer.json_body["next_cursor"] is not None
     assert len(all_pages(trust, 20, kind="UNIT", target="surgery")) == 3
