@@ -368,6 +368,24 @@ def instructor(owner_id: str, person_id: str) -> str:
     return _join("E", owner_id, "INS", person_id)
 
 
+# --- schedules and calendar feeds -----------------------------------------------------------------------------
+
+
+def schedule(owner_id: str, batch: str) -> str:
+    """`E#504#BAT#01J9…`: a schedule's plan, sort key META. Its classes are `504-01J9…-001` and so on (decision 0019)."""
+    return _join("E", owner_id, "BAT", batch)
+
+
+def calendar_feed(feed_id: str) -> str:
+    """`FEED#9f86d0…`, pk and sk: a calendar feed, by the hash of its secret address."""
+    return _join("FEED", feed_id)
+
+
+def calendar_feeds(employer: str, person_id: str) -> str:
+    """gsi1 `E#504#FEEDS#01J9…`: somebody's calendar feeds at an employer, sorted by when they were made."""
+    return _join("E", employer, "FEEDS", person_id)
+
+
 # --- messages and audit -------------------------------------------------------------------------------------
 
 EVENT_SHARDS = 8

@@ -40,6 +40,7 @@ BODIES = {
     "offer_workforce_file": {"name": "people.csv"},
     "save_requirement": {"target_kind": "ORG", "target": "504", "competency": b.FIRE},
     "grant_exemption": {"competency": b.FIRE, "reason": "On long leave.", "ends_on": "2027-03-31"},
+    "make_calendar_feed": {"name": "Phone"},
     "end_exemption": {"competency": b.FIRE, "starts_on": "2026-11-23", "ends_on": "2026-12-31"},
 }
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
@@ -57,6 +58,8 @@ PATHS = {
     "person_id": "p2",
     "job_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "role": "instructor",
+    "feed_id": "0" * 64,
+    "secret": "0" * 43,
 }
 
 EMPLOYMENTS = {
@@ -173,6 +176,7 @@ def test_public_routes_are_the_ones_meant_to_be():
         "renew_sign_in",
         "health",
         "openapi",
+        "calendar_feed",
     }
 
 
