@@ -265,3 +265,24 @@ class AwardVoid(Refusal):
     """A void award is not corrected: it counts no more."""
 
     way_out = "Record a new award: POST /v1/people/{person_id}/awards."
+
+
+# --- editing the catalogue and classes (domain.md §1, §2 and §10) --------------------------------------------
+
+
+class NotYourItem(Refusal):
+    """National items are kept by the national administrator, an employer's by that employer, and edited by nobody else."""
+
+    way_out = "Ask the national administrator to change it, or add an item of your own employer."
+
+
+class Outdated(Refusal):
+    """Somebody changed it since it was read. `current` is how it is now, `yours` what was sent."""
+
+    way_out = "Look at how it is now, and send your change again with that revision if it still holds."
+
+
+class ClassCautions(Refusal):
+    """The venue or the instructor is taken at that time, or the venue is too small (domain.md §8)."""
+
+    way_out = "Choose another time, venue or instructor, or send `accept_cautions: true` to save it all the same."

@@ -93,6 +93,9 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.OwnExemption: ProblemType(403, "own-exemption", "Nobody exempts themselves"),
     errors.OwnAward: ProblemType(403, "own-award", "Nobody awards themselves"),
     errors.AwardVoid: ProblemType(409, "award-void", "The award is void"),
+    errors.NotYourItem: ProblemType(403, "not-your-item", "This belongs to somebody else"),
+    errors.Outdated: ProblemType(409, "outdated", "Somebody else has changed this since you read it"),
+    errors.ClassCautions: ProblemType(409, "class-cautions", "Something stands against this"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }
