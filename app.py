@@ -1,4 +1,4 @@
-"""The Chalice app: registers the blueprints and declares every event handler; nothing else.
+"""The Chalice app: names the modules with routes and declares every event handler; nothing else.
 
 Chalice names each Lambda function after the function here. The ARNs below are placeholders that `infrastructure/template.yaml`
 replaces with the resources of the stack. Event handlers import their work when they run, so that the API does not load it.
@@ -6,51 +6,37 @@ replaces with the resources of the stack. Event handlers import their work when 
 
 from typing import Any
 
-from chalice import Chalice, Response
+from chalice import Response
 from chalice.app import DynamoDBEvent, SQSEvent
 
-from chalicelib.handlers import (
-    awards,
-    catalogue,
-    competence,
-    compliance,
-    enrolment,
-    exemptions,
-    jobs,
-    me,
-    people,
-    problems,
-    public,
-    requirements,
-    roles,
-    structure,
-    units,
-    what_if,
-    workforce,
-    workforce_files,
-)
+from chalicelib.handlers import http as _every_request_needs_it  # noqa: F401
+from chalicelib.handlers import problems
+from chalicelib.handlers.api import Api
 
-app = Chalice(app_name="esr-learning", configure_logs=False)
-for module in (
-    public,
-    me,
-    compliance,
-    awards,
-    catalogue,
-    enrolment,
-    people,
-    units,
-    what_if,
-    structure,
-    workforce,
-    workforce_files,
-    jobs,
-    competence,
-    requirements,
-    exemptions,
-    roles,
-):
-    app.register_blueprint(module.blueprint)
+app = Api(
+    app_name="esr-learning",
+    modules=[
+        "public",
+        "me",
+        "compliance",
+        "awards",
+        "catalogue",
+        "enrolment",
+        "people",
+        "units",
+        "what_if",
+        "structure",
+        "workforce",
+        "workforce_files",
+        "jobs",
+        "competence",
+        "requirements",
+        "exemptions",
+        "roles",
+        "class_documents",
+        "calendar_feeds",
+    ],
+)
 
 
 @app.middleware("http")

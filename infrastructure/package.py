@@ -1,20 +1,18 @@
 """Make the deployment artefact of a stage: a CloudFormation template and the zip that all its functions share.
 
-Chalice does the work; this module finishes it. It merges `infrastructure/template.yaml`, drops what a Lambda never
-reads, and adds bytecode, because a Lambda's code folder is read-only and would otherwise be compiled at every cold
-start. An artefact is kept under `.build/<stage>/` and made again only if one of its inputs has changed.
+Chalice does the work; this module finishes it. It merges `infrastructure/template.yaml`, keeps of the packages what a Lambda reads
+(`what_ships.py`), and writes down which module holds which route. An artefact is kept under `.build/<stage>/` and made again
+only if one of its inputs has changed.
 Run as `python -m infrastructure.package --stage dev`.
 """
 
 from __future__ import annotations
 
 import argparse
-import compileall
 import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +20,11 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from tempfile import TemporaryDirectory
 
 import yaml
 
-from infrastructure import REGION, ROOT, Failure, tool
+from infrastructure import REGION, ROOT, Failure, tool, what_ships
 
 BUILD = ROOT / ".build"
 INPUTS = (
@@ -38,23 +35,10 @@ INPUTS = (
     ".chalice/policy-*.json",
     "infrastructure/package.py",
     "infrastructure/template.yaml",
+    "infrastructure/what_ships.py",
 )
 
-# The AWS services that the application calls. botocore carries the description of every other one too.
-SERVICES = frozenset({"cognito-idp", "dynamodb", "s3", "ses", "sqs"})
-NEVER_READ_AT_RUN_TIME = re.compile(
-    r"""
-      (?:botocore|boto3)/data/ (?! (?:{services})/ ) [^/]+ /
-    | ^(?:cffi|pycparser)/                              # cryptography needs their compiled part only
-    | /swagger_ui/                                      # of Powertools' own router, which Chalice replaces
-    | (?:^|/) (?:tests|testing|examples|sboms|__pycache__) /
-    | \.pyi$ | (?:^|/)py\.typed$ | \.dist-info/(?:RECORD|WHEEL|INSTALLER|REQUESTED)$
-    | ^[^/]+\.data/                                     # command-line scripts
-    """.format(services="|".join(sorted(SERVICES))),
-    re.VERBOSE,
-)
-OUR_CODE = ("app.py", "chalicelib")
-LAMBDA_CODE_FOLDER = "/var/task"
+MODULES_OF_PATHS = "chalicelib/handlers/modules_of_paths.json"
 EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -149,10 +133,9 @@ def _template(file: Path) -> dict[str, object]:
 
 def _finish_zip(source: Path, code: Path, target: Path) -> None:
     with zipfile.ZipFile(source) as archive:
-        wanted = [name for name in archive.namelist() if not NEVER_READ_AT_RUN_TIME.search(name)]
-        archive.extractall(code, wanted)
-    for path in code.iterdir():
-        _compile(path, keep_source=path.name in OUR_CODE)
+        archive.extractall(code, [name for name in archive.namelist() if what_ships.ships(name)])
+    (code / MODULES_OF_PATHS).write_text(_modules_of_paths())
+    what_ships.reduce(code)
     half_written = target.with_suffix(".part")
     with zipfile.ZipFile(half_written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(path for path in code.rglob("*") if path.is_file()):
@@ -163,22 +146,13 @@ def _finish_zip(source: Path, code: Path, target: Path) -> None:
     shutil.move(half_written, target)
 
 
-def _compile(path: Path, *, keep_source: bool) -> None:
-    """Add bytecode to a package or module. Libraries keep nothing else: a fifth of the zip would be their source."""
-    for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-        if (
-            file.suffix == ".py"
-            and compileall.compile_file(
-                file,
-                quiet=2,
-                legacy=not keep_source,
-                stripdir=str(path.parent),
-                prependdir=LAMBDA_CODE_FOLDER,
-                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-            )
-            and not keep_source
-        ):
-            file.unlink()
+def _modules_of_paths() -> str:
+    """Where the routes are, so that a Lambda need not import every module to find one: told by a fresh Python that did."""
+    code = "import json, app; print(json.dumps(app.app.modules_of_paths(), sort_keys=True))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackagingFailed(f"Packaging failed: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout
 
 
 def main() -> int:

@@ -153,7 +153,7 @@ class Routes:
             def entry(**path_values: str) -> Response:
                 return _handle(operation, view, self._blueprint.current_request, path_values)
 
-            entry.__name__ = view.__name__
+            entry.__name__, entry.__module__ = view.__name__, view.__module__
             entry.__doc__ = view.__doc__
             self._blueprint.route(path, methods=[method], content_types=[JSON, "*/*"])(entry)
             return view

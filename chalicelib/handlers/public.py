@@ -1,6 +1,6 @@
 """What needs no token: signing in, health, and the OpenAPI document."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from chalice import Blueprint, Response
@@ -8,6 +8,7 @@ from chalice import Blueprint, Response
 from chalicelib import cognito
 from chalicelib.cognito import Tokens
 from chalicelib.domain import errors
+from chalicelib.handlers.api import Api
 from chalicelib.handlers.http import PUBLIC, PublicRequest, Routes
 from chalicelib.services import health as health_service
 
@@ -91,4 +92,5 @@ def openapi(_request: PublicRequest) -> Any:
     """The OpenAPI 3.1 document of this API."""
     from chalicelib.handlers.openapi import document
 
+    cast("Api", blueprint.current_app).load_all()
     return Response(msgspec.json.encode(document()).decode(), {"Content-Type": "application/json"}, 200)
