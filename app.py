@@ -21,6 +21,8 @@ app = Api(
         "compliance",
         "awards",
         "catalogue",
+        "classes",
+        "learner_access",
         "enrolment",
         "people",
         "units",

@@ -119,6 +119,51 @@ def in_sessions(class_: Class, sessions: Iterable[Session]) -> Class:
     )
 
 
+def copied(class_: Class, day: date) -> Class:
+    """A class like this one that begins on another day: civil times, gaps between sessions and enrolment dates as they were.
+
+    Everything else is taken over, enrolments never; what was closed or cancelled is open again (domain.md §8). Raises NoSuchTime.
+    """
+    if class_.starts_at is None:
+        return replace(class_, status=_opened(class_.status), batch=None, reason=None, revision=1)
+    later = day - class_.starts_at.astimezone(LONDON).date()
+    again = replace(
+        class_,
+        status=_opened(class_.status),
+        enrol_from=class_.enrol_from and class_.enrol_from + later,
+        enrol_until=class_.enrol_until and class_.enrol_until + later,
+        batch=None,
+        reason=None,
+        revision=1,
+    )
+    return in_sessions(
+        again, [Session(_later(each.starts_at, later), _later(each.ends_at, later)) for each in class_.sessions]
+    )
+
+
+def _opened(status: ClassStatus) -> ClassStatus:
+    return ClassStatus.NORMAL if status in (ClassStatus.CLOSED, ClassStatus.CANCELLED) else status
+
+
+def _later(instant: datetime, by: timedelta) -> datetime:
+    civil = instant.astimezone(LONDON)
+    return _instant(civil.date() + by, civil.time())
+
+
+def minimum_not_met(class_: Class, seats: Seats) -> bool:
+    """Whether fewer hold seats than the class needs; a cancelled one needs nobody (domain.md §2)."""
+    return class_.status is not ClassStatus.CANCELLED and seats.taken < class_.minimum
+
+
+_TOLD_TO_LEARNERS = ("status", "starts_at", "ends_at", "sessions", "venue", "link")
+
+
+def concerns_enrolments(before: Class, after: Class) -> bool:
+    """Whether a change does something to the enrolments of a class: a state, dates, place, link, or more seats."""
+    more_seats = before.maximum is not None and after.maximum is not None and after.maximum > before.maximum
+    return more_seats or any(getattr(before, name) != getattr(after, name) for name in _TOLD_TO_LEARNERS)
+
+
 # --- states (domain.md §2) ------------------------------------------------------------------------------------
 
 NEXT: dict[ClassStatus, frozenset[ClassStatus]] = {

@@ -10,6 +10,7 @@ from chalicelib.domain.catalogue import Mode, owner_of
 from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
+from chalicelib.storage.transaction import Transaction
 
 
 class ClassRow(Record, discriminator="class"):
@@ -178,6 +179,29 @@ def rows_of_class(class_: Class) -> list[Record]:
         SeatsRow.of(class_),
         *(SessionRow.of(class_, number, session) for number, session in enumerate(class_.sessions, 1)),
     ]
+
+
+_COUNTED = {"pk", "sk", "kind", "taken", "waiting"}
+
+
+def change(transaction: Transaction, before: Class, after: Class) -> None:
+    """Add to a transaction: a class as it is now, if it still has the revision that was read. Its counters stay as they are.
+
+    Class, seats and sessions move together, so that nobody can be placed on what has just changed.
+    """
+    transaction.replace(ClassRow.of(after), ClassRow.revision == before.revision)
+    seats = SeatsRow.of(after)
+    now = {name: (attribute, getattr(seats, name)) for name, attribute in SeatsRow.get_attributes().items()}
+    steps = [
+        attribute.remove() if value is None else attribute.set(value)
+        for name, (attribute, value) in now.items()
+        if name not in _COUNTED
+    ]
+    transaction.update(SeatsRow.key_of(after.id), steps, SeatsRow.revision == before.revision)
+    for number, session in enumerate(after.sessions, 1):
+        transaction.put(SessionRow.of(after, number, session))
+    for number in range(len(after.sessions) + 1, len(before.sessions) + 1):
+        transaction.delete(SessionRow(keys.class_(owner_of(after.id), after.id), keys.session(number)))
 
 
 def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Seats] | None:
