@@ -43,16 +43,23 @@ BODIES = {
     "make_calendar_feed": {"name": "Phone"},
     "end_exemption": {"competency": b.FIRE, "starts_on": "2026-11-23", "ends_on": "2026-12-31"},
 }
+BODIES |= {
+    **dict.fromkeys(("set_course_rules", "set_path_rules"), {"rules": [], "revision": 1}),
+    **dict.fromkeys(("course_audience", "path_audience"), {"on": "2026-12-01"}),
+    "set_course_prerequisites": {"prerequisites": [], "revision": 1},
+}
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
     "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
     "list_grants": "role=instructor",
+    **dict.fromkeys(("explain_course", "explain_path"), "person_id=p2"),
     "explain_compliance": "competency=NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
 }
 PATHS = {
     "course_id": "504-fire",
     "class_id": "504-c1",
+    "path_id": "504-new-starter",
     "enrolment_id": "504-c1~1",
     "unit_id": "ward-9",
     "person_id": "p2",
@@ -134,6 +141,10 @@ def test_each_role_may_do_what_the_matrix_says_and_nothing_else(trust, role):
 
 
 NATIONAL_ITEMS = {"list_competencies", "define_competency", "export_framework", "import_framework"}
+NATIONAL_ITEMS |= {
+    *("course_rules", "set_course_rules", "path_rules", "set_path_rules", "course_audience", "path_audience"),
+    *("course_prerequisites", "set_course_prerequisites", "explain_course", "explain_path"),
+}
 OF_ONE_EMPLOYER = {
     *("record_award", "void_award", "correct_award", "grant_exemption", "end_exemption"),
     *("list_requirements", "save_requirement", "take_back_requirement", "preview_requirement"),
