@@ -3,7 +3,18 @@
 from .facts import CourseFact, Facts, Mode
 from .framework import competency_names
 from .organisation import Department, holders
-from .trust import AccessRule, Catalogue, Category, Course, Instructor, Offering, Organisation, Venue
+from .trust import (
+    AccessRule,
+    Catalogue,
+    Category,
+    Course,
+    Instructor,
+    LearningPath,
+    Offering,
+    Organisation,
+    Synonyms,
+    Venue,
+)
 
 
 def plan_catalogue(facts: Facts, departments: list[Department], organisation: Organisation) -> Catalogue:
@@ -19,7 +30,19 @@ def plan_catalogue(facts: Facts, departments: list[Department], organisation: Or
             for mode in course.modes
         ),
         access_rules=tuple(rule for course in courses for rule in _access(course, departments)),
-        venues=tuple(Venue(venue.id, venue.name, venue.places) for venue in facts.catalogue.venues),
+        venues=tuple(Venue(venue.id, venue.name, venue.places, venue.address) for venue in facts.catalogue.venues),
+        synonyms=tuple(Synonyms(each.id, tuple(each.words)) for each in facts.catalogue.synonyms),
+        learning_paths=tuple(
+            LearningPath(
+                path.id,
+                path.owner,
+                path.title,
+                path.category,
+                path.description,
+                tuple((section.title, tuple(section.courses)) for section in path.sections),
+            )
+            for path in facts.catalogue.learning_paths
+        ),
         instructors=_instructors(facts, departments, organisation),
     )
 
@@ -40,6 +63,8 @@ def _course(fact: CourseFact, names: dict[str, str]) -> Course:
         description=fact.description,
         joining_instructions=fact.joining,
         search_words=tuple(fact.search_words),
+        after=tuple(names[key] for key in fact.after),
+        better_after=tuple(names[key] for key in fact.better_after),
     )
 
 

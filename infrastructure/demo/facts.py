@@ -194,11 +194,19 @@ class CategoryFact(Fact, frozen=True):
 
 
 class VenueFact(Fact, frozen=True):
-    """A room and how many people it takes."""
+    """A room, how many people it takes, and where it is."""
 
     id: Key
     name: Text
     places: Positive
+    address: str = ""
+
+
+class SynonymsFact(Fact, frozen=True):
+    """Words that mean the same to whoever searches."""
+
+    id: Key
+    words: Annotated[list[Text], Meta(min_length=2)]
 
 
 class ClassesFact(Fact, frozen=True):
@@ -226,7 +234,27 @@ class CourseFact(Fact, frozen=True):
     search_words: list[str] = []
     access: Literal["self-enrol", "approval"] = "self-enrol"
     only_posts: list[PostName] = []
+    after: list[str] = []
+    better_after: list[str] = []
     classes: ClassesFact | None = None
+
+
+class SectionFact(Fact, frozen=True):
+    """A part of a learning path."""
+
+    title: Text
+    courses: Annotated[list[str], Meta(min_length=1)]
+
+
+class PathFact(Fact, frozen=True):
+    """A learning path: courses in the order in which they are best taken."""
+
+    id: Key
+    owner: Text
+    title: Text
+    category: str
+    description: Text
+    sections: Annotated[list[SectionFact], Meta(min_length=1)]
 
 
 class ShowcaseClassFact(Fact, frozen=True):
@@ -246,7 +274,9 @@ class CatalogueFacts(Fact, frozen=True):
 
     categories: list[CategoryFact]
     venues: list[VenueFact]
+    synonyms: list[SynonymsFact]
     courses: list[CourseFact]
+    learning_paths: list[PathFact]
     showcase_classes: list[ShowcaseClassFact]
 
 

@@ -64,7 +64,13 @@ def _definitions(content: Content) -> list[Record]:
 
 def _catalogue(content: Content) -> list[Record]:
     subjects = [catalogue.SubjectRow.of(owner, subject) for owner, own in content.subjects.items() for subject in own]
-    return [*subjects, *chain.from_iterable(catalogue.rows_of_course(course) for course in content.courses)]
+    return [
+        *subjects,
+        *(catalogue.VenueRow.of(content.employer, each) for each in content.venues),
+        *(catalogue.SynonymsRow.of(content.employer, each) for each in content.synonyms),
+        *chain.from_iterable(catalogue.rows_of_path(path) for path in content.paths),
+        *chain.from_iterable(catalogue.rows_of_course(course) for course in content.courses),
+    ]
 
 
 def _classes(content: Content) -> list[Record]:

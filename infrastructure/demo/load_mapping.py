@@ -8,7 +8,19 @@ from functools import cache
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.calendar import LONDON
-from chalicelib.domain.catalogue import Course, Grants, Mode, Offering, Subject
+from chalicelib.domain.catalogue import (
+    Course,
+    Grants,
+    LearningPath,
+    Mode,
+    Offering,
+    Prerequisite,
+    PrerequisiteKind,
+    Section,
+    Subject,
+    Synonyms,
+    Venue,
+)
 from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
@@ -93,14 +105,17 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All there is to load. Frameworks and subjects (id, name) are by owner: the nation or the employer."""
+    """All there is to load. Frameworks and subjects are by owner, the nation or the employer; venues and synonyms its own."""
 
     employer: str
     structure: Structure
     competencies: dict[str, tuple[Competency, ...]]
     requirements: tuple[Requirement, ...]
     subjects: dict[str, tuple[Subject, ...]]
+    venues: tuple[Venue, ...]
+    synonyms: tuple[Synonyms, ...]
     courses: tuple[Course, ...]
+    paths: tuple[LearningPath, ...]
     classes: tuple[Class, ...]
     newcomers: tuple[Newcomer, ...]
     bookings: tuple[Booking, ...]
@@ -120,7 +135,10 @@ def map_trust(trust: plan.Trust) -> Content:
         competencies=_competencies(trust),
         requirements=tuple(_requirement(each) for each in trust.framework.requirements),
         subjects=_subjects(trust),
+        venues=tuple(Venue(each.id, each.name, each.places, each.address) for each in trust.catalogue.venues),
+        synonyms=tuple(Synonyms(each.id, each.words) for each in trust.catalogue.synonyms),
         courses=tuple(courses.values()),
+        paths=tuple(_path(trust, each) for each in trust.catalogue.learning_paths),
         classes=classes,
         newcomers=tuple(people.newcomers()),
         bookings=tuple(
@@ -209,7 +227,28 @@ class _CourseMapper:
                 Offering(each.id, Mode(each.mode), LANGUAGES[each.language]) for each in self._offerings[planned.id]
             ),
             access_rules=tuple(_access_rule(number, each) for number, each in enumerate(self._rules[planned.id], 1)),
+            prerequisites=(
+                *(_prerequisite(name, mandatory=True) for name in planned.after),
+                *(_prerequisite(name, mandatory=False) for name in planned.better_after),
+            ),
+            also_called=planned.search_words,
         )
+
+
+def _prerequisite(competency: str, *, mandatory: bool) -> Prerequisite:
+    return Prerequisite(PrerequisiteKind.COMPETENCY, competency, ASSESSED_LEVEL, mandatory)
+
+
+def _path(trust: plan.Trust, planned: plan.LearningPath) -> LearningPath:
+    """A learning path that everybody finds, as its courses' own access allows."""
+    ids = {course.id: _course_id(course) for course in trust.catalogue.courses}
+    return LearningPath(
+        id=f"{planned.owner}-{planned.id}",
+        title=planned.title,
+        subject=planned.category_id,
+        description=planned.description,
+        sections=tuple(Section(title, tuple(ids[each] for each in courses)) for title, courses in planned.sections),
+    )
 
 
 def _course_id(planned: plan.Course) -> str:
@@ -229,8 +268,6 @@ class _ClassMapper:
         self._trust = trust
         self._courses = {course.id: course for course in trust.catalogue.courses}
         self._modes = {offering.id: Mode(offering.mode) for offering in trust.catalogue.offerings}
-        # There is no register of venues: a class names its room as people know it.
-        self._venues = {venue.id: venue.name for venue in trust.catalogue.venues}
 
     def classes(self) -> Iterator[Class]:
         yield from (self._dated(each) for each in self._trust.classes)
@@ -252,7 +289,7 @@ class _ClassMapper:
             ends_at=ends_at,
             minimum=planned.minimum,
             maximum=planned.maximum,
-            venue=self._venues[planned.venue_id] if planned.venue_id else None,
+            venue=planned.venue_id,
             instructor=planned.instructor_id,
             sessions=(Session(starts_at, ends_at),),
         )
@@ -299,6 +336,7 @@ class _PeopleMapper:
         self._employer = trust.employer_code
         self._courses = courses
         self._classes = {each.id: each for each in classes}
+        self._venues = {venue.id: venue.name for venue in trust.catalogue.venues}
         self._assignments: dict[str, list[plan.Assignment]] = defaultdict(list)
         for assignment in trust.organisation.assignments:
             self._assignments[assignment.person_id].append(assignment)
@@ -373,7 +411,7 @@ class _PeopleMapper:
             starts_at=class_.starts_at,
             ends_at=class_.ends_at,
             sessions=class_.sessions,
-            venue=class_.venue,
+            venue=self._venues[class_.venue] if class_.venue else None,
             status=history[-1].status,
             placed_at=history[0].at,
             history=history,

@@ -5,8 +5,10 @@ What is there already is left alone: a load that was interrupted goes on where i
 
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 
 from chalicelib.config import setting
+from chalicelib.domain.catalogue import Catalogue
 from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
@@ -23,7 +25,10 @@ from chalicelib.services import (
     workforce,
 )
 from chalicelib.services.workforce import Structure
-from chalicelib.storage import learner, rules
+from chalicelib.storage import audit, keys, learner, rules
+from chalicelib.storage import catalogue as stored
+from chalicelib.storage.base import Record
+from chalicelib.storage.transaction import Transaction
 
 from .load_mapping import Booking, Content, Newcomer
 from .load_progress import Steps
@@ -84,10 +89,30 @@ def _add_courses(content: Content, now: datetime) -> None:
     for owner, subjects in content.subjects.items():
         with suppress(Conflict):  # there already
             catalogue.add_subjects(ACTOR, owner, subjects, now)
-    known = rules.catalogue_now(content.employer).courses
+    known = rules.catalogue_now(content.employer)
     for course in content.courses:
-        if course.id not in known:
+        if course.id not in known.courses:
             catalogue.add_course(ACTOR, course, now)
+    _add_register(content, known, now)
+
+
+def _add_register(content: Content, known: Catalogue, now: datetime) -> None:
+    """Venues, synonyms and learning paths that are not there yet, in one transaction."""
+    synonyms = {each.id for each in known.synonyms}
+    rows: list[Record] = [
+        *(stored.VenueRow.of(content.employer, each) for each in content.venues if each.id not in known.venues),
+        *(stored.SynonymsRow.of(content.employer, each) for each in content.synonyms if each.id not in synonyms),
+        *chain.from_iterable(stored.rows_of_path(each) for each in content.paths if each.id not in known.paths),
+    ]
+    if not rows:
+        return
+    transaction = Transaction()
+    for row in rows:
+        transaction.create(row)
+    rules.move_version(transaction, content.employer, keys.CATALOGUE)
+    facts = {"ids": [row.sk for row in rows]}
+    audit.record(transaction, audit.Entry(content.employer, ACTOR, "catalogue.loaded", now, facts=facts))
+    transaction.commit()
 
 
 def _add_class(class_: Class, now: datetime) -> None:

@@ -236,6 +236,7 @@ def _check_catalogue(facts: Facts) -> None:
             _known(file, f"categories[{index}].parent", category.parent, categories[:index], "earlier category")
     for index, course in enumerate(catalogue.courses):
         _check_course(facts, f"courses[{index}]", course)
+    _check_paths(facts)
     taught = {course.id: course for course in catalogue.courses if course.classes}
     for index, showcase in enumerate(catalogue.showcase_classes):
         _known(file, f"showcase_classes[{index}].course", showcase.course, taught, "course with classes")
@@ -249,6 +250,21 @@ def _check_catalogue(facts: Facts) -> None:
             _known("organisation.yaml", f"sign_ins[{number}].subjects[{index}]", subject, categories, "category")
 
 
+def _check_paths(facts: Facts) -> None:
+    file, catalogue = "catalogue.yaml", facts.catalogue
+    _unique(file, "synonyms[{}].id", (synonyms.id for synonyms in catalogue.synonyms))
+    _unique(file, "learning_paths[{}].id", (path.id for path in catalogue.learning_paths))
+    courses = {course.id for course in catalogue.courses}
+    for index, path in enumerate(catalogue.learning_paths):
+        field = f"learning_paths[{index}]"
+        _check_owner(facts, file, field, path.owner)
+        _known(file, f"{field}.category", path.category, {each.id for each in catalogue.categories}, "category")
+        named = [course for section in path.sections for course in section.courses]
+        _unique(file, f"{field}.sections, course {{}}", named)
+        for course in named:
+            _known(file, f"{field}.sections", course, courses, "course")
+
+
 def _check_course(facts: Facts, field: str, course: CourseFact) -> None:
     file = "catalogue.yaml"
     keys = {competency.key for competency in facts.competencies.competencies}
@@ -258,6 +274,9 @@ def _check_course(facts: Facts, field: str, course: CourseFact) -> None:
     _known(file, f"{field}.category", course.category, {each.id for each in facts.catalogue.categories}, "category")
     for index, key in enumerate(course.awards):
         _known(file, f"{field}.awards[{index}]", key, keys, "competency")
+    for name, required in (("after", course.after), ("better_after", course.better_after)):
+        for index, key in enumerate(required):
+            _known(file, f"{field}.{name}[{index}]", key, keys, "competency")
     for index, post in enumerate(course.only_posts):
         _known(file, f"{field}.only_posts[{index}]", post, posts, "post")
         if post.split(".")[0] not in facts.organisation.headquarters:

@@ -167,7 +167,10 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """`owner` is NHS or the employer's code; `awards` are competency names; `search_words` other spellings."""
+    """`owner` is NHS or the employer's code; `awards` are competency names; `search_words` other spellings.
+
+    `after` are competencies without which nobody may enrol, `better_after` those that are advised.
+    """
 
     id: str
     owner: str
@@ -178,6 +181,8 @@ class Course:
     description: str
     joining_instructions: str
     search_words: tuple[str, ...]
+    after: tuple[str, ...]
+    better_after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +207,32 @@ class AccessRule:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A room and how many people it takes."""
+    """A room, how many people it takes, and where it is."""
 
     id: str
     name: str
     places: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """Words that mean the same to whoever searches."""
+
+    id: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPath:
+    """Courses by section (title and course ids), in the order in which they are best taken."""
+
+    id: str
+    owner: str
+    title: str
+    category_id: str
+    description: str
+    sections: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +333,8 @@ class Catalogue:
     offerings: tuple[Offering, ...]
     access_rules: tuple[AccessRule, ...]
     venues: tuple[Venue, ...]
+    synonyms: tuple[Synonyms, ...]
+    learning_paths: tuple[LearningPath, ...]
     instructors: tuple[Instructor, ...]
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.compliance import Rate
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import NATIONAL
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.projection import NOTHING
 from chalicelib.services import catalogue, enrolment, identity
 from chalicelib.storage import base, learner, projection, rules
@@ -99,7 +99,7 @@ class Loaded:
     snapshots: dict
     counters: tuple
     rulebook: object
-    courses: dict
+    catalogue: object
     rows: dict
     rows_after_second_load: dict
     findings: object
@@ -122,11 +122,10 @@ def loaded(store, *, in_bulk):
     rows = store.rows()
     load_trust(in_bulk=in_bulk, now=NOW + timedelta(minutes=5))
     rulebook, known = rules.rulebook_and_catalogue("504")
-    courses = known.courses
     return Loaded(
         **read_back(content),
         rulebook=replace(rulebook, version=(0, 0)),
-        courses=courses,
+        catalogue=replace(known, version=(0, 0)),
         rows=rows,
         rows_after_second_load=store.rows(),
         findings=check(content, NOW, quiet()),
@@ -208,13 +207,50 @@ def test_a_completed_class_is_where_its_award_came_from(through_services):
 def test_each_e_learning_offering_has_a_class_without_dates_and_without_a_limit(through_services):
     offered = {
         offering.id
-        for course in through_services.courses.values()
+        for course in through_services.catalogue.courses.values()
         for offering in course.offerings
         if offering.mode == "e-learning"
     }
     undated = {each.offering: seats for each, seats in through_services.classes.values() if each.starts_at is None}
     assert undated.keys() == offered
     assert all(seats.maximum is None for seats in undated.values())
+
+
+def test_the_catalogue_has_a_tree_of_subjects_a_register_of_venues_synonyms_and_a_path(through_services):
+    catalogue = through_services.catalogue
+    assert catalogue.subject_and_above("medicines") == ("medicines", "clinical")
+    venues = {class_.venue for class_, _ in through_services.classes.values() if class_.venue}
+    assert len(venues) > 3
+    assert venues <= catalogue.venues.keys()
+    assert any("CPR" in synonyms.words for synonyms in catalogue.synonyms)
+    assert "CRT" in catalogue.courses["NHS-conflict-resolution"].also_called
+    (path,) = catalogue.paths.values()
+    assert {course for section in path.sections for course in section.courses} <= catalogue.courses.keys()
+
+
+def test_a_level_comes_after_the_one_below_it(through_services):
+    courses = through_services.catalogue.courses
+    (before,) = courses["504-child-ils"].prerequisites
+    assert before.mandatory
+    assert before.id in {grant.competency for grant in courses["504-child-bls"].grants}
+
+
+def test_those_who_run_classes_have_some(through_services):
+    """The class administrator in their subjects, the instructor as such."""
+    class_administrator, instructor = (
+        identity.identify(each.login, "504", NOW)
+        for role in ("class administrator", "instructor")
+        for each in plan(STAFF).organisation.sign_ins
+        if each.role == role
+    )
+    catalogue = through_services.catalogue
+    reached = [
+        (class_administrator.reaches(Capability.EDIT_CLASSES, catalogue.courses[class_.course].subject, catalogue),
+         class_.instructor == instructor.person)
+        for class_, _ in through_services.classes.values()
+    ]  # fmt: skip
+    assert 0 < sum(reaches for reaches, _ in reached) < len(reached)
+    assert any(own for _, own in reached)
 
 
 def test_only_the_latest_bookings_tell_somebody(through_services):
@@ -264,7 +300,7 @@ def test_both_ways_give_the_same_trust(through_services, bulk):
     assert bulk.snapshots == through_services.snapshots
     assert bulk.counters == through_services.counters
     assert bulk.classes == through_services.classes
-    assert bulk.courses == through_services.courses
+    assert bulk.catalogue == through_services.catalogue
     assert bulk.rulebook == through_services.rulebook
     assert bulk.findings == through_services.findings
     assert bulk.to_book == through_services.to_book
