@@ -15,6 +15,7 @@ from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.catalogue import Catalogue, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
 from chalicelib.domain.enrolment import Enrolment, Status
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
@@ -148,14 +149,16 @@ def promote(class_id: str, catalogue: Catalogue, now: datetime) -> int:
     Whoever holds a seat elsewhere at that time is passed over. Raises WaitersUnseen if the list lags behind the class.
     """
     promoted = 0
-    if _may_promote(class_id, now):
-        for waiting in _waiting(class_id):
-            outcome = _promote(waiting, catalogue, now)
-            if outcome is None:
-                break
-            promoted += outcome
-        if _may_promote(class_id, now):
-            raise WaitersUnseen(class_id)
+    if not _gives_seats(*_class(class_id), now):
+        return promoted
+    for waiting in _waiting(class_id):
+        outcome = _promote(waiting, catalogue, now)
+        if outcome is None:
+            break
+        promoted += outcome
+    class_, seats = _class(class_id)
+    if seats.waiting and _gives_seats(class_, seats, now):
+        raise WaitersUnseen(class_id)
     return promoted
 
 
@@ -164,9 +167,11 @@ def _waiting(class_id: str) -> Iterator[Enrolment]:
     return merge(*lists, key=lambda each: each.placed_at)
 
 
-def _may_promote(class_id: str, now: datetime) -> bool:
+def _class(class_id: str) -> tuple[Class, Seats]:
     loaded = stored.class_with_seats(class_id, consistent=True)
-    return loaded is not None and loaded[1].waiting > 0 and _gives_seats(*loaded, now)
+    if loaded is None:
+        raise NotFound("There is no such class.", class_id=class_id)
+    return loaded
 
 
 def _gives_seats(class_: Class, seats: Seats, now: datetime) -> bool:

@@ -1,0 +1,442 @@
+"""What a change of a class does to those on it: each told once, promoted in order, seats always what counting gives."""
+
+import contextlib
+from collections import Counter
+from datetime import date, timedelta
+
+import icalendar
+import pytest
+
+from chalicelib import mail
+from chalicelib.domain import errors
+from chalicelib.domain.calendar import london_time
+from chalicelib.domain.catalogue import Venue
+from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.enrolment import Status
+from chalicelib.handlers import events, work
+from chalicelib.services import classes, enrolment, identity, inbox, recount, takeover
+from chalicelib.storage import classes as stored
+from chalicelib.storage import learner as learners
+from chalicelib.storage import people
+from chalicelib.storage.catalogue import VenueRow
+from chalicelib.storage.outbox import EventRow
+from tests import builders as b
+from tests import seams
+from tests.builders import NOW
+from tests.pump import Pump, plenty, queued, stream_records
+
+MOVED = (b.session(date(2026, 12, 8), hour=13),)
+
+
+@pytest.fixture(name="trust")
+def _trust(aws, nothing_waits):
+    """A class of twelve, venues, and Ada who may edit classes."""
+    b.trust()
+    b.offered(b.class_(), b.class_("504-c2", sessions=[b.session(date(2026, 12, 8), hour=14)]))
+    for venue in (Venue("room-1", "Seminar Room 1", 20), Venue("room-2", "Lecture Theatre", 8)):
+        VenueRow.of("504", venue).save()
+    b.person(99, role="learning_administrator")
+
+
+def ada():
+    return identity.identify("504-99", None, NOW)
+
+
+def on(number, status=Status.CONFIRMED, at=None, minutes=0, **changes):
+    """Somebody with an enrolment placed some minutes after the first of them."""
+    at = at or b.class_()
+    placed = NOW - timedelta(days=7) + timedelta(minutes=minutes)
+    taken = b.enrolment(status, at, person=f"p{number}", placed_at=placed, **changes)
+    if people.person(f"p{number}") is None:
+        b.person(number, assignments=())
+    takeover.take_over(b.SYSTEM, "504", f"p{number}", [], [taken], NOW)
+
+
+def class_now(class_id="504-c1"):
+    return stored.class_with_seats(class_id, consistent=True)
+
+
+def change(now=NOW, class_id="504-c1", accept=True, **fields):
+    revision = class_now(class_id)[0].revision
+    return classes.change(ada(), class_id, revision, fields, now, accept)
+
+
+def of(number, class_id="504-c1"):
+    found = learners.learner(f"p{number}", "504", consistent=True).enrolments
+    return next(each for each in found if each.class_id == class_id)
+
+
+def states(*numbers):
+    return [of(each).status for each in numbers]
+
+
+def told():
+    """How often each person was told what."""
+    kinds = Counter((row.person, row.type) for row in EventRow.scan() if row.type.startswith("enrolment."))
+    return {(int(person[1:]), kind.partition(".")[2]): number for (person, kind), number in kinds.items()}
+
+
+def in_step(*class_ids):
+    return list(recount.seats("504", class_ids or ["504-c1", "504-c2"])) == []
+
+
+class Killed(Exception):
+    """The function died."""
+
+
+@contextlib.contextmanager
+def dying_after(transactions):
+    """Whoever commits more transactions than these dies, the last one unanswered."""
+    left = [transactions]
+
+    def intercept(call, operation, request):
+        if operation != "TransactWriteItems":
+            return call(operation, request)
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        answer = call(operation, request)
+        if left[0] == 0:
+            raise Killed
+        return answer
+
+    with seams.intercepted(intercept):
+        yield
+
+
+# --- moving -------------------------------------------------------------------------------------------------
+
+
+def test_moving_a_class_killed_half_way_and_repeated_tells_everybody_once(trust):
+    for number in range(1, 26):
+        on(number, minutes=number)
+    on(26, Status.WAITLISTED)
+    on(27, Status.WITHDRAWN)
+    on(28, Status.COMPLETED)
+    pump = Pump()
+    moved = change(sessions=MOVED)
+    pump.project()
+    messages = queued()
+    for _ in range(3):
+        with dying_after(8):
+            assert work.do_work({"Records": messages}, plenty)["batchItemFailures"]
+    for _ in range(2):  # the second time nothing is left to do
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert told() == {(number, "changed"): 1 for number in range(1, 27)}
+    assert all(of(number).sessions == MOVED for number in (*range(1, 27), 28))
+    assert of(27).sessions == b.class_().sessions
+    assert work.jobs.job("504", moved.job).state == "done"
+    assert in_step()
+
+
+def test_what_changed_is_shown_old_and_new_with_an_updated_meeting_request(trust):
+    on(1)
+    on(2, Status.WAITLISTED)
+    pump = Pump()
+    change(sessions=MOVED, venue="room-2", maximum=8)
+    seen = set(pump.seen)
+    pump.run()
+    events.relay_events({"Records": stream_records(seen)})
+    notification = newest(1)
+    assert notification.subject == "Changed: Fire Safety, Tuesday 8 December 2026"
+    for words in ("Tuesday 8 December 2026, 1pm to 4pm", "Lecture Theatre", "Tuesday 1 December 2026, 9am to 12pm"):
+        assert words in notification.text
+    event = meeting_request(notification)
+    assert (event["method"], event["sequence"], event["location"]) == ("REQUEST", 2, "Lecture Theatre")
+    assert meeting_request(newest(2)) is None
+
+
+def newest(number):
+    """The newest message in somebody's inbox."""
+    return inbox.page(f"p{number}", 1, None)[0][0]
+
+
+def meeting_request(notification):
+    person = people.person(notification.person)
+    message = mail.compose(notification, person)
+    parts = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
+    if not parts:
+        return None
+    calendar = icalendar.Calendar.from_ical(parts[0].get_content())
+    event = calendar.walk("VEVENT")[0]
+    return {"method": calendar["method"], "sequence": event["sequence"], "location": str(event.get("location"))}
+
+
+def test_what_no_learner_needs_to_know_tells_nobody(trust):
+    on(1)
+    pump = Pump()
+    assert change(title="Fire Safety for nurses", minimum=1, joining_instructions="Bring a pen.").job is None
+    pump.run()
+    assert told() == {}
+    assert of(1).class_revision == 1
+
+
+def test_a_class_moved_there_and_back_before_anybody_was_told_tells_nobody(trust):
+    on(1)
+    pump = Pump()
+    change(sessions=MOVED)
+    change(sessions=b.class_().sessions)
+    pump.run()
+    assert told() == {}
+
+
+def test_a_past_class_is_corrected_without_telling_anybody(trust):
+    past = b.class_("504-c9", sessions=[b.session(date(2026, 11, 2))])
+    b.classes.add_class(b.SYSTEM, past, NOW)
+    on(1, Status.COMPLETED, past)
+    on(2, Status.CONFIRMED, past)
+    pump = Pump()
+    kept = change(class_id="504-c9", sessions=[b.session(date(2026, 11, 3))])
+    assert [each.kind for each in kept.warnings] == ["in the past"]
+    pump.run()
+    assert told() == {}
+    assert of(1, "504-c9").starts_at == of(2, "504-c9").starts_at == london_time(date(2026, 11, 3), 9)
+
+
+def test_whoever_now_has_two_classes_at_once_is_told_which(trust):
+    on(1)
+    on(1, at=b.class_("504-c2", sessions=[b.session(date(2026, 12, 8), hour=14)]))
+    pump = Pump()
+    change(sessions=MOVED)
+    pump.run()
+    data = next(row.data for row in EventRow.scan() if row.type == "enrolment.changed")
+    assert data["clash"] == "Fire Safety"
+
+
+# --- states -------------------------------------------------------------------------------------------------
+
+
+def test_planned_and_back_promotes_in_the_order_in_which_people_booked(trust):
+    for number, minutes in ((1, 30), (2, 10), (3, 20)):
+        on(number, minutes=minutes)
+    on(4, Status.REQUESTED)
+    on(5, Status.WAITLISTED, minutes=40)
+    pump = Pump()
+    change(status=ClassStatus.PLANNED)
+    pump.run()
+    assert states(1, 2, 3, 4, 5) == ["waitlisted"] * 3 + ["requested", "waitlisted"]
+    assert class_now()[1].waiting == 4
+    assert in_step()
+    change(status=ClassStatus.NORMAL)
+    change(maximum=4)
+    with seams.intercepted(order := Promotions()):
+        pump.run()
+    assert order.persons == ["p2", "p3", "p1", "p5"]
+    assert told() == {
+        **{(number, kind): 1 for number in (1, 2, 3) for kind in ("waitlisted", "promoted")},
+        (5, "promoted"): 1,
+    }
+    assert in_step()
+
+
+class Promotions:
+    """Notes who is promoted, in order."""
+
+    def __init__(self):
+        self.persons = []
+
+    def __call__(self, call, operation, request):
+        if operation == "TransactWriteItems":
+            puts = [each["Put"]["Item"] for each in request["TransactItems"] if "Put" in each]
+            promoting = [item for item in puts if item.get("type") == {"S": "enrolment.promoted"}]
+            self.persons += [item["person"]["S"] for item in promoting]
+        return call(operation, request)
+
+
+def test_back_to_normal_before_the_job_has_run_leaves_everybody_seated(trust):
+    on(1)
+    on(2)
+    pump = Pump()
+    change(status=ClassStatus.PLANNED)
+    change(status=ClassStatus.NORMAL)
+    pump.run()
+    assert (states(1, 2), told()) == (["confirmed", "confirmed"], {})
+    assert in_step()
+
+
+def test_closing_cancels_requests_and_leaves_the_others(trust):
+    for number, status in ((1, Status.REQUESTED), (2, Status.CONFIRMED), (3, Status.WAITLISTED)):
+        on(number, status)
+    pump = Pump()
+    change(status=ClassStatus.CLOSED)
+    pump.run()
+    assert states(1, 2, 3) == ["cancelled", "confirmed", "waitlisted"]
+    assert told() == {(1, "cancelled"): 1}
+    assert in_step()
+
+
+def test_cancelling_cancels_all_that_is_open_and_says_why(trust):
+    for number, status in ((1, Status.REQUESTED), (2, Status.CONFIRMED), (3, Status.WAITLISTED), (4, Status.WITHDRAWN)):
+        on(number, status)
+    pump = Pump()
+    seen = set(pump.seen)
+    cancelled = classes.cancel(ada(), "504-c1", "The room is flooded.", NOW)
+    again = classes.cancel(ada(), "504-c1", "Another reason.", NOW)
+    assert (cancelled.class_.reason, again.class_.reason, again.job) == ("The room is flooded.",) * 2 + (None,)
+    pump.run()
+    assert states(1, 2, 3, 4) == ["cancelled"] * 3 + ["withdrawn"]
+    assert told() == {(number, "cancelled"): 1 for number in (1, 2, 3)}
+    assert of(2).history[-1].reason == "The room is flooded."
+    events.relay_events({"Records": stream_records(seen)})
+    assert "The room is flooded." in newest(2).text
+    assert meeting_request(newest(2))["method"] == "CANCEL"
+    assert meeting_request(newest(3)) is None
+    assert (class_now()[1].taken, class_now()[1].waiting, in_step()) == (0, 0, True)
+
+
+def test_a_class_cancelled_while_somebody_books_takes_nobody(trust):
+    b.person(1)
+    actor = identity.identify("504-1", None, NOW)
+    cancel = seams.before_commit(lambda: classes.cancel(ada(), "504-c1", "The room is flooded.", NOW))
+    with cancel, pytest.raises(errors.ClassCancelled):
+        enrolment.enrol_myself(actor, "504-c1", NOW)
+    assert (class_now()[1].taken, in_step()) == (0, True)
+
+
+def test_somebody_who_books_while_a_class_is_cancelled_is_told_of_both(trust):
+    b.person(1)
+    actor = identity.identify("504-1", None, NOW)
+    pump = Pump()
+    with seams.before_commit(lambda: enrolment.enrol_myself(actor, "504-c1", NOW)):
+        classes.cancel(ada(), "504-c1", "The room is flooded.", NOW)
+    pump.run()
+    assert states(1) == ["cancelled"]
+    assert told() == {(1, "confirmed"): 1, (1, "cancelled"): 1}
+    assert in_step()
+
+
+def test_somebody_who_books_while_a_class_moves_is_placed_on_the_new_day(trust):
+    b.person(1)
+    actor = identity.identify("504-1", None, NOW)
+    pump = Pump()
+    with seams.before_commit(lambda: change(sessions=MOVED)):
+        enrolment.enrol_myself(actor, "504-c1", NOW)
+    pump.run()
+    assert (of(1).sessions, of(1).class_revision) == (MOVED, 2)
+    assert told() == {(1, "confirmed"): 1}
+
+
+def test_somebody_who_withdraws_while_the_job_runs_is_told_of_that_alone(trust):
+    on(1)
+    actor = identity.identify("504-1", None, NOW)
+    pump = Pump()
+    change(sessions=MOVED)
+    pump.project()
+    with seams.before_commit(lambda: enrolment.withdraw_myself(actor, of(1).id, NOW)):
+        pump.work()
+    assert told() == {(1, "withdrawn"): 1}
+    assert (states(1), in_step()) == (["withdrawn"], True)
+
+
+def test_a_job_that_read_an_older_class_never_has_the_last_word(trust):
+    on(1)
+    pump = Pump()
+    change(sessions=MOVED)
+    pump.project()
+    later = (b.session(date(2026, 12, 15)),)
+
+    def overtaken():
+        change(sessions=later)
+        pump.run()
+
+    messages = queued()
+    with seams.before_commit(overtaken):
+        work.do_work({"Records": messages}, plenty)
+    assert of(1).sessions == later
+    assert told() == {(1, "changed"): 1}
+
+
+# --- seats --------------------------------------------------------------------------------------------------
+
+
+def test_a_maximum_below_the_seats_taken_is_warned_of_and_promotes_nobody(trust):
+    for number in range(1, 5):
+        on(number)
+    on(5, Status.WAITLISTED)
+    pump = Pump()
+    kept = change(maximum=4)
+    assert kept.warnings == ()
+    kept = change(maximum=2, minimum=1)
+    assert [each.kind for each in kept.warnings] == ["maximum below confirmed"]
+    change(maximum=3)  # still overbooked by one
+    pump.run()
+    assert states(1, 2, 3, 4, 5) == ["confirmed"] * 4 + ["waitlisted"]
+    assert told() == {}
+    change(maximum=5)
+    pump.run()
+    assert (states(5), told()) == (["confirmed"], {(5, "promoted"): 1})
+    assert (class_now()[1].taken, in_step()) == (5, True)
+
+
+def test_whoever_has_another_class_at_that_time_is_passed_over_once_and_holds_up_nobody(trust):
+    full = b.class_("504-c9", maximum=1)
+    b.classes.add_class(b.SYSTEM, full, NOW)
+    on(1, at=full)
+    on(2, Status.WAITLISTED, full, minutes=1)
+    on(2)  # on the other class at the same hours
+    on(3, Status.WAITLISTED, full, minutes=2)
+    pump = Pump()
+    change(class_id="504-c9", maximum=2, minimum=1)
+    pump.run()
+    assert [of(each, "504-c9").status for each in (1, 2, 3)] == ["confirmed", "waitlisted", "confirmed"]
+    change(class_id="504-c9", maximum=3)
+    pump.run()
+    assert told() == {(2, "passed-over"): 1, (3, "promoted"): 1}
+    assert class_now("504-c9")[1].waiting == 0  # so that the free seat is anybody's
+    assert in_step("504-c1", "504-c9")
+    enrolment.withdraw_myself(identity.identify("504-2", None, NOW), of(2).id, NOW)
+    change(class_id="504-c9", maximum=4)
+    pump.run()
+    assert of(2, "504-c9").status == "confirmed"
+    assert in_step("504-c1", "504-c9")
+
+
+def test_nobody_is_promoted_once_the_class_has_started(trust, monkeypatch):
+    on(1, Status.WAITLISTED)
+    pump = Pump()
+    change(maximum=20)
+    monkeypatch.setattr(work, "now", lambda: b.class_().starts_at)
+    pump.run()
+    assert states(1) == ["waitlisted"]
+
+
+def test_a_promotion_killed_half_way_gives_each_seat_once(trust):
+    for number in range(1, 7):
+        on(number, Status.WAITLISTED, minutes=number)
+    pump = Pump()
+    change(maximum=16)
+    change(maximum=4)
+    pump.project()
+    messages = queued()
+    for _ in range(2):
+        with dying_after(2):
+            assert work.do_work({"Records": messages}, plenty)["batchItemFailures"]
+    for _ in range(2):
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert states(*range(1, 7)) == ["confirmed"] * 4 + ["waitlisted"] * 2
+    assert told() == {(number, "promoted"): 1 for number in range(1, 5)}
+    assert in_step()
+
+
+def test_a_list_that_lags_behind_the_class_is_looked_at_again(trust):
+    pump = Pump()
+    with seams.lagging_reads():
+        on(1, Status.WAITLISTED)
+        change(maximum=16)
+        pump.project()
+        messages = queued()
+        assert work.do_work({"Records": messages}, plenty)["batchItemFailures"]
+    assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert (states(1), in_step()) == (["confirmed"], True)
+
+
+def test_transactions_that_collide_are_tried_again(trust):
+    for number in (1, 2, 3):
+        on(number)
+    pump = Pump()
+    change(sessions=MOVED)
+    pump.project()
+    messages = queued()
+    with seams.colliding_transactions(3):
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert told() == {(number, "changed"): 1 for number in (1, 2, 3)}
