@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from chalicelib.domain.access import AccessRule
 from chalicelib.domain.catalogue import Catalogue, Course, Item
 
 _TITLE, _ALSO_CALLED, _AWARDS, _SUBJECT, _TEXT = 8.0, 6.0, 4.0, 2.0, 1.0
@@ -43,11 +44,16 @@ class Matches:
 
 
 class Index:
-    """The words of a catalogue's items. `items` are all of them by title."""
+    """The words of a catalogue's items. `items` are all of them by title.
+
+    `same_rules` numbers their access rules: items with the same rules share a number, so that a search decides each once.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
         every: tuple[Item, ...] = (*catalogue.courses.values(), *catalogue.paths.values())
         self.items = tuple(sorted(every, key=lambda item: (item.title.casefold(), item.id)))
+        numbers: dict[tuple[AccessRule, ...], int] = {}
+        self.same_rules = {item.id: numbers.setdefault(item.access_rules, len(numbers)) for item in self.items}
         self._scores = _scored([_fields(item, catalogue) for item in self.items])
         self._synonyms = _by_first_word(catalogue)
         synonyms = {word for phrases in self._synonyms.values() for phrase, _ in phrases for word in phrase}

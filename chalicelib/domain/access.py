@@ -72,13 +72,13 @@ def standpoints(
     )
 
 
-def within(standpoints: Iterable[Standpoint], units: Iterable[str]) -> tuple[Standpoint, ...]:
+def within(standpoints: tuple[Standpoint, ...], units: Iterable[str]) -> tuple[Standpoint, ...]:
     """The standpoints to which a class is open that is narrowed to these units and those below; all of them without any unit.
 
     What is decided from these is decided through one assignment: it lies in the unit and meets the rule of the course.
     """
     wanted = {Target(TargetKind.UNIT, unit) for unit in units}
-    return tuple(each for each in standpoints if not wanted or not wanted.isdisjoint(each.targets))
+    return tuple(each for each in standpoints if not wanted.isdisjoint(each.targets)) if wanted else standpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +98,16 @@ class Access:
         return self.mode is not None
 
 
-def decide(rules: Iterable[AccessRule], standpoints: Sequence[Standpoint], day: date) -> Access:
+def decide(rules: Sequence[AccessRule], standpoints: Sequence[Standpoint], day: date) -> Access:
     """The most permissive mode over all assignments; without any rule, approval for every learner (domain.md §5).
 
     Whoever has no standpoint (no learner here, or outside the units of a class) finds nothing.
     """
-    restricting = tuple(rules)
-    if not restricting:
+    if not rules:
         return Access(AccessMode.APPROVAL if standpoints else None)
     met = [
         Access(rule.mode, rule, standpoint.assignment)
-        for rule in restricting
+        for rule in rules
         if rule.in_force_on(day)
         for standpoint in standpoints
         if _meets(rule, standpoint)
@@ -154,7 +153,7 @@ class Trial:
 
 
 def explain(
-    rules: Iterable[AccessRule], standpoints: Sequence[Standpoint], day: date, only_units: Iterable[str] = ()
+    rules: Iterable[AccessRule], standpoints: tuple[Standpoint, ...], day: date, only_units: Iterable[str] = ()
 ) -> tuple[Trial, ...]:
     """Every rule against every standpoint, and what of it holds: why somebody can find an item, or cannot."""
     open_to = within(standpoints, only_units)

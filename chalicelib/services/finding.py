@@ -14,7 +14,7 @@ from chalicelib.domain.catalogue import Course, Grants, Item, Mode, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Standing
 from chalicelib.domain.people import NATIONAL
-from chalicelib.search import index_of
+from chalicelib.search import Index, index_of
 from chalicelib.services.catalogue import Viewer
 from chalicelib.storage import classes
 
@@ -84,14 +84,18 @@ def find(actor: Actor, wanted: Wanted, limit: int, offset: int, now: datetime) -
 
     What one may not see is counted nowhere. Reads the versions of rules and catalogue, and the classes if any are asked for.
     """
-    viewer = Viewer.of(actor, now)
+    return look(Viewer.of(actor, now), wanted, limit, offset)
+
+
+def look(viewer: Viewer, wanted: Wanted, limit: int, offset: int) -> Found:
+    """The same for somebody who looks at a catalogue that has been read."""
     index = index_of(viewer.catalogue)
     matches = index.find(wanted.words) if wanted.words.strip() else None
     relevance = {} if matches is None else matches.relevance
     among = index.items if matches is None else (each for each in index.items if each.id in relevance)
     needs = _Needs(viewer)
     dates = _classes(viewer, wanted.classes, wanted.mode) if wanted.classes else None
-    seen = list(_seen(viewer, among, wanted, needs, dates))
+    seen = list(_seen(_Eyes(viewer, index), among, wanted, needs, dates))
     seen.sort(key=lambda each: (needs.urgency(each.need), -relevance.get(each.item.id, 0.0)))
     end = offset + limit
     return Found(
@@ -106,38 +110,51 @@ def find(actor: Actor, wanted: Wanted, limit: int, offset: int, now: datetime) -
 _Classes = Mapping[str, list[tuple[Class, Seats]]]
 
 
+class _Eyes:
+    """A viewer who looks at very many items: access is decided once for all that have the same rules."""
+
+    def __init__(self, viewer: Viewer, index: Index) -> None:
+        self.viewer = viewer
+        self._rules_of = index.same_rules
+        self._decided: dict[int, Access] = {}
+
+    def access_to(self, item: Item) -> Access:
+        """Their access as a learner."""
+        rules = self._rules_of[item.id]
+        if rules not in self._decided:
+            self._decided[rules] = self.viewer.access_to(item)
+        return self._decided[rules]
+
+    def sees(self, item: Item) -> bool:
+        """Whether they can find it."""
+        return self.viewer.sees(item, self.access_to(item))
+
+    def courses_of(self, item: Item) -> tuple[Course, ...]:
+        """The course itself, or those of a learning path that they can find."""
+        if isinstance(item, Course):
+            return (item,)
+        known = (self.viewer.catalogue.courses.get(each) for section in item.sections for each in section.courses)
+        return tuple(course for course in known if course and self.sees(course))
+
+
 def _seen(
-    viewer: Viewer, among: Iterable[Item], wanted: Wanted, needs: "_Needs", dates: _Classes | None
+    eyes: _Eyes, among: Iterable[Item], wanted: Wanted, needs: "_Needs", dates: _Classes | None
 ) -> Iterator[Seen]:
+    of_courses = not (wanted.competency is None and wanted.mode is None and dates is None)
     for item in among:
-        if not _is_wanted(item, wanted, viewer):
+        if not _is_wanted(item, wanted, eyes.viewer) or not eyes.sees(item):
             continue
-        access = viewer.access_to(item)
-        if not viewer.sees(item, access):
-            continue
-        courses = _courses_of(item, viewer)
-        if not any(_fits(course, wanted, dates) for course in courses) and _asks_of_courses(wanted):
+        courses = eyes.courses_of(item)
+        if of_courses and not any(_fits(course, wanted, dates) for course in courses):
             continue
         held = () if dates is None else _first(each for course in courses for each in dates.get(course.id, ()))
-        yield Seen(item, courses, access, needs.met_by(courses), held)
-
-
-def _courses_of(item: Item, viewer: Viewer) -> tuple[Course, ...]:
-    """The course itself, or those of a learning path that its finder may see."""
-    if isinstance(item, Course):
-        return (item,)
-    known = (viewer.catalogue.courses.get(each) for section in item.sections for each in section.courses)
-    return tuple(course for course in known if course and viewer.sees(course))
+        yield Seen(item, courses, eyes.access_to(item), needs.met_by(courses), held)
 
 
 def _is_wanted(item: Item, wanted: Wanted, viewer: Viewer) -> bool:
     """Whether what stands in the item itself is what was asked for."""
     of_owner = wanted.owner is None or owner_of(item.id) == wanted.owner
     return of_owner and (wanted.subject is None or viewer.catalogue.within(item.subject, (wanted.subject,)))
-
-
-def _asks_of_courses(wanted: Wanted) -> bool:
-    return not (wanted.competency is None and wanted.mode is None and wanted.classes is None)
 
 
 def _fits(course: Course, wanted: Wanted, dates: _Classes | None) -> bool:
@@ -170,14 +187,15 @@ class _Needs:
 
     def met_by(self, courses: Iterable[Course]) -> Standing | None:
         """The most urgent need that one of these courses would meet."""
-        met = (
+        met = [
             standing
             for course in courses
             for grant in course.grants
-            for standing in self._by_competency.get(grant.competency, ())
+            if grant.competency in self._by_competency
+            for standing in self._by_competency[grant.competency]
             if standing.required is not None and grant.level >= standing.required.level
-        )
-        return min(met, key=self.urgency, default=None)
+        ]
+        return min(met, key=self.urgency) if met else None
 
     @staticmethod
     def urgency(need: Standing | None) -> int:
