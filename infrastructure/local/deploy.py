@@ -105,6 +105,10 @@ def _upload(emulator: Emulator, artefact: Artefact) -> str:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": zip_key}
+        if resource["Type"] == "AWS::Serverless::Api":
+            # The emulator reads the property, and unescaped; AWS takes it from the definition.
+            binary = resource["Properties"]["DefinitionBody"]["x-amazon-apigateway-binary-media-types"]
+            resource["Properties"]["BinaryMediaTypes"] = binary
     s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(template).encode())
     return f"{emulator.endpoint}/{bucket}/{template_key}"
 

@@ -1,10 +1,12 @@
 """One probe for each way in: HTTP, streams, queues, bus, bucket and schedules, through the deployed code and its own roles."""
 
+import io
 import json
 import time
 from datetime import UTC, datetime
 
 import pytest
+from pypdf import PdfReader
 
 from chalicelib.domain.calendar import london_day
 from tests.artefact.conftest import STACK, eventually
@@ -22,6 +24,15 @@ def test_http_reaches_the_api(stack):
 
 def test_http_without_a_token_is_refused(stack):
     assert stack.call("GET", "/v1/me").status == 401
+
+
+def test_a_register_comes_as_a_pdf_and_not_as_letters_that_stand_for_one(stack, administrator):
+    """API Gateway decodes it for whoever accepts it."""
+    path = f"{stack.deployment.api_url}/v1/classes/504-c1/register"
+    headers = {"Authorization": f"Bearer {administrator}", "Accept": "application/pdf"}
+    answer = stack.http.request("GET", path, headers=headers)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pdf")
+    assert len(PdfReader(io.BytesIO(answer.data)).pages) == 1
 
 
 def test_a_booking_reaches_the_learner_by_e_mail(stack, learner):
