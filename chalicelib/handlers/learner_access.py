@@ -29,14 +29,14 @@ Revision = Annotated[int, msgspec.Meta(ge=1, description="The revision that was 
 # --- access rules -------------------------------------------------------------------------------------------
 
 
-class TargetBody(msgspec.Struct, frozen=True):
+class TargetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom a rule is aimed at."""
 
     kind: Annotated[TargetKind, msgspec.Meta(description="ORG, UNIT, GRP, JOB, POS, LGR or PERSON.")]
     id: Annotated[str, msgspec.Meta(pattern=r"^[\w.~|-]{1,80}$(?!\n)")]
 
 
-class RuleBody(msgspec.Struct, frozen=True):
+class RuleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule. All of its targets must hold together, through one assignment; without any, every learner meets it."""
 
     mode: Annotated[AccessMode, msgspec.Meta(description="self-enrol, approval or administrator only.")]
@@ -182,7 +182,7 @@ def _set_rules(request: Request, kind: Kind, item_id: str) -> Ruled:
 # --- prerequisites ------------------------------------------------------------------------------------------
 
 
-class PrerequisiteBody(msgspec.Struct, frozen=True):
+class PrerequisiteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What must (mandatory) or should be achieved before: a competency at a level, or a course."""
 
     kind: PrerequisiteKind

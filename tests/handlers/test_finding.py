@@ -22,22 +22,13 @@ from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.services import finding
 from chalicelib.storage import catalogue as stored
-from chalicelib.storage import keys, rules
-from chalicelib.storage.transaction import Transaction
+from chalicelib.storage import rules
 from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, PREVENT, SYSTEM
+from tests.learner_access import keep
 from tests.seams import intercepted
 
 PORTERS = AccessRule("01", AccessMode.SELF_ENROL, (Target(TargetKind.JOB, "porter"),))
-
-
-def keep(*rows, owner="504"):
-    """Rows of the catalogue, written as if somebody entitled had."""
-    transaction = Transaction()
-    for row in rows:
-        transaction.put(row)
-    rules.move_version(transaction, owner, keys.CATALOGUE)
-    transaction.commit()
 
 
 def path(path_id, title, *courses, **changes):
