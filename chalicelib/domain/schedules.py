@@ -6,11 +6,11 @@ it, a class on another day, or none and why. Civil times stay: 09:00 is 09:00 on
 
 import calendar
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.calendar import EARLIEST, LATEST, LONDON, add_months, london_day, long_day
+from chalicelib.domain.calendar import EARLIEST, LATEST, LONDON, add_months, long_day
 from chalicelib.domain.classes import Class, NoSuchTime, Session, in_sessions, session_on
 from chalicelib.domain.errors import FieldError
 
@@ -149,12 +149,11 @@ class Schedule:
     made_at: datetime
     opens_days_before: int | None = None
     closes_days_before: int | None = None
-    class_ids: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        # Ids follow from the batch and the place in it, so that a repetition writes the same classes again, and finds them written.
-        ids = tuple(f"{self.employer}-{self.id}-{number:03d}" for number in range(1, len(self.plan.classes) + 1))
-        object.__setattr__(self, "class_ids", ids)
+    @property
+    def class_ids(self) -> tuple[str, ...]:
+        """The ids of its classes: they follow from the batch, so that a repetition finds written what it has written before."""
+        return tuple(f"{self.employer}-{self.id}-{number:03d}" for number in range(1, len(self.plan.classes) + 1))
 
     def classes(self) -> tuple[Class, ...]:
         """Every class of the batch, as it is to be made."""
@@ -199,20 +198,15 @@ def sittings_of(class_: Class) -> tuple[Sitting, ...]:
     )
 
 
-def days_before_start(class_: Class, day: date | None) -> int | None:
-    """How many days before its first a class opens or closes enrolment, to copy it; None where it does not say."""
-    return None if day is None or class_.starts_at is None else (london_day(class_.starts_at) - day).days
-
-
 def wrong_sittings(sittings: Sequence[Sitting]) -> Iterator[FieldError]:
-    """What is wrong with the days of sessions, each as `sessions[n].day`; `classes.wrong_fields` sees to the rest of them."""
+    """What is wrong with the days of sessions, as `sessions[n].day_offset`; `classes.wrong_fields` sees to the rest of them."""
     if not sittings:
         yield FieldError("sessions", "is missing: at least one session says when a class is held")
     elif sittings[0].day != 0:
-        yield FieldError("sessions[0].day", "is not 0: a class begins with its first session")
+        yield FieldError("sessions[0].day_offset", "is not 0: a class begins with its first session")
     for index, each in enumerate(sittings):
         if not 0 <= each.day <= LAST_SITTING:
-            yield FieldError(f"sessions[{index}].day", f"lies outside 0 to {LAST_SITTING} days after the first")
+            yield FieldError(f"sessions[{index}].day_offset", f"lies outside 0 to {LAST_SITTING} days after the first")
 
 
 # --- patterns -----------------------------------------------------------------------------------------------
@@ -225,15 +219,16 @@ def wrong_pattern(pattern: Pattern) -> tuple[FieldError, ...]:
 
 
 def _wrong_listed(pattern: Pattern) -> Iterator[FieldError]:
-    if not pattern.days:
+    days = pattern.days
+    if not days:
         yield FieldError("days", "is missing: this pattern is a list of days")
-    if len(pattern.days) > MOST_CLASSES:
+    elif len(days) > MOST_CLASSES:
         yield FieldError("days", f"has more than {MOST_CLASSES}, which is the most one schedule makes")
-    if len(set(pattern.days)) < len(pattern.days):
+    elif len(set(days)) < len(days):
         yield FieldError("days", "names a day twice")
-    if pattern.days and not EARLIEST <= min(pattern.days) <= max(pattern.days) <= LATEST:
+    elif not EARLIEST <= min(days) <= max(days) <= LATEST:
         yield FieldError("days", f"has one outside {EARLIEST} to {LATEST}")
-    elif pattern.days and max(pattern.days) > add_months(min(pattern.days), LONGEST_MONTHS):
+    elif max(days) > add_months(min(days), LONGEST_MONTHS):
         yield FieldError("days", f"lie more than {LONGEST_MONTHS // 12} years apart")
     yield from _not_taken(pattern, ("starts_on", "weekdays", "day_of_month", "nth", "until", "count"))
     if pattern.every != 1:

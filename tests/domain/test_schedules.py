@@ -267,9 +267,9 @@ def test_a_pattern_without_days_or_with_too_many_is_wrong():
 
 def test_sessions_begin_on_the_first_day():
     assert [each.field for each in wrong_sittings(())] == ["sessions"]
-    assert [each.field for each in wrong_sittings((Sitting(1, time(9), time(10)),))] == ["sessions[0].day"]
+    assert [each.field for each in wrong_sittings((Sitting(1, time(9), time(10)),))] == ["sessions[0].day_offset"]
     far = (MORNING, Sitting(-1, time(9), time(10)), Sitting(181, time(9), time(10)))
-    assert [each.field for each in wrong_sittings(far)] == ["sessions[1].day", "sessions[2].day"]
+    assert [each.field for each in wrong_sittings(far)] == ["sessions[1].day_offset", "sessions[2].day_offset"]
 
 
 # --- the classes of a schedule --------------------------------------------------------------------------------

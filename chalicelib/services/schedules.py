@@ -1,0 +1,329 @@
+"""Schedules: many classes planned, tried, made in one request, later changed or cancelled together (domain.md §8, decision 0019).
+
+A schedule is a row with its plan, and classes whose ids follow from it. So whoever repeats a request that died, or asks for its
+completion, gets the rest written and nothing twice.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib import recurrence
+from chalicelib.domain import classes as rules_of
+from chalicelib.domain import schedules as planning
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Catalogue, owner_of
+from chalicelib.domain.classes import Caution, Class, ClassStatus, Held, Seats
+from chalicelib.domain.errors import (
+    ClassCautions,
+    FieldError,
+    IdempotencyMismatch,
+    Invalid,
+    NotFound,
+    Refusal,
+    refuse_body,
+)
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.domain.schedules import BankHolidays, Pattern, Schedule, Sitting
+from chalicelib.services import classes
+from chalicelib.services.classes import Kept
+from chalicelib.storage import audit, keys, rules
+from chalicelib.storage import classes as stored_classes
+from chalicelib.storage import schedules as stored
+from chalicelib.storage.base import new_id
+from chalicelib.storage.catalogue import CourseRow
+from chalicelib.storage.idempotency import Idempotency, answered
+from chalicelib.storage.transaction import AlreadyDone, Transaction, retried
+
+MOST_WRITES = 96
+"""Of classes in one transaction. DynamoDB takes 100; plan, course, audit entry and the answer to a repetition need the rest."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be scheduled: what the classes have in common, their sessions, and on which days.
+
+    `model` is a class without id and dates. Enrolment opens and closes so many days before the first day of each.
+    """
+
+    model: Class
+    sittings: tuple[Sitting, ...]
+    pattern: Pattern
+    bank_holidays: BankHolidays = BankHolidays.SKIP
+    opens_days_before: int | None = None
+    closes_days_before: int | None = None
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A schedule as it would be made, or was, and what is doubtful about its classes, by class id."""
+
+    schedule: Schedule
+    cautions: Mapping[str, tuple[Caution, ...]] = {}
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A schedule as it stands: those of its classes that are written, with their places."""
+
+    schedule: Schedule
+    classes: Mapping[str, tuple[Class, Seats]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every class of the plan is written."""
+        return len(self.classes) == len(self.schedule.class_ids)
+
+
+# --- planning -----------------------------------------------------------------------------------------------
+
+
+def to_copy(actor: Actor, class_id: str, pattern: Pattern, now: datetime) -> Wanted:
+    """A class as what is to be scheduled: its facts, sessions and enrolment dates. Raises what `classes.kept` raises."""
+    original = classes.kept(actor, class_id).class_
+    first = london_day(original.starts_at or now)
+    return Wanted(
+        rules_of.copied(original, first),
+        planning.sittings_of(original),
+        pattern,
+        opens_days_before=_days_between(original.enrol_from, first),
+        closes_days_before=_days_between(original.enrol_until, first),
+    )
+
+
+def _days_between(day: date | None, first: date) -> int | None:
+    return None if day is None else (first - day).days
+
+
+def preview(actor: Actor, wanted: Wanted, now: datetime) -> Tried:
+    """What scheduling would make, and what is doubtful about it. Writes nothing. Raises NotPermitted or Invalid."""
+    schedule, known = _planned(actor, wanted, "preview", now)
+    return Tried(schedule, _cautions(schedule.classes(), known, now))
+
+
+def _planned(actor: Actor, wanted: Wanted, batch: str, now: datetime) -> tuple[Schedule, Catalogue]:
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
+    classes.check_subject(actor, wanted.model.course, known)
+    refuse_body([*planning.wrong_pattern(wanted.pattern), *planning.wrong_sittings(wanted.sittings)])
+    days = recurrence.days_of(wanted.pattern)
+    plan = planning.plan(wanted.pattern, days, wanted.sittings, wanted.bank_holidays, recurrence.bank_holiday)
+    refuse_body(planning.wrong_plan(plan, wanted.pattern))
+    opens, closes = wanted.opens_days_before, wanted.closes_days_before
+    schedule = Schedule(batch, actor.employer, wanted.model, plan, actor.person, now, opens, closes)
+    refuse_body(_wrong(schedule.classes()[0], rulebook, known, now))
+    return schedule, known
+
+
+def _wrong(class_: Class, rulebook: Rulebook, known: Catalogue, now: datetime) -> Iterator[FieldError]:
+    """What is wrong with the classes, which is the same with every one of them, in the words of the request."""
+    for each in rules_of.wrong_fields(class_, known, rulebook):
+        yield FieldError(_AS_SENT.get(each.field, each.field), each.reason)
+    if class_.status not in (ClassStatus.PLANNED, ClassStatus.NORMAL):
+        yield FieldError("status", "of a new class is planned or normal")
+    yield from classes.wrong_instructor(class_, now)
+
+
+_AS_SENT = {"course": "course_id", "enrol_from": "enrol_opens_days_before", "enrol_until": "enrol_closes_days_before"}
+
+
+def _cautions(planned: Sequence[Class], known: Catalogue, now: datetime) -> dict[str, tuple[Caution, ...]]:
+    """What is doubtful about each class, by its id: what others hold of venue and instructor at its times, and the past."""
+    found = rules_of.cautions(planned, _held_meanwhile(planned), known)
+    past = {each.id: rules_of.in_the_past(each, now) for each in planned}
+    told = {each.id: (*found.get(each.id, ()), *filter(None, (past[each.id],))) for each in planned}
+    return {class_id: cautions for class_id, cautions in told.items() if cautions}
+
+
+def _held_meanwhile(planned: Sequence[Class]) -> Iterator[Held]:
+    """What their venue and their instructor hold from the first class to the last: two range queries, however many classes."""
+    owner, venue, instructor = owner_of(planned[0].id), planned[0].venue, planned[0].instructor
+    first = min(each.starts_at for each in planned if each.starts_at)
+    last = max(each.ends_at for each in planned if each.ends_at)
+    if venue:
+        yield from stored_classes.held_at_venue(owner, venue, first, last)
+    if instructor:
+        yield from stored_classes.held_by_instructor(owner, instructor, first, last)
+
+
+# --- making -------------------------------------------------------------------------------------------------
+
+
+def make(
+    actor: Actor, wanted: Wanted, now: datetime, accept_cautions: bool = False, once: Idempotency | None = None
+) -> Tried:
+    """Make every class of a schedule. Raises as `preview`, and ClassCautions for what has to be accepted and is not.
+
+    With an Idempotency-Key the batch follows from person and key: a repetition after a crash goes on with the plan that the first
+    attempt wrote, whatever has changed since.
+    """
+    if once and answered(once):
+        raise AlreadyDone
+    batch = _batch_of(actor, once) if once else new_id(now)
+    return _make(actor, wanted, batch, now, accept_cautions, once)
+
+
+def _batch_of(actor: Actor, once: Idempotency) -> str:
+    """A batch id that the same person gets for the same key again, and that tells neither."""
+    return hashlib.sha256("\0".join((actor.person, actor.employer, once.key)).encode()).hexdigest()[:20]
+
+
+@retried
+def _make(
+    actor: Actor, wanted: Wanted, batch: str, now: datetime, accept_cautions: bool, once: Idempotency | None
+) -> Tried:
+    if begun := stored.schedule(actor.employer, batch):
+        schedule, fingerprint = begun
+        if once and fingerprint != once.fingerprint:
+            raise IdempotencyMismatch("This Idempotency-Key was used with another request.")
+        tried = Tried(schedule)
+        _write(actor, tried, _missing(schedule), now, once)
+        return tried
+    schedule, known = _planned(actor, wanted, batch, now)
+    tried = Tried(schedule, _cautions(schedule.classes(), known, now))
+    _refuse_doubtful(tried, accept_cautions)
+    _write(actor, tried, _parts(schedule), now, once, new=True)
+    return tried
+
+
+def _refuse_doubtful(tried: Tried, accept: bool) -> None:
+    doubtful = [
+        {"day": planned.day.isoformat(), "kind": caution.kind.value, **caution.facts}
+        for class_id, planned in zip(tried.schedule.class_ids, tried.schedule.plan.classes, strict=True)
+        for caution in tried.cautions.get(class_id, ())
+        if caution.kind in rules_of.REFUSED_UNLESS_ACCEPTED
+    ]
+    if doubtful and not accept:
+        days = len({each["day"] for each in doubtful})
+        of = len(tried.schedule.class_ids)
+        raise ClassCautions(f"There is something doubtful about {days} of the {of} classes.", cautions=doubtful)
+
+
+@retried
+def complete(actor: Actor, batch: str, now: datetime) -> Made:
+    """Write what is missing of a schedule whose making died. Changes nothing of one that is complete. Raises NotFound."""
+    schedule = _schedule_for(actor, batch)
+    _write(actor, Tried(schedule), _missing(schedule), now, None)
+    return Made(schedule, stored.written(schedule))
+
+
+Part = Sequence[Class]
+"""Classes that are written in one transaction: all of them, or none."""
+
+
+def _parts(schedule: Schedule) -> list[Part]:
+    """The classes in order, cut where a transaction is full. All have as many sessions, so the cuts are always the same."""
+    planned = schedule.classes()
+    together = MOST_WRITES // stored.rows_for(planned[0])
+    return [planned[start : start + together] for start in range(0, len(planned), together)]
+
+
+def _missing(schedule: Schedule) -> list[Part]:
+    written = stored.written(schedule)
+    return [part for part in _parts(schedule) if part[0].id not in written]
+
+
+def _write(
+    actor: Actor, tried: Tried, parts: Sequence[Part], now: datetime, once: Idempotency | None, new: bool = False
+) -> None:
+    """The plan of a new schedule, and parts that are not written yet, each part in a transaction.
+
+    The plan comes with the first and the answer for a repetition with the last, so that whatever dies in between can go on. Raises
+    Stale if somebody else goes on with the same schedule at the same time.
+    """
+    for number, part in enumerate(parts):
+        transaction = Transaction()
+        if new and number == 0:
+            stored.create(transaction, tried.schedule, once.fingerprint if once else None)
+            _check_course(transaction, tried.schedule.model)
+        stored.create_classes(transaction, part)
+        facts = {"batch": tried.schedule.id, "ids": [each.id for each in part]}
+        audit.record(transaction, audit.Entry(actor.employer, actor.person, "classes.scheduled", now, facts=facts))
+        if once and number == len(parts) - 1:
+            once.remember(transaction, tried, now)
+        transaction.commit()
+
+
+def _check_course(transaction: Transaction, model: Class) -> None:
+    course = keys.courses(owner_of(model.course)), keys.course(model.course)
+    transaction.check(CourseRow, *course, CourseRow.pk.exists())
+
+
+# --- what became of it ----------------------------------------------------------------------------------------
+
+
+def show(actor: Actor, batch: str) -> Made:
+    """A schedule with its classes and their places. Raises NotFound, or NotPermitted outside the actor's subjects."""
+    schedule = _schedule_for(actor, batch)
+    return Made(schedule, stored.written(schedule))
+
+
+def _schedule_for(actor: Actor, batch: str) -> Schedule:
+    found = stored.schedule(actor.employer, batch)
+    if found is None:
+        raise NotFound("There is no such schedule.", batch=batch)
+    schedule, _ = found
+    classes.check_subject(actor, schedule.model.course, rules.catalogue_now(actor.employer))
+    return schedule
+
+
+# --- all of it at once ----------------------------------------------------------------------------------------
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one class: as it is now, or the refusal that left it as it was."""
+
+    class_id: str
+    kept: Kept | None = None
+    refusal: Refusal | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What is to be otherwise with every class: fields of `Class`, and sessions as days after each one's own first day."""
+
+    fields: Mapping[str, Any]
+    sittings: tuple[Sitting, ...] | None = None
+
+    def of(self, class_: Class) -> Mapping[str, Any]:
+        """The change of one class. Raises Invalid for a time that the clocks skip on its day."""
+        if self.sittings is None or class_.starts_at is None:
+            return self.fields
+        try:
+            sessions = planning.sessions_from(london_day(class_.starts_at), self.sittings)
+        except rules_of.NoSuchTime as skipped:
+            raise Invalid(FieldError("body.sessions", str(skipped))) from skipped
+        return {**self.fields, "sessions": sessions}
+
+
+def change(actor: Actor, batch: str, wanted: Change, now: datetime, accept_cautions: bool = False) -> list[Outcome]:
+    """Change every class of a schedule that is still to come, each by itself; one that refuses leaves the others changed.
+
+    A repetition changes nothing of what is so already. Raises NotFound, or Invalid for sessions that no class could have.
+    """
+    if wanted.sittings is not None:
+        refuse_body(planning.wrong_sittings(wanted.sittings))
+    return _each_to_come(
+        actor,
+        batch,
+        now,
+        lambda class_: classes.change(actor, class_.id, class_.revision, wanted.of(class_), now, accept_cautions),
+    )
+
+
+def cancel(actor: Actor, batch: str, reason: str, now: datetime) -> list[Outcome]:
+    """Cancel every class of a schedule that is still to come, each by itself. Raises NotFound."""
+    return _each_to_come(actor, batch, now, lambda class_: classes.cancel(actor, class_.id, reason, now))
+
+
+def _each_to_come(actor: Actor, batch: str, now: datetime, do: Callable[[Class], Kept]) -> list[Outcome]:
+    written = stored.written(_schedule_for(actor, batch))
+    outcomes = []
+    for class_id in sorted(written):
+        class_, _ = written[class_id]
+        if class_.status is ClassStatus.CANCELLED or rules_of.started(class_, now):
+            continue
+        try:
+            outcomes.append(Outcome(class_id, do(class_)))
+        except Refusal as refusal:
+            outcomes.append(Outcome(class_id, refusal=refusal))
+    return outcomes

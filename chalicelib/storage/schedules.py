@@ -1,0 +1,63 @@
+"""Schedules: the plan of a batch of classes. The classes themselves are rows like any other (decision 0019)."""
+
+from collections.abc import Sequence
+
+import msgspec
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+
+from chalicelib.domain.classes import Class, Seats
+from chalicelib.domain.schedules import Schedule
+from chalicelib.storage import keys
+from chalicelib.storage.base import Record
+from chalicelib.storage.classes import SeatsRow, rows_of_class
+from chalicelib.storage.transaction import Transaction
+
+
+class ScheduleRow(Record, discriminator="schedule"):
+    """`E#504#BAT#b` / META: the schedule as it was made. `fingerprint` is of the request, if it had an Idempotency-Key."""
+
+    schedule_ = JSONAttribute(attr_name="schedule")
+    fingerprint = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of(cls, schedule: Schedule, fingerprint: str | None) -> "ScheduleRow":
+        """The row of a schedule."""
+        key = keys.schedule(schedule.employer, schedule.id)
+        return cls(key, keys.META, schedule_=msgspec.to_builtins(schedule), fingerprint=fingerprint)
+
+    def schedule(self) -> Schedule:
+        """The schedule of this row."""
+        return msgspec.convert(self.schedule_, Schedule)
+
+
+def schedule(employer: str, batch: str) -> tuple[Schedule, str | None] | None:
+    """A schedule and the fingerprint of the request that made it, read strongly consistent; None if there is none."""
+    try:
+        row = ScheduleRow.get(keys.schedule(employer, batch), keys.META, consistent_read=True)
+    except ScheduleRow.DoesNotExist:
+        return None
+    return row.schedule(), row.fingerprint
+
+
+def create(transaction: Transaction, schedule: Schedule, fingerprint: str | None) -> None:
+    """Add to a transaction: the plan of a new batch."""
+    transaction.create(ScheduleRow.of(schedule, fingerprint))
+
+
+def create_classes(transaction: Transaction, classes: Sequence[Class]) -> None:
+    """Add to a transaction: classes, with their seats and sessions."""
+    for class_ in classes:
+        for row in rows_of_class(class_):
+            transaction.create(row)
+
+
+def rows_for(class_: Class) -> int:
+    """How many writes of a transaction a class takes."""
+    return len(rows_of_class(class_))
+
+
+def written(schedule: Schedule) -> dict[str, tuple[Class, Seats]]:
+    """The classes of a schedule that are written, as lists show them, with their places: one batch read of half a unit for each."""
+    wanted = [(SeatsRow.key_of(class_id).pk, keys.SEATS) for class_id in schedule.class_ids]
+    found = (row.summary() for row in SeatsRow.batch_get(wanted, consistent_read=True))
+    return {class_.id: (class_, seats) for class_, seats in found}
