@@ -194,7 +194,7 @@ def load_trust() -> None:
     from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person, Unit
     from chalicelib.domain.permissions import Role
     from chalicelib.domain.requirements import Requirement, Target, TargetKind
-    from chalicelib.services import catalogue, classes, competence, takeover, workforce
+    from chalicelib.services import catalogue_items, classes, competence, takeover, workforce
     from chalicelib.storage.people import GrantRow
 
     now, today, by = datetime.now(UTC), datetime.now(UTC).date(), "system:bench"
@@ -223,7 +223,7 @@ def load_trust() -> None:
     open_to_all = (AccessRule("01", AccessMode.SELF_ENROL),)
     course = Course("504-bench", "Bench course", "bench", "…", 60, (Grants(names[0]),), access_rules=open_to_all)
     course_with = Offering("classroom", Mode.CLASSROOM)
-    catalogue.add_course(by, Course(**{**_fields(course), "offerings": (course_with,)}), now)
+    catalogue_items.add_course(by, Course(**{**_fields(course), "offerings": (course_with,)}), now)
     starts = now + timedelta(days=14)
     session = Session(starts, starts + timedelta(hours=2))
     classes.add_class(

@@ -12,7 +12,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person, Unit
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
-from chalicelib.services import catalogue, classes, competence, roles, takeover, workforce
+from chalicelib.services import catalogue_items, classes, competence, roles, takeover, workforce
 from chalicelib.storage.people import GrantRow
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -169,7 +169,7 @@ def trust(*requirements):
     competence.define_competencies(SYSTEM, "NHS", [competency(each) for each in (FIRE, MOVING, PREVENT)], NOW)
     competence.define_competencies(SYSTEM, "504", [competency(INDUCTION)], NOW)
     competence.require(SYSTEM, "504", requirements or [requirement()], NOW)
-    catalogue.add_subjects(
+    catalogue_items.add_subjects(
         SYSTEM, "504", [Subject("fire", "Fire safety"), Subject("moving", "Moving and handling")], NOW
     )
 
@@ -210,6 +210,6 @@ def grant(person_id, role, employer="504", subjects=()):
 
 def offered(*planned, **course_changes):
     """A course and classes of it, stored."""
-    catalogue.add_course(SYSTEM, course(**course_changes), NOW)
+    catalogue_items.add_course(SYSTEM, course(**course_changes), NOW)
     for each in planned:
         classes.add_class(SYSTEM, each, NOW)

@@ -15,10 +15,8 @@ from chalicelib.domain.catalogue import (
     Course,
     Item,
     LearningPath,
-    Subject,
     live_on,
     may_belong,
-    owner_of,
 )
 from chalicelib.domain.classes import Class, Seats
 from chalicelib.domain.enrolment import Verdict, completed_courses, day_that_counts, judge_self_enrolment
@@ -27,8 +25,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.prerequisites import Achieved, Checked
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.storage import audit, catalogue, classes, keys, rules
-from chalicelib.storage.transaction import Transaction
+from chalicelib.storage import classes, rules
 
 SEES_EVERYTHING = frozenset({Role.LEARNING_ADMINISTRATOR, Role.CLASS_ADMINISTRATOR, Role.NATIONAL_ADMINISTRATOR})
 """Learning and class administrators always see an item (domain.md §5)."""
@@ -200,28 +197,3 @@ def _course(viewer: Viewer, course_id: str) -> Course:
     if course is None or not viewer.sees(course):
         raise NotFound("There is no such course.", course_id=course_id)
     return course
-
-
-def add_subjects(actor: str, owner: str, subjects: Iterable[Subject], now: datetime) -> None:
-    """Add subjects to an owner's catalogue, up to 90 in one transaction. Raises Conflict if one exists."""
-    transaction = Transaction()
-    added = list(subjects)
-    for subject in added:
-        transaction.create(catalogue.SubjectRow.of(owner, subject))
-    rules.move_version(transaction, owner, keys.CATALOGUE)
-    _audit(transaction, actor, owner, "subjects.added", now, [subject.id for subject in added])
-    transaction.commit_new("One of these subjects exists already.")
-
-
-def add_course(actor: str, course: Course, now: datetime) -> None:
-    """Add a course with its offerings and access rules; every cache reads it again. Raises Conflict if it exists."""
-    transaction = Transaction()
-    for row in catalogue.rows_of_course(course):
-        transaction.create(row)
-    rules.move_version(transaction, owner_of(course.id), keys.CATALOGUE)
-    _audit(transaction, actor, owner_of(course.id), "course.added", now, [course.id])
-    transaction.commit_new("There is a course of this id already.")
-
-
-def _audit(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, ids: list[str]) -> None:
-    audit.record(transaction, audit.Entry(owner, actor, action, now, facts={"ids": ids}))

@@ -13,7 +13,7 @@ from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import (
-    catalogue,
+    catalogue_items,
     classes,
     competence,
     enrolment,
@@ -88,11 +88,11 @@ def _has_structure(rulebook: Rulebook, structure: Structure) -> bool:
 def _add_courses(content: Content, now: datetime) -> None:
     for owner, subjects in content.subjects.items():
         with suppress(Conflict):  # there already
-            catalogue.add_subjects(ACTOR, owner, subjects, now)
+            catalogue_items.add_subjects(ACTOR, owner, subjects, now)
     known = rules.catalogue_now(content.employer)
     for course in content.courses:
         if course.id not in known.courses:
-            catalogue.add_course(ACTOR, course, now)
+            catalogue_items.add_course(ACTOR, course, now)
     _add_register(content, known, now)
 
 
