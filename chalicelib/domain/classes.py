@@ -249,7 +249,7 @@ def _wrong_sessions(class_: Class) -> Iterator[FieldError]:
             yield FieldError(where, "ends before it starts")
         elif session.ends_at - session.starts_at > LONGEST_SESSION:
             yield FieldError(where, "is longer than a day")
-        if class_.starts_at and class_.ends_at and not class_.starts_at <= session.starts_at <= class_.ends_at:
+        elif class_.starts_at and class_.ends_at and not class_.starts_at <= session.starts_at <= class_.ends_at:
             yield FieldError(where, "lies outside the class")
         if number and session.starts_at < class_.sessions[number - 1].ends_at:
             yield FieldError(where, "begins before the one before it has ended")

@@ -253,7 +253,7 @@ class KeptClass(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-REFUSED = (errors.NotFound, errors.NotYourItem, errors.NotPermitted)
+REFUSED = (errors.NotFound, errors.NotYourItem)
 REFUSED_CHANGES = (*REFUSED, errors.Outdated, errors.ClassCancelled, errors.ClassCautions, errors.Conflict)
 
 
@@ -268,7 +268,7 @@ REFUSED_CHANGES = (*REFUSED, errors.Outdated, errors.ClassCancelled, errors.Clas
     body=NewClass,
     answer=KeptClass,
     status=201,
-    refusals=(errors.ClassCautions, errors.Conflict),
+    refusals=(errors.NotFound, errors.ClassCautions, errors.Conflict),
 )
 def create_class(request: Request) -> Kept:
     """Make a class of an offering, the employer's own also of a national course. Its id is given by the service.

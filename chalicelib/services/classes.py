@@ -22,7 +22,6 @@ from chalicelib.domain.errors import (
     FieldError,
     Invalid,
     NotFound,
-    NotPermitted,
     NotYourItem,
     Outdated,
     refuse_body,
@@ -94,7 +93,7 @@ def create(
 ) -> Kept:
     """Make a class of the actor's employer under an id of its own; whatever id it was given is not used.
 
-    Raises NotPermitted outside the actor's subjects, Invalid, or ClassCautions.
+    Raises NotFound outside the actor's subjects, Invalid, or ClassCautions.
     """
     class_ = replace(planned, id=f"{actor.employer}-{new_id(now)[:_ID_LETTERS]}", revision=1)
     rulebook, catalogue = rules.rulebook_and_catalogue(actor.employer, consistent=True)
@@ -148,7 +147,7 @@ def _changed(before: Class, fields: Mapping[str, Any]) -> Class:
 def _refuse_change(before: Class, after: Class, rulebook: Rulebook, catalogue: Catalogue, now: datetime) -> None:
     if before.status is ClassStatus.CANCELLED:
         raise ClassCancelled("This class was cancelled, which is final.", way_out="Copy it to another day.")
-    known = rules_of.wrong_fields(before, catalogue, rulebook)
+    known = [each for each in rules_of.wrong_fields(before, catalogue, rulebook) if _untouched(each, before, after)]
     wrong = [each for each in rules_of.wrong_fields(after, catalogue, rulebook) if each not in known]
     if (before.maximum is None) is not (after.maximum is None):
         wrong.append(FieldError("maximum", "whether places are limited is settled when a class is made"))
@@ -159,6 +158,11 @@ def _refuse_change(before: Class, after: Class, rulebook: Rulebook, catalogue: C
     if after.instructor != before.instructor:
         wrong += wrong_instructor(after, now)
     refuse_body(wrong)
+
+
+def _untouched(wrong: FieldError, before: Class, after: Class) -> bool:
+    field = wrong.field.partition("[")[0]
+    return bool(getattr(before, field) == getattr(after, field))
 
 
 @retried
@@ -215,7 +219,7 @@ def copy(
 
 
 def kept(actor: Actor, class_id: str) -> Kept:
-    """A class as whoever may edit it sees it. Raises NotFound, NotYourItem or NotPermitted."""
+    """A class as whoever may edit it sees it. Raises NotFound, also outside their subjects, or NotYourItem."""
     class_, seats, _, _ = _for_edit(actor, class_id)
     return Kept(class_, seats)
 
@@ -232,9 +236,9 @@ def _for_edit(actor: Actor, class_id: str) -> tuple[Class, Seats, Rulebook, Cata
 
 
 def check_subject(actor: Actor, course_id: str, catalogue: Catalogue) -> None:
-    """Raise NotPermitted for a course that lies outside the actor's subjects."""
+    """Raise NotFound for a course that lies outside the actor's subjects."""
     if not actor.reaches(Capability.EDIT_CLASSES, _subject(course_id, catalogue), catalogue):
-        raise NotPermitted("This course lies outside your subjects.", subjects=list(actor.subjects))
+        raise NotFound("There is no such course in your subjects.", course=course_id)
 
 
 def _subject(course_id: str, catalogue: Catalogue) -> str:

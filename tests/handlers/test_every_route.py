@@ -47,6 +47,10 @@ BODIES |= {
     **dict.fromkeys(("set_course_rules", "set_path_rules"), {"rules": [], "revision": 1}),
     **dict.fromkeys(("course_audience", "path_audience"), {"on": "2026-12-01"}),
     "set_course_prerequisites": {"prerequisites": [], "revision": 1},
+    "create_class": {"course_id": "504-fire", "offering": "e-learning"},
+    "change_class": {"revision": 1, "minimum": 3},
+    "cancel_class": {"reason": "The room is flooded."},
+    "copy_class": {"day": "2026-12-08"},
 }
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 QUERIES = {
@@ -144,6 +148,7 @@ NATIONAL_ITEMS = {"list_competencies", "define_competency", "export_framework", 
 NATIONAL_ITEMS |= {
     *("course_rules", "set_course_rules", "path_rules", "set_path_rules", "course_audience", "path_audience"),
     *("course_prerequisites", "set_course_prerequisites", "explain_course", "explain_path"),
+    *("create_class", "kept_class", "change_class", "copy_class", "cancel_class"),
 }
 OF_ONE_EMPLOYER = {
     *("record_award", "void_award", "correct_award", "grant_exemption", "end_exemption"),

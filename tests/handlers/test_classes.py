@@ -1,0 +1,366 @@
+"""Classes through HTTP: made, changed by two at once, copied, cancelled and listed, by whoever may and nobody else."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from chalicelib.domain.catalogue import Mode, Offering, Subject, Venue
+from chalicelib.storage.catalogue import SubjectRow, VenueRow
+from tests import builders as b
+from tests import seams
+
+ADA, BEN, CARA, INA = "504-90", "504-91", "504-92", "504-93"
+DECEMBER = {"day": "2026-12-01", "from": "09:00", "until": "12:00"}
+NEW = {
+    "course_id": "504-fire",
+    "offering": "classroom",
+    "sessions": [DECEMBER],
+    "minimum": 4,
+    "maximum": 12,
+    "venue": "room-1",
+}
+
+
+@pytest.fixture(name="trust")
+def _trust(api):
+    """Ada and Ben keep the catalogue, Cara the classes of fire safety and below, Ina teaches."""
+    b.trust()
+    SubjectRow.of("504", Subject("drills", "Drills", "fire")).save()
+    for venue in (
+        Venue("room-1", "Seminar Room 1", 15),
+        Venue("room-2", "Small Room", 8),
+        Venue("old", "Hut", 9, "", False),
+    ):
+        VenueRow.of("504", venue).save()
+    b.offered()
+    b.offered(course_id="504-drill", title="Evacuation drill", subject="drills")
+    b.offered(course_id="504-hoist", title="Hoists", subject="moving")
+    b.offered(
+        course_id="NHS-moving",
+        title="Moving and Handling",
+        subject="moving",
+        offerings=(Offering("classroom", Mode.CLASSROOM),),
+    )
+    b.person(90, assignments=(), role="learning_administrator")
+    b.person(91, assignments=(), role="learning_administrator")
+    b.person(92, assignments=(), role="class_administrator", subjects=["fire"])
+    b.person(93, assignments=(), role="instructor")
+    b.person(1)
+    return api
+
+
+def made(api, as_=ADA, answers=201, **changes):
+    answer = api.post("/v1/classes", {**NEW, **changes}, as_=as_)
+    assert answer.status_code == answers, answer.body
+    return answer.json_body
+
+
+def changed(api, class_, as_=ADA, answers=200, **fields):
+    body = {"revision": class_["revision"], **fields}
+    answer = api.call("PATCH", f"/v1/classes/{class_['id']}", body=body, as_=as_)
+    assert answer.status_code == answers, answer.body
+    return answer.json_body
+
+
+def wrong(answer):
+    assert answer["type"].endswith("invalid-request")
+    return {each["field"].removeprefix("body."): each["reason"] for each in answer["errors"]}
+
+
+# --- making -------------------------------------------------------------------------------------------------
+
+
+def test_a_class_is_made_and_can_be_found_and_booked(trust):
+    class_ = made(trust, instructor="p93", only_units=["ward-9"], joining_instructions="Bring a pen.")
+    assert class_["id"].startswith("504-")
+    assert (class_["title"], class_["status"], class_["free"], class_["revision"]) == ("Fire Safety", "normal", 12, 1)
+    assert class_["sessions"] == [{**DECEMBER, "starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T12:00:00Z"}]
+    assert trust.get(f"/v1/classes/{class_['id']}/details", as_=BEN).json_body == class_
+    assert trust.post("/v1/me/enrolments", {"class_id": class_["id"]}, as_="504-1").status_code == 201
+
+
+def test_nine_in_the_morning_is_nine_in_the_morning_on_both_sides_of_the_clock_change(trust):
+    days = [{**DECEMBER, "day": day} for day in ("2027-03-24", "2027-03-31")]
+    starts = [each["starts_at"] for each in made(trust, sessions=days)["sessions"]]
+    assert starts == ["2027-03-24T09:00:00Z", "2027-03-31T08:00:00Z"]
+
+
+def test_a_repetition_with_the_same_key_makes_one_class(trust):
+    answers = [trust.post("/v1/classes", NEW, as_=ADA, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+    assert answers[0].json_body == answers[1].json_body
+    assert len(trust.get("/v1/classes?from=2026-12-01", as_=ADA).json_body["classes"]) == 1
+
+
+def test_every_wrong_field_of_a_class_is_named(trust):
+    backwards = {**DECEMBER, "from": "12:00", "until": "09:00"}
+    cases = [
+        ({"sessions": [backwards]}, {"sessions[0]": "ends before it starts"}),
+        ({"sessions": []}, {"sessions": "a class needs at least one"}),
+        (
+            {"sessions": [DECEMBER, {**DECEMBER, "from": "11:00", "until": "13:00"}]},
+            {"sessions[1]": "begins before the one before it has ended"},
+        ),
+        (
+            {"sessions": [{"day": "2027-03-28", "from": "01:30", "until": "03:00"}]},
+            {"sessions[0]": "the clocks skip 01:30 on Sunday 28 March 2027"},
+        ),
+        ({"maximum": 3}, {"maximum": "is below the minimum"}),
+        ({"maximum": None}, {"maximum": "a class with dates needs one"}),
+        (
+            {"venue": "nowhere", "only_units": ["ward-9", "mars"], "instructor": "p1"},
+            {
+                "venue": "is not in the register of venues",
+                "only_units[1]": "is not a unit of this employer",
+                "instructor": "holds no instructor's role at this employer",
+            },
+        ),
+        ({"venue": "old"}, {"venue": "is out of use"}),
+        ({"enrol_from": "2026-12-02", "enrol_until": "2026-12-01"}, {"enrol_until": "lies before enrol_from"}),
+        ({"offering": "carrier-pigeon"}, {"offering": "is not an offering of this course"}),
+        ({"course_id": "504-none"}, {"course_id": "is not in the catalogue"}),
+        ({"status": "closed"}, {"status": "of a new class is planned or normal"}),
+        (
+            {"offering": "e-learning"},
+            {
+                "sessions": "e-learning has no dates",
+                "maximum": "e-learning has places without limit",
+                "venue": "e-learning has no venue",
+            },
+        ),
+        ({"link": "https://meet.test/1"}, {"link": "is for what is held online"}),
+    ]
+    for changes, expected in cases:
+        assert wrong(made(trust, answers=400, **changes)) == expected, changes
+    for changes in ({"link": "javascript:alert(1)"}, {"sessions": [{**DECEMBER, "from": "9:00"}]}, {"maximum": 0}):
+        made(trust, answers=400, **changes)
+    assert trust.get("/v1/classes?from=2026-12-01", as_=ADA).json_body["classes"] == []
+
+
+def test_a_taken_venue_or_instructor_and_a_small_venue_are_refused_unless_accepted(trust):
+    first = made(trust, instructor="p93")
+    late = {**DECEMBER, "from": "11:00", "until": "13:00"}
+    refused = made(trust, answers=409, sessions=[late], instructor="p93")
+    assert refused["type"].endswith("class-cautions")
+    assert refused["detail"].startswith(
+        "Seminar Room 1 is taken by another class on Tuesday 1 December 2026, 09:00 to 12:00."
+    )
+    assert [each["kind"] for each in refused["facts"]["cautions"]] == ["venue taken", "instructor taken"]
+    assert {each["class"] for each in refused["facts"]["cautions"]} == {first["id"]}
+    small = made(trust, answers=409, sessions=[late], venue="room-2")
+    assert small["detail"] == "Small Room holds 8 people, and the class has 12 places."
+    accepted = made(trust, sessions=[late], instructor="p93", accept_cautions=True)
+    assert [each["kind"] for each in accepted["warnings"]] == ["venue taken", "instructor taken"]
+    touching = {**DECEMBER, "from": "13:00", "until": "14:00"}
+    assert made(trust, sessions=[touching], instructor="p93")["warnings"] == []
+    # What was accepted once is not asked again, and what a cancelled class held is free.
+    assert changed(trust, accepted, minimum=2)["minimum"] == 2
+    trust.post(f"/v1/classes/{first['id']}/cancellation", {"reason": "Snow."}, as_=ADA)
+    assert made(trust, sessions=[{**DECEMBER, "until": "10:30"}], instructor="p93")["warnings"] == []
+
+
+def test_a_class_in_the_past_may_be_recorded(trust):
+    past = made(trust, sessions=[{**DECEMBER, "day": "2026-11-02"}])
+    assert [each["kind"] for each in past["warnings"]] == ["in the past"]
+
+
+# --- who may ------------------------------------------------------------------------------------------------
+
+
+def test_a_class_administrator_works_in_their_subjects_and_below_and_nowhere_else(trust):
+    assert made(trust, as_=CARA)["course_id"] == "504-fire"
+    assert made(trust, as_=CARA, course_id="504-drill", venue=None)["course_id"] == "504-drill"
+    made(trust, as_=CARA, answers=404, course_id="504-hoist")
+    hoists = made(trust, course_id="504-hoist", venue=None)
+    changed(trust, hoists, as_=CARA, answers=404, minimum=1)
+    assert trust.get(f"/v1/classes/{hoists['id']}/details", as_=CARA).status_code == 404
+    assert trust.post(f"/v1/classes/{hoists['id']}/cancellation", {"reason": "x"}, as_=CARA).status_code == 404
+    assert trust.post(f"/v1/classes/{hoists['id']}/copy", {"day": "2027-01-05"}, as_=CARA).status_code == 404
+    courses = {each["course_id"] for each in trust.get("/v1/classes?from=2026-12-01", as_=CARA).json_body["classes"]}
+    assert courses == {"504-fire", "504-drill"}
+
+
+def test_an_employer_holds_classes_of_a_national_course_but_leaves_national_classes_alone(trust):
+    b.classes.add_class(b.SYSTEM, b.class_("NHS-m1", course="NHS-moving"), b.NOW)
+    own = made(trust, course_id="NHS-moving")
+    assert own["id"].startswith("504-")
+    refused = changed(trust, {"id": "NHS-m1", "revision": 1}, answers=403, minimum=1)
+    assert refused["type"].endswith("not-your-item")
+
+
+def test_an_instructor_sees_their_own_classes_and_changes_none(trust):
+    mine = made(trust, instructor="p93")
+    made(trust, sessions=[{**DECEMBER, "from": "13:00", "until": "14:00"}])
+    listed = trust.get("/v1/classes?from=2026-12-01", as_=INA).json_body["classes"]
+    assert [each["id"] for each in listed] == [mine["id"]]
+    changed(trust, mine, as_=INA, answers=403, minimum=1)
+
+
+# --- changing -----------------------------------------------------------------------------------------------
+
+
+def test_of_two_administrators_the_second_gets_both_versions(trust):
+    class_ = made(trust)
+    changed(trust, class_, title="Fire Safety for wards")
+    outdated = changed(trust, class_, as_=BEN, answers=409, title="Fire drills", maximum=14)
+    assert outdated["type"].endswith("outdated")
+    current = outdated["facts"]["current"]
+    assert current == trust.get(f"/v1/classes/{class_['id']}/details", as_=BEN).json_body
+    assert (current["title"], current["revision"]) == ("Fire Safety for wards", 2)
+    assert outdated["facts"]["yours"]["title"] == "Fire drills"
+    assert changed(trust, current, as_=BEN, title="Fire drills", maximum=14)["maximum"] == 14
+
+
+def test_two_administrators_at_the_same_moment_do_not_overwrite_each_other(trust):
+    class_ = made(trust)
+    with seams.before_commit(lambda: changed(trust, class_, as_=BEN, title="Ben's")):
+        assert changed(trust, class_, answers=409, title="Ada's")["facts"]["current"]["title"] == "Ben's"
+
+
+def test_a_booking_in_between_does_not_make_an_edit_outdated(trust):
+    class_ = made(trust)
+    with seams.before_commit(lambda: trust.post("/v1/me/enrolments", {"class_id": class_["id"]}, as_="504-1")):
+        assert changed(trust, class_, title="Fire")["revision"] == 2
+    assert trust.get(f"/v1/classes/{class_['id']}/details", as_=ADA).json_body["taken"] == 1
+
+
+def test_what_is_left_out_stays_and_what_is_null_goes(trust):
+    class_ = made(trust, instructor="p93", enrol_until="2026-11-30", only_units=["ward-9"])
+    after = changed(trust, class_, venue=None, enrol_until=None, only_units=[])
+    gone = {"venue": None, "enrol_until": None, "only_units": [], "revision": 2, "job": after["job"]}
+    assert after == {**class_, **gone}
+    assert changed(trust, after, minimum=4)["revision"] == 2  # nothing changed
+
+
+def test_sessions_are_replaced_as_a_whole(trust):
+    days = [{**DECEMBER, "day": f"2026-12-0{day}"} for day in (1, 2, 3)]
+    class_ = made(trust, sessions=days)
+    after = changed(trust, class_, sessions=[{**DECEMBER, "day": "2027-01-05"}])
+    assert [each["day"] for each in after["sessions"]] == ["2027-01-05"]
+    assert after["starts_at"] == "2027-01-05T09:00:00Z"
+    assert made(trust, sessions=days)["warnings"] == []  # the days left are free again
+    assert [each["id"] for each in trust.get("/v1/classes?from=2027-01-01", as_=ADA).json_body["classes"]] == [
+        class_["id"]
+    ]
+
+
+def test_a_class_with_a_venue_gone_out_of_use_may_be_renamed_but_not_moved_into_another_such(trust):
+    class_ = made(trust)
+    VenueRow.of("504", Venue("room-1", "Seminar Room 1", 15, "", False)).save()
+    b.classes.rules.forget()
+    assert changed(trust, class_, title="Fire")["title"] == "Fire"
+    assert wrong(changed(trust, {**class_, "revision": 2}, answers=400, venue="old")) == {"venue": "is out of use"}
+
+
+def test_states_move_as_the_rules_say(trust):
+    class_ = made(trust)
+    for status in ("planned", "closed", "normal"):
+        class_ = changed(trust, class_, status=status)
+        assert class_["status"] == status
+    for status in ("full", "cancelled"):
+        assert list(wrong(changed(trust, class_, answers=400, status=status))) == ["status"]
+    cancelled = trust.post(f"/v1/classes/{class_['id']}/cancellation", {"reason": " Snow. "}, as_=ADA).json_body
+    assert (cancelled["status"], cancelled["reason"]) == ("cancelled", "Snow.")
+    assert changed(trust, cancelled, answers=409, title="x")["type"].endswith("class-cancelled")
+    assert trust.post(f"/v1/classes/{class_['id']}/cancellation", {"reason": "  "}, as_=ADA).status_code == 400
+
+
+# --- copying ------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_keeps_times_and_gaps_across_the_clock_change_and_takes_nobody_over(trust):
+    days = [{**DECEMBER, "day": "2027-03-23"}, {**DECEMBER, "day": "2027-03-25", "from": "13:00", "until": "16:30"}]
+    class_ = made(trust, sessions=days, enrol_until="2027-03-16", only_units=["ward-9"])
+    trust.post("/v1/me/enrolments", {"class_id": class_["id"]}, as_="504-1")
+    answer = trust.post(f"/v1/classes/{class_['id']}/copy", {"day": "2027-03-30"}, as_=ADA)
+    copy = answer.json_body
+    assert answer.status_code == 201
+    civil = [(each["day"], each["from"], each["until"], each["starts_at"]) for each in copy["sessions"]]
+    assert civil == [
+        ("2027-03-30", "09:00", "12:00", "2027-03-30T08:00:00Z"),
+        ("2027-04-01", "13:00", "16:30", "2027-04-01T12:00:00Z"),
+    ]
+    assert (copy["enrol_until"], copy["only_units"], copy["taken"]) == ("2027-03-23", ["ward-9"], 0)
+    assert copy["id"] != class_["id"]
+
+
+def test_e_learning_and_days_beyond_the_calendar_are_not_copied_to(trust):
+    always = made(trust, offering="e-learning", sessions=[], maximum=None, venue=None, minimum=0)
+    answer = trust.post(f"/v1/classes/{always['id']}/copy", {"day": "2027-03-30"}, as_=ADA)
+    assert list(wrong(answer.json_body)) == ["day"]
+    dated = made(trust, enrol_from="2026-11-01")
+    for day in ("0001-01-01", "9999-12-31", "2199-12-31", "1900-01-01"):
+        assert trust.post(f"/v1/classes/{dated['id']}/copy", {"day": day}, as_=ADA).status_code in (201, 400), day
+
+
+# --- lists --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="busy")
+def _busy(trust):
+    """Six classes in four weeks, in two months."""
+    plan = [
+        ("504-fire", "2026-11-24", "09:00"),
+        ("504-drill", "2026-11-24", "13:00"),
+        ("504-hoist", "2026-11-27", "09:00"),
+    ]
+    plan += [
+        ("504-fire", "2026-11-29", "18:00"),
+        ("504-fire", "2026-12-01", "09:00"),
+        ("504-hoist", "2026-12-20", "09:00"),
+    ]
+    for course, day, start in plan:
+        session = {"day": day, "from": start, "until": "20:00"}
+        made(trust, course_id=course, sessions=[session], venue=None, minimum=0 if course == "504-hoist" else 4)
+    return trust
+
+
+def listed(api, query="", as_=ADA):
+    answer = api.get(f"/v1/classes?{query}", as_=as_)
+    assert answer.status_code == 200, answer.body
+    return [(each["course_id"].removeprefix("504-"), each["starts_at"][5:10]) for each in answer.json_body["classes"]]
+
+
+def test_today_and_the_next_six_days_are_listed_unless_told(busy):
+    assert listed(busy) == [("fire", "11-24"), ("drill", "11-24"), ("hoist", "11-27"), ("fire", "11-29")]
+
+
+def test_lists_are_filtered_by_course_subject_status_and_lacking_learners(busy):
+    december = "from=2026-11-24&until=2026-12-31"
+    assert len(listed(busy, december)) == 6
+    assert listed(busy, f"{december}&course=504-drill") == [("drill", "11-24")]
+    assert len(listed(busy, f"{december}&subject=fire")) == 4  # with those below
+    assert {each for each, _ in listed(busy, f"{december}&minimum_not_met=true")} == {"fire", "drill"}
+    assert listed(busy, f"{december}&status=planned") == listed(busy, f"{december}&venue=room-1") == []
+    assert listed(busy, f"{december}&instructor=me") == []
+
+
+def test_lists_page_across_months_without_loss(busy):
+    found, cursor = [], ""
+    while cursor is not None:
+        page = busy.get(f"/v1/classes?from=2026-11-24&until=2026-12-31&limit=2{cursor}", as_=ADA).json_body
+        found += [each["id"] for each in page["classes"]]
+        cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    everything = busy.get("/v1/classes?from=2026-11-24&until=2026-12-31", as_=ADA).json_body["classes"]
+    assert found == [each["id"] for each in everything]
+    assert len(found) == 6
+
+
+def test_days_count_their_classes_and_those_that_lack_learners(busy):
+    days = busy.get("/v1/class-days?from=2026-11-24&until=2026-11-29", as_=ADA).json_body["days"]
+    counts = [(each["day"][-2:], each["classes"], each["minimum_not_met"]) for each in days]
+    assert counts == [("24", 2, 2), ("25", 0, 0), ("26", 0, 0), ("27", 1, 0), ("28", 0, 0), ("29", 1, 1)]
+
+
+def test_ranges_that_are_none_are_refused(busy):
+    for query in ("from=2026-12-02&until=2026-12-01", "from=2026-01-01&until=2026-12-31", "from=x", "from=0001-01-01"):
+        assert busy.get(f"/v1/classes?{query}", as_=ADA).status_code == 400, query
+    last = (date(2026, 11, 24) + timedelta(days=91)).isoformat()
+    assert len(listed(busy, f"from=2026-11-24&until={last}")) == 6
+    assert busy.get("/v1/classes?from=2199-12-31&until=9999-12-31", as_=ADA).status_code == 400
+
+
+def test_a_class_that_names_units_is_found_by_their_people_alone(trust):
+    b.person(2, assignments=[b.assignment("2", unit="estates")])
+    class_ = made(trust, only_units=["surgery"])
+    assert trust.get(f"/v1/classes/{class_['id']}", as_="504-1").status_code == 200
+    assert trust.get(f"/v1/classes/{class_['id']}", as_="504-2").status_code == 404
