@@ -220,12 +220,18 @@ def _times(scores: _Scores, factor: float) -> _Scores:
 
 # --- keeping it -----------------------------------------------------------------------------------------------
 
+MOST_KEPT = 16
+"""Employers whose index a function keeps: one of 3,000 courses takes some 15 MB."""
+
 _indexes: dict[str, tuple[Catalogue, Index]] = {}
 
 
 def index_of(catalogue: Catalogue) -> Index:
-    """The index of a catalogue: from memory as long as this is the catalogue in the cache."""
-    kept = _indexes.get(catalogue.employer)
+    """The index of a catalogue: from memory as long as this is the catalogue in the cache, and its employer one of the last."""
+    kept = _indexes.pop(catalogue.employer, None)
     if kept is None or kept[0] is not catalogue:
-        kept = _indexes[catalogue.employer] = (catalogue, Index(catalogue))
+        kept = (catalogue, Index(catalogue))
+    _indexes[catalogue.employer] = kept
+    while len(_indexes) > MOST_KEPT:
+        del _indexes[next(iter(_indexes))]
     return kept[1]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from chalicelib import search
 from chalicelib.domain.catalogue import Catalogue, LearningPath, Section, Subject, Synonyms
 from chalicelib.search import Index, index_of
 from tests import builders as b
@@ -139,6 +140,17 @@ def test_the_index_is_kept_for_as_long_as_the_catalogue_is():
     one = catalogue(*COURSES)
     assert index_of(one) is index_of(one)
     assert index_of(catalogue(*COURSES)) is not index_of(one)
+
+
+def test_a_function_keeps_the_indexes_of_the_last_employers_only():
+    search._indexes.clear()
+    every = [Catalogue(str(employer), (1, 1), {}, {}, {}, {}) for employer in range(search.MOST_KEPT + 1)]
+    first, second = (index_of(each) for each in every[:2])
+    assert index_of(every[0]) is first  # used again, so that it is not the oldest
+    for each in every[2:]:
+        index_of(each)
+    assert (len(search._indexes), index_of(every[0]) is first) == (search.MOST_KEPT, True)
+    assert index_of(every[1]) is not second
 
 
 def test_three_thousand_courses_are_indexed_in_a_second_and_found_in_milliseconds(capsys):
