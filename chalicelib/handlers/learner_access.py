@@ -206,12 +206,16 @@ class PrerequisitesView(msgspec.Struct, frozen=True):
     id: str
     revision: int
     prerequisites: list[PrerequisiteView]
+    can_be_begun: Annotated[
+        bool, msgspec.Meta(description="false if its prerequisites come back to it: a national change may do that.")
+    ]
 
     @classmethod
     def of(cls, asking: Asking) -> "PrerequisitesView":
         """Present the prerequisites of a course."""
         course = asking.course
-        return cls(course.id, course.revision, [PrerequisiteView.of(each) for each in asking.prerequisites])
+        shown = [PrerequisiteView.of(each) for each in asking.prerequisites]
+        return cls(course.id, course.revision, shown, asking.can_be_begun)
 
 
 @routes.route(

@@ -169,10 +169,11 @@ def _said(item: Item) -> dict[str, Any]:
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A course with its prerequisites, each with its name and the courses that give it."""
+    """A course with its prerequisites, each with its name and the courses that give it, and whether it can ever be begun."""
 
     course: Course
     prerequisites: tuple[Checked, ...]
+    can_be_begun: bool
 
 
 def prerequisites_of(actor: Actor, course_id: str) -> Asking:
@@ -184,7 +185,8 @@ def prerequisites_of(actor: Actor, course_id: str) -> Asking:
 
 
 def _asking(course: Course, rulebook: Rulebook, catalogue: Catalogue) -> Asking:
-    return Asking(course, prerequisites.check(course, None, date.max, rulebook, catalogue, lambda _: True))
+    checked = prerequisites.check(course, None, date.max, rulebook, catalogue, lambda _: True)
+    return Asking(course, checked, course.id not in prerequisites.stuck(catalogue, rulebook))
 
 
 @retried

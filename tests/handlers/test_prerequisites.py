@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
+from chalicelib.domain.catalogue import Prerequisite, PrerequisiteKind
 from chalicelib.domain.enrolment import Status
+from chalicelib.storage import catalogue as stored
 from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING
 from tests.learner_access import (
@@ -13,6 +15,7 @@ from tests.learner_access import (
     NURSE,
     advanced,
     fields,
+    keep,
     needs,
     problem,
     put_before,
@@ -86,6 +89,17 @@ def test_a_cycle_is_refused_with_its_chain_and_nothing_changes(trust):
     assert problem(answer) == (409, "prerequisite-cycle")
     assert answer.json_body["facts"]["chain"] == ["504-advanced", "504-fire", "504-advanced"]
     assert trust.get("/v1/courses/504-fire", as_=NURSE).json_body["prerequisites"] == []
+
+
+def test_a_course_that_a_national_change_has_locked_says_so_and_can_be_freed(trust):
+    b.offered(course_id="NHS-moving", title="Moving", grants=(MOVING,))
+    assert put_before(trust, needs(MOVING)).json_body["can_be_begun"]
+    national = b.course(
+        "NHS-moving", "Moving", (MOVING,), prerequisites=(Prerequisite(PrerequisiteKind.COMPETENCY, FIRE),)
+    )
+    keep(stored.CourseRow.of(national), owner="NHS")
+    assert not trust.get("/v1/courses/504-fire/prerequisites", as_=ADMINISTRATOR).json_body["can_be_begun"]
+    assert put_before(trust, revision=2).json_body["can_be_begun"]
 
 
 def test_two_changes_at_once_close_no_cycle_between_them(trust):
