@@ -20,6 +20,7 @@ from chalicelib.storage import rules
 from infrastructure import Failure
 
 from . import trust as plan
+from .classes_to_try import classes_to_try
 from .load_mapping import Content, assignment_of
 
 PASSWORD = "Demo-password-1"
@@ -30,8 +31,8 @@ WHAT_TO_TRY = {
     FIRST_ADMINISTRATOR: "grant the first roles: POST /v1/role-grants?employer=NHS",
     "national administrator": "grant roles at any employer: POST /v1/role-grants?employer={employer}",
     "learning administrator": "find people (POST /v1/people/search), see anybody's compliance and why, grant roles",
-    "class administrator": "find every course and class, whoever it is meant for: GET /v1/courses",
-    "instructor": "see one's own roles and booking: GET /v1/me, GET /v1/me/enrolments",
+    "class administrator": "run the classes of one subject: GET /v1/classes, POST /v1/class-schedules/preview",
+    "instructor": "see and print who comes: GET /v1/classes, then /v1/classes/…/register; POST /v1/me/calendar-feeds",
     "workforce feed": "send joiners, movers and leavers, or a file of them: see below",
     "manager": "see where one's team stands: GET /v1/me/team, then /v1/people/…/compliance",
     "employee": "see My Compliance in every colour, and book a class",
@@ -85,7 +86,7 @@ def _register(cognito: Any, sign_in: SignIn) -> None:
 
 
 def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], now: datetime) -> dict[str, Any]:
-    """What the local runtime reads: staff, sign-ins, the class and course of the booking to try, and the move to try."""
+    """What the local runtime reads: staff, sign-ins, and what to try: a class to book, a move, and what classes can do."""
     login = next(each.login for each in sign_ins if each.role == LEARNER)
     to_book = class_to_book(content, login, now)
     return {
@@ -93,7 +94,7 @@ def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], no
         "sign_ins": [each.as_told(content.employer) for each in sign_ins],
         "learner": login,
         "class_id": to_book.id,
-        "course_id": to_book.course,
+        "classes": classes_to_try(trust, content, identity.identify(login, None, now), to_book.course, now),
         "move": move_to_try(trust, login, now),
     }
 

@@ -76,7 +76,7 @@ class Supervisor:
         step("Waiting for the API", self.wait_until_healthy)
         self.begin_the_day(started, deployment)
         demo = json.loads(settings.DEMO_FILE.read_text())
-        if "move" not in demo:
+        if "classes" not in demo:
             raise CannotRun("The data are those of an earlier version: `make reset`, then `make run`.")
         show_panel(demo, self.staff, time.monotonic() - begun)
         self.watch()
@@ -280,10 +280,13 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
 
 
 def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
-    """What to paste into a shell: as a learner; a move by the workforce feed, and what follows; a file of 10,000 people."""
+    """What to paste into a shell: as a learner; a move by the feed, and what follows; a file of 10,000 people; classes."""
     logins = {person["role"]: person for person in demo["sign_ins"]}
-    move, file = demo["move"], (settings.LOCAL / "people.csv").relative_to(ROOT)
-    name, last = "people.csv", "import json, sys; print(json.load(sys.stdin)['upload_to'])"
+    move, name, file = demo["move"], "people.csv", (settings.LOCAL / "people.csv").relative_to(ROOT)
+    classes = demo["classes"]
+    course, register = classes["course_id"], f"/classes/{classes['class_with_register']}/register"
+    target = {"kind": "POS", "id": classes["position"]}
+    restricted = {"rules": [{"mode": "self-enrol", "targets": [target]}], "revision": classes["revision"]}
     return {
         "Try, as a learner: My Compliance, and a booking": [
             signing_in("TOKEN", next(each for each in logins.values() if each["login"] == demo["learner"])),
@@ -301,9 +304,23 @@ def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
         ],
         "Drop a file of 10,000 joiners, 20 rows of it wrong, and follow it": [
             f".venv/bin/python -m infrastructure.demo.workforce_csv --rows 10000 --bad 20 --staff {demo['staff']} > {file}",
-            f'UPLOAD=$({call("FEED", "/workforce/files", {"name": name})} | python3 -c "{last}")',
+            f"UPLOAD=$({call('FEED', '/workforce/files', {'name': name})} | {picked('upload_to')})",
             f'curl -s -T {file} "$UPLOAD"',
             call("FEED", "/workforce/files"),
+        ],
+        "Schedule a class a week over a clock change and a bank holiday, and let only one position find it": [
+            call("ADMIN", "/class-schedules/preview", classes["schedule"]),
+            f"CLASS=$({call('ADMIN', '/class-schedules', classes['schedule'])} | {picked('classes', 0, 'class_id')})",
+            call("TOKEN", "/classes/$CLASS"),
+            call("ADMIN", f"/courses/{course}/access-rules", restricted, "PUT"),
+            call("TOKEN", "/courses") + f" -G --data-urlencode 'words={classes['title']}'",
+            call("TOKEN", f"/courses/{course}"),
+            call("TOKEN", "/classes/$CLASS"),
+        ],
+        "Be told what to do before a course, and print the register of a class": [
+            call("TOKEN", f"/courses/{classes['course_with_prerequisite']}"),
+            call("TOKEN", "/me/enrolments", {"class_id": classes["class_with_prerequisite"]}),
+            f"{call('ADMIN', register)} -H 'Accept: application/pdf' -o {(settings.LOCAL / 'register.pdf').relative_to(ROOT)}",
         ],
     }
 
@@ -314,9 +331,15 @@ def signing_in(variable: str, person: dict[str, str]) -> str:
     return f"{variable}=$(curl -s {settings.DESK_URL}/token {asked})"
 
 
-def call(token: str, path: str, body: dict[str, Any] | None = None) -> str:
-    """A line that calls a route: GET, or POST with a body."""
+def picked(*path: str | int) -> str:
+    """A command that takes one value out of an answer."""
+    return f'python3 -c "import json, sys; print(json.load(sys.stdin){"".join(f"[{each!r}]" for each in path)})"'
+
+
+def call(token: str, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> str:
+    """A line that calls a route: GET, or POST (or another method) with a body."""
     sent = f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'" if body else ""
+    sent += f" -X {method}" if method else ""
     return f'curl -s -H "Authorization: Bearer ${token}" {settings.DESK_URL}/v1{path}{sent}'
 
 

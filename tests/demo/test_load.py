@@ -8,18 +8,20 @@ import json
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pynamodb.models import BatchWrite
 from rich.console import Console
 
-from chalicelib.domain.calendar import london_day
+from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.compliance import Rate
 from chalicelib.domain.enrolment import Status
+from chalicelib.domain.errors import PrerequisiteMissing
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.projection import NOTHING
+from chalicelib.recurrence import bank_holiday
 from chalicelib.services import catalogue, enrolment, identity
 from chalicelib.storage import base, learner, projection, rules
 from chalicelib.storage import classes as stored_classes
@@ -27,6 +29,7 @@ from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.transaction import Transaction
 from infrastructure import tables
 from infrastructure.demo import load
+from infrastructure.demo.classes_to_try import schedule_to_try
 from infrastructure.demo.load_check import check, sample
 from infrastructure.demo.load_mapping import map_trust
 from infrastructure.demo.load_progress import Steps
@@ -395,6 +398,8 @@ def test_the_command_loads_signs_in_and_says_what_to_try(empty, monkeypatch, tmp
     assert told["learner"] == EMPLOYEE
     assert told["move"]["person"] == "P20050028"
     assert "106 people" in out.getvalue()
+    with pytest.raises(PrerequisiteMissing):
+        enrolment.enrol_myself(identity.identify(EMPLOYEE, None, NOW), told["classes"]["class_with_prerequisite"], NOW)
     assert "0 differences" in out.getvalue()
     for each in told["sign_ins"]:
         asked = {"USERNAME": each["login"], "PASSWORD": PASSWORD}
@@ -408,6 +413,20 @@ def test_the_command_loads_signs_in_and_says_what_to_try(empty, monkeypatch, tmp
     assert load.day_of_plan(STAFF, load_facts(), tomorrow, demo_file) == TODAY, "what was begun is gone on with"
     with pytest.raises(load.NotLoaded, match="another trust"):
         load.day_of_plan(STAFF + 1, load_facts(), TODAY, demo_file)
+
+
+@pytest.mark.parametrize("months", range(24))
+def test_the_schedule_to_try_is_over_a_clock_change_and_a_bank_holiday(months):
+    content = map_trust(plan(STAFF))
+    course = next(each for each in content.courses if each.id == "504-fire-lecture")
+    today = TODAY + timedelta(days=30 * months)
+    pattern = schedule_to_try(content, course, today)["pattern"]
+    first, last = (date.fromisoformat(pattern[name]) for name in ("starts_on", "until"))
+    days = [first + timedelta(weeks=number) for number in range((last - first).days // 7 + 1)]
+    assert first > today
+    assert any(bank_holiday(day) for day in days)
+    assert len({london_time(day, 9).hour for day in days}) == 2
+    assert len(days) <= 20
 
 
 @pytest.mark.parametrize("staff", ["99", "10001", "many"])
