@@ -346,6 +346,20 @@ def test_a_job_that_read_an_older_class_never_has_the_last_word(trust):
     assert told() == {(1, "changed"): 1}
 
 
+def test_a_class_that_moves_again_while_the_job_runs_is_told_once_as_it_is(trust):
+    on(1)
+    pump = Pump()
+    change(sessions=MOVED)
+    pump.project()
+    messages = queued()
+    later = (b.session(date(2026, 12, 15)),)
+    with seams.before_commit(lambda: change(sessions=later)):
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert (of(1).sessions, told()) == (later, {(1, "changed"): 1})
+    pump.run()
+    assert told() == {(1, "changed"): 1}
+
+
 # --- seats --------------------------------------------------------------------------------------------------
 
 
@@ -389,6 +403,28 @@ def test_whoever_has_another_class_at_that_time_is_passed_over_once_and_holds_up
     pump.run()
     assert of(2, "504-c9").status == "confirmed"
     assert in_step("504-c1", "504-c9")
+
+
+def test_a_seat_booked_a_moment_before_is_not_given_to_somebody_passed_over(trust):
+    one = b.class_("504-c9", maximum=1, minimum=0)
+    b.classes.add_class(b.SYSTEM, one, NOW)
+    on(1, Status.WAITLISTED, one, passed_over=True)
+    b.person(2)
+    actor = identity.identify("504-2", None, NOW)
+    pump = Pump()
+    change(class_id="504-c9", venue=None)
+    pump.run()
+    assert of(1, "504-c9").status == "confirmed"
+    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c9~1", NOW)
+    on(3, Status.WAITLISTED, one, passed_over=True)
+    change(class_id="504-c9", maximum=2)
+    change(class_id="504-c9", maximum=1)
+    pump.project()
+    messages = queued()
+    with seams.before_commit(lambda: enrolment.enrol_myself(actor, "504-c9", NOW)):
+        work.do_work({"Records": messages}, plenty)
+    assert (of(3, "504-c9").status, class_now("504-c9")[1].taken) == ("waitlisted", 1)
+    assert in_step("504-c9")
 
 
 def test_nobody_is_promoted_once_the_class_has_started(trust, monkeypatch):
