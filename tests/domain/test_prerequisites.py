@@ -141,6 +141,14 @@ def test_a_course_is_no_way_to_what_it_asks_for_itself():
     assert [each.id for each in checked.courses] == ["504-basics"]
 
 
+def test_a_draft_or_withdrawn_course_is_no_way_to_it():
+    for status in (CourseStatus.DRAFT, CourseStatus.WITHDRAWN):
+        (checked, _) = check(
+            ADVANCED, Achieved(), TODAY, rulebook(), catalogue(ADVANCED, replace(BASICS, status=status)), lambda _: True
+        )
+        assert checked.courses == ()
+
+
 def test_whoever_is_no_learner_has_neither_met_nor_missed_it():
     checked = check(ADVANCED, None, TODAY, rulebook(), catalogue(ADVANCED, BASICS), lambda _: True)
     assert [(each.met, each.missing, each.advised) for each in checked] == [(None, False, False)] * 2

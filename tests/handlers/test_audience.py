@@ -117,6 +117,12 @@ def test_somebody_with_two_assignments_is_counted_once_in_a_unit(trust):
     assert everybody(trust, rules=[rule({"kind": "PERSON", "id": "p6"})])[1] == {"estates": 1}
 
 
+def test_an_assignment_still_to_come_lets_nobody_in_before_its_day(trust):
+    known(6, assignments=[b.assignment("6", unit="estates", starts_on=date(2027, 1, 1))])
+    assert [person for person, _ in everybody(trust, rules=[])[0]].count("p6") == 1
+    assert [person for person, _ in everybody(trust, rules=[], on="2027-01-01")[0]].count("p6") == 1
+
+
 def test_counting_alone_lists_nobody_and_looks_further_in_one_request(trust, monkeypatch):
     monkeypatch.setattr(snapshot_walk, "MOST_SNAPSHOTS", 1)
     assert audience(trust).json_body["next_cursor"] is not None
