@@ -96,6 +96,11 @@ class Course:
     ends_on: date | None = None
     revision: int = 1
 
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return owner_of(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -121,6 +126,11 @@ class LearningPath:
     ends_on: date | None = None
     revision: int = 1
 
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return owner_of(self.id)
+
 
 Item = Course | LearningPath
 """What stands in the catalogue with a status and learner access of its own."""
@@ -134,11 +144,16 @@ def live_on(item: Item, day: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A category of the catalogue, under another one or at the top."""
+    """A category of the catalogue, under another one or at the top.
+
+    `owner` is whose it is (empty before it is kept). An employer's own stands in place of a national one of the same id.
+    """
 
     id: str
     name: str
     parent: str | None = None
+    owner: str = ""
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +165,8 @@ class Venue:
     capacity: int | None = None
     address: str = ""
     in_use: bool = True
+    owner: str = ""
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +175,20 @@ class Synonyms:
 
     id: str
     words: tuple[str, ...]
+    owner: str = ""
+    revision: int = 1
+
+
+Entry = Subject | Venue | Synonyms | Course | LearningPath
+"""Whatever stands in the catalogue: it has an id, an owner, and a revision that rises with every change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that people of an employer can have to do with: the nation's and the employer's own, under these versions."""
+    """Everything that people of an employer can have to do with: the nation's and the employer's own, under these versions.
+
+    What the nation still drafts is in the nation's own catalogue only: nobody else can name it before it is live.
+    """
 
     employer: str
     version: tuple[int, int]

@@ -5,6 +5,7 @@ All of an owner's catalogue lies in one partition, so that a cache reads it by o
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
@@ -14,6 +15,7 @@ from chalicelib.domain.catalogue import (
     Catalogue,
     Course,
     CourseStatus,
+    Entry,
     Grants,
     Item,
     LearningPath,
@@ -31,6 +33,7 @@ from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.transaction import Transaction
 
 
 class SubjectRow(Record, discriminator="category"):
@@ -38,15 +41,22 @@ class SubjectRow(Record, discriminator="category"):
 
     name = UnicodeAttribute()
     parent = UnicodeAttribute(null=True)
+    revision = NumberAttribute(default=1)
 
     @classmethod
     def of(cls, owner: str, subject: Subject) -> "SubjectRow":
         """The row of a subject."""
-        return cls(keys.courses(owner), keys.category(subject.id), name=subject.name, parent=subject.parent)
+        return cls(
+            keys.courses(owner),
+            keys.category(subject.id),
+            name=subject.name,
+            parent=subject.parent,
+            revision=subject.revision,
+        )
 
     def subject(self) -> Subject:
         """The subject of this row."""
-        return Subject(self.sk.partition(keys.SEPARATOR)[2], self.name, self.parent)
+        return Subject(_id_of(self), self.name, self.parent, _owner_of(self), int(self.revision))
 
 
 class VenueRow(Record, discriminator="venue"):
@@ -56,6 +66,7 @@ class VenueRow(Record, discriminator="venue"):
     capacity = NumberAttribute(null=True)
     address = UnicodeAttribute(null=True)
     in_use = BooleanAttribute(default=True)
+    revision = NumberAttribute(default=1)
 
     @classmethod
     def of(cls, owner: str, venue: Venue) -> "VenueRow":
@@ -67,27 +78,47 @@ class VenueRow(Record, discriminator="venue"):
             capacity=venue.capacity,
             address=venue.address or None,
             in_use=venue.in_use,
+            revision=venue.revision,
         )
 
     def venue(self) -> Venue:
         """The venue of this row."""
-        capacity = None if self.capacity is None else int(self.capacity)
-        return Venue(self.sk.partition(keys.SEPARATOR)[2], self.name, capacity, self.address or "", bool(self.in_use))
+        return Venue(
+            _id_of(self),
+            self.name,
+            None if self.capacity is None else int(self.capacity),
+            self.address or "",
+            bool(self.in_use),
+            _owner_of(self),
+            int(self.revision),
+        )
 
 
 class SynonymsRow(Record, discriminator="synonyms"):
     """`E#504#CRS` / `SYN#cpr`: words that mean the same."""
 
     words = ListAttribute(of=UnicodeAttribute)
+    revision = NumberAttribute(default=1)
 
     @classmethod
     def of(cls, owner: str, synonyms: Synonyms) -> "SynonymsRow":
         """The row of a set of synonyms."""
-        return cls(keys.courses(owner), keys.synonyms(synonyms.id), words=list(synonyms.words))
+        key = keys.courses(owner), keys.synonyms(synonyms.id)
+        return cls(*key, words=list(synonyms.words), revision=synonyms.revision)
 
     def synonyms(self) -> Synonyms:
         """The synonyms of this row."""
-        return Synonyms(self.sk.partition(keys.SEPARATOR)[2], tuple(map(str, self.words)))
+        return Synonyms(_id_of(self), tuple(map(str, self.words)), _owner_of(self), int(self.revision))
+
+
+def _id_of(row: Record) -> str:
+    """The id behind the kind in a sort key: `fire` of `CAT#fire`."""
+    return str(row.sk.partition(keys.SEPARATOR)[2])
+
+
+def _owner_of(row: Record) -> str:
+    """The owner in the key of a partition: `504` of `E#504#CRS`."""
+    return str(row.pk.split(keys.SEPARATOR)[1])
 
 
 class CourseRow(Record, discriminator="course"):
@@ -248,6 +279,55 @@ def rows_of_path(path: LearningPath) -> list[Record]:
     return [PathRow.of(path), *(AccessRuleRow.of(path.id, rule) for rule in path.access_rules)]
 
 
+# --- changes ------------------------------------------------------------------------------------------------------
+
+
+def rows_of(entry: Entry) -> list[Record]:
+    """Every row of something that stands in the catalogue."""
+    match entry:
+        case Course():
+            return rows_of_course(entry)
+        case LearningPath():
+            return rows_of_path(entry)
+        case Subject():
+            return [SubjectRow.of(entry.owner, entry)]
+        case Venue():
+            return [VenueRow.of(entry.owner, entry)]
+        case Synonyms():
+            return [SynonymsRow.of(entry.owner, entry)]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The rows to put and those to delete, so that something is kept as it is now."""
+
+    put: list[Record]
+    gone: list[Record]
+
+    @classmethod
+    def between(cls, before: Entry | None, after: Entry | None) -> "Difference":
+        """What changes between two states of the same thing; None: it is not there."""
+        old = {row.sk: row for row in rows_of(before)} if before else {}
+        new = {row.sk: row for row in rows_of(after)} if after else {}
+        return cls(
+            [row for key, row in new.items() if key not in old or row.serialize() != old[key].serialize()],
+            [row for key, row in old.items() if key not in new],
+        )
+
+    def __len__(self) -> int:
+        return len(self.put) + len(self.gone)
+
+    def add_to(self, transaction: Transaction) -> None:
+        """Add these writes to a transaction."""
+        for row in self.put:
+            transaction.put(row)
+        for row in self.gone:
+            transaction.delete(row)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
 def _course_from(meta: CourseRow, offerings: Sequence[Offering], rules: Sequence[AccessRule]) -> Course:
     return Course(
         id=meta.sk.partition(keys.SEPARATOR)[0],
@@ -290,10 +370,15 @@ def item_from(rows: Iterable[Record]) -> Item | None:
     return meta.path(rules) if meta else None
 
 
+def _to_be_known(item: Item, employer: str) -> bool:
+    return item.owner == employer or item.status is not CourseStatus.DRAFT
+
+
 def catalogue_of(employer: str, version: tuple[int, int]) -> Catalogue:
     """The nation's catalogue and the employer's own, by one paged query each, strongly consistent.
 
     For the cache, which would otherwise keep a stale answer until the next change. It reads with the size of the catalogue.
+    What another owner still drafts is left out: nobody else can name it before it is live.
     """
     subjects: dict[str, Subject] = {}
     venues: dict[str, Venue] = {}
@@ -311,7 +396,7 @@ def catalogue_of(employer: str, version: tuple[int, int]) -> Catalogue:
                 synonyms.append(row.synonyms())
             else:
                 items[row.sk.partition(keys.SEPARATOR)[0]].append(row)
-    found = {item.id: item for rows in items.values() if (item := item_from(rows))}
+    found = {item.id: item for rows in items.values() if (item := item_from(rows)) and _to_be_known(item, employer)}
     return Catalogue(
         employer=employer,
         version=version,
