@@ -283,7 +283,7 @@ def wrong_plan(plan: Plan, pattern: Pattern) -> Iterator[FieldError]:
     """What is wrong with what a pattern gives: no class at all, fewer than asked for, or more than one schedule makes."""
     where = "pattern.days" if pattern.repeats is Repeats.LISTED else "pattern.until"
     if not plan.classes:
-        reasons = "; ".join(each.detail for each in plan.left_out[:3])
+        reasons = " ".join(each.detail for each in plan.left_out[:3])
         yield FieldError("pattern", f"gives no class. {reasons}" if reasons else "gives no day")
     elif pattern.count is not None and len(plan.classes) < pattern.count:
         years = LONGEST_MONTHS // 12

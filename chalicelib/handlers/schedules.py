@@ -11,10 +11,10 @@ from msgspec import UNSET, UnsetType
 
 from chalicelib.domain import errors
 from chalicelib.domain.catalogue import Mode
-from chalicelib.domain.classes import MOST_SESSIONS, Class, ClassStatus, Seats, status_shown
+from chalicelib.domain.classes import MOST_SESSIONS, Caution, Class, ClassStatus, Seats, status_shown
 from chalicelib.domain.errors import FieldError, refuse_body
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.schedules import BankHolidays, Pattern, Repeats, Sitting, Weekday
+from chalicelib.domain.schedules import BankHolidays, Pattern, Planned, Repeats, Schedule, Sitting, Weekday
 from chalicelib.handlers.classes import (
     Accept,
     Cancellation,
@@ -165,16 +165,28 @@ def _sittings(given: Sequence[SittingBody]) -> tuple[Sitting, ...]:
 
 
 class PlannedView(msgspec.Struct, frozen=True):
-    """A class of a plan."""
+    """A class as it would be."""
 
-    class_id: Annotated[str | None, msgspec.Meta(description="null in a preview.")]
     day: Annotated[date, msgspec.Meta(description="Its first day, Europe/London.")]
     sessions: list[SessionView]
-    moved_from: Annotated[date | None, msgspec.Meta(description="Where the pattern has it, if it was moved.")]
-    note: Annotated[str, msgspec.Meta(description="The bank holiday it keeps, or was moved from.")]
+    moved_from: Annotated[date | None, msgspec.Meta(description="Where the pattern has it, if it is moved.")]
+    note: Annotated[str, msgspec.Meta(description="The bank holiday it keeps, or is moved from.")]
     enrol_from: date | None
     enrol_until: date | None
     cautions: list[CautionView]
+
+    @classmethod
+    def of(cls, class_: Class, planned: Planned, cautions: Sequence[Caution]) -> "PlannedView":
+        """Present a class of a plan."""
+        return cls(
+            planned.day,
+            [SessionView.of(each) for each in class_.sessions],
+            planned.moved_from,
+            planned.note,
+            class_.enrol_from,
+            class_.enrol_until,
+            [CautionView.of(each) for each in cautions],
+        )
 
 
 class LeftOutView(msgspec.Struct, frozen=True):
@@ -184,12 +196,15 @@ class LeftOutView(msgspec.Struct, frozen=True):
     why: Annotated[str, msgspec.Meta(description="bank holiday, has a class already, no such time or no such day.")]
     detail: str
 
+    @classmethod
+    def all_of(cls, schedule: Schedule) -> "list[LeftOutView]":
+        """Present the days that a schedule leaves out."""
+        return [cls(each.day, each.why, each.detail) for each in schedule.plan.left_out]
+
 
 class PlanView(msgspec.Struct, frozen=True):
-    """A schedule: what its classes have in common, each of them, and the days left out."""
+    """A schedule as it would be made: its classes, and the days left out."""
 
-    batch_id: Annotated[str | None, msgspec.Meta(description="null in a preview.")]
-    href: Annotated[str | None, msgspec.Meta(description="Where to see what became of it; null in a preview.")]
     course_id: str
     offering: str
     title: str
@@ -200,40 +215,59 @@ class PlanView(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, tried: Tried) -> "PlanView":
-        """Present a schedule that was made."""
-        return cls._of(tried, tried.schedule.id)
+        """Present a plan."""
+        schedule = tried.schedule
+        model, classes_ = schedule.model, schedule.classes()
+        planned = [
+            PlannedView.of(class_, each, tried.cautions.get(class_.id, ()))
+            for class_, each in zip(classes_, schedule.plan.classes, strict=True)
+        ]
+        facts = (model.course, model.offering, model.title, model.mode.value)
+        return cls(*facts, len(planned), planned, LeftOutView.all_of(schedule))
+
+
+class ScheduledClass(msgspec.Struct, frozen=True):
+    """A class that was made."""
+
+    class_id: str
+    day: date
+    starts_at: datetime | None
+    ends_at: datetime | None
+    moved_from: date | None
+    note: str
+    cautions: Annotated[list[str], msgspec.Meta(description="Kinds of what was accepted, or is only to be known.")]
+
+
+class ScheduledView(msgspec.Struct, frozen=True):
+    """A schedule that was made: short enough to be kept for a repetition, whatever stands against its classes."""
+
+    batch_id: str
+    href: Annotated[str, msgspec.Meta(description="Where to see it whole, and what becomes of it.")]
+    course_id: str
+    title: str
+    total: int
+    classes: list[ScheduledClass]
+    left_out: list[LeftOutView]
 
     @classmethod
-    def _of(cls, tried: Tried, batch: str | None) -> "PlanView":
-        model, plan = tried.schedule.model, tried.schedule.plan
-        planned = [
-            PlannedView(
-                class_.id if batch else None,
+    def of(cls, tried: Tried) -> "ScheduledView":
+        """Present a schedule."""
+        schedule = tried.schedule
+        scheduled = [
+            ScheduledClass(
+                class_.id,
                 each.day,
-                [SessionView.of(session) for session in class_.sessions],
+                class_.starts_at,
+                class_.ends_at,
                 each.moved_from,
                 each.note,
-                class_.enrol_from,
-                class_.enrol_until,
-                [CautionView.of(caution) for caution in tried.cautions.get(class_.id, ())],
+                sorted({caution.kind.value for caution in tried.cautions.get(class_.id, ())}),
             )
-            for class_, each in zip(tried.schedule.classes(), plan.classes, strict=True)
+            for class_, each in zip(schedule.classes(), schedule.plan.classes, strict=True)
         ]
-        left_out = [LeftOutView(each.day, each.why, each.detail) for each in plan.left_out]
-        href = f"/v1/class-schedules/{batch}" if batch else None
-        facts = (model.course, model.offering, model.title, model.mode)
-        return cls(batch, href, *facts, len(planned), planned, left_out)
-
-
-class PreviewView(PlanView, frozen=True):
-    """A schedule as it would be made. Nothing is written."""
-
-    @classmethod
-    def of(cls, tried: Tried) -> "PreviewView":
-        """Present a schedule that is tried."""
-        found = cls._of(tried, None)
-        assert isinstance(found, PreviewView)
-        return found
+        batch, model = schedule.id, schedule.model
+        href = f"/v1/class-schedules/{batch}"
+        return cls(batch, href, model.course, model.title, len(scheduled), scheduled, LeftOutView.all_of(schedule))
 
 
 class MadeClass(msgspec.Struct, frozen=True):
@@ -292,7 +326,7 @@ class ScheduleView(msgspec.Struct, frozen=True):
                 MadeClass.of(class_id, planned.day, made.classes.get(class_id))
                 for class_id, planned in zip(schedule.class_ids, schedule.plan.classes, strict=True)
             ],
-            [LeftOutView(each.day, each.why, each.detail) for each in schedule.plan.left_out],
+            LeftOutView.all_of(schedule),
         )
 
 
@@ -307,7 +341,7 @@ OUTSIDE = (errors.NotFound, errors.NotYourItem, errors.NotPermitted)
     capability=Capability.EDIT_CLASSES,
     summary="Try a schedule of classes",
     body=ScheduleBody,
-    answer=PreviewView,
+    answer=PlanView,
     refusals=OUTSIDE,
 )
 def preview_schedule(request: Request) -> Tried:
@@ -323,7 +357,7 @@ def preview_schedule(request: Request) -> Tried:
     capability=Capability.EDIT_CLASSES,
     summary="Schedule many classes",
     body=ScheduleBody,
-    answer=PlanView,
+    answer=ScheduledView,
     status=201,
     refusals=(*OUTSIDE, errors.ClassCautions, errors.Conflict),
 )

@@ -43,6 +43,10 @@ MOST_WRITES = 96
 """Of classes in one transaction. DynamoDB takes 100; plan, course, audit entry and the answer to a repetition need the rest."""
 
 
+MOST_SHOWN = 100
+"""Cautions told with a refusal; a preview shows them all."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What is to be scheduled: what the classes have in common, their sessions, and on which days.
 
@@ -196,7 +200,8 @@ def _refuse_doubtful(tried: Tried, accept: bool) -> None:
     if doubtful and not accept:
         days = len({each["day"] for each in doubtful})
         of = len(tried.schedule.class_ids)
-        raise ClassCautions(f"There is something doubtful about {days} of the {of} classes.", cautions=doubtful)
+        detail = f"There is something doubtful about {days} of the {of} classes."
+        raise ClassCautions(detail, cautions=doubtful[:MOST_SHOWN], total=len(doubtful))
 
 
 @retried

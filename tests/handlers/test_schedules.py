@@ -102,8 +102,7 @@ def test_a_preview_shows_every_class_in_utc_and_civil_times_and_what_is_left_out
     assert found["left_out"] == [
         {"day": "2027-03-29", "why": "bank holiday", "detail": "Monday 29 March 2027 is Easter Monday."}
     ]
-    assert (found["batch_id"], found["classes"][0]["class_id"], found["total"]) == (None, None, 3)
-    assert (found["title"], found["mode"]) == ("Fire Safety", "classroom")
+    assert (found["title"], found["mode"], found["total"]) == ("Fire Safety", "classroom", 3)
     assert rows() == before
 
 
@@ -195,7 +194,7 @@ def audit_rows(action):
 
 def test_past_classes_are_recorded_with_a_word_and_without_telling_anybody(trust):
     found = made(trust, body({"repeats": "listed", "days": ["2026-11-02", "2026-12-07"]}))["classes"]
-    assert [[each["kind"] for each in one["cautions"]] for one in found] == [["in the past"], []]
+    assert [each["cautions"] for each in found] == [["in the past"], []]
 
 
 def test_a_class_is_copied_with_its_sessions_at_civil_times_and_its_enrolment_dates_but_without_its_learners(trust):
@@ -231,7 +230,7 @@ def test_what_is_taken_or_too_small_is_refused_with_its_days_unless_accepted(tru
     (caution,) = refused["facts"]["cautions"]
     assert (caution["day"], caution["kind"], caution["class"]) == ("2027-04-05", "venue taken", "504-c1")
     assert rows() == before
-    assert made(trust, body(accept_cautions=True))["classes"][1]["cautions"][0]["kind"] == "venue taken"
+    assert made(trust, body(accept_cautions=True))["classes"][1]["cautions"] == ["venue taken"]
 
 
 # --- repeating ------------------------------------------------------------------------------------------------
@@ -388,6 +387,20 @@ def test_ten_thousand_days_are_refused_by_name(trust):
     assert refused["body.pattern.days"].startswith("has more than 100")
 
 
+def test_a_pattern_whose_sessions_always_meet_a_bank_holiday_gives_no_class_and_says_why(trust):
+    mondays = [MORNING, *({"day_offset": 7 * week, **MORNING} for week in range(1, 25))]
+    given = body({"repeats": "weekly", "starts_on": "2027-03-01", "until": "2027-05-24"}, sessions=mondays)
+    refused = wrong(preview(trust, given, 400))["body.pattern"]
+    assert refused.startswith("gives no class. Monday 29 March 2027 is Easter Monday. Monday 29 March")
+
+
+def test_what_is_kept_for_a_repetition_stays_short_whatever_is_in_the_way(trust):
+    week = [{"day_offset": day, **MORNING} for day in range(6)]
+    given = body({"repeats": "daily", "starts_on": "2027-01-11", "count": 6}, sessions=week, accept_cautions=True)
+    assert len(preview(trust, given)["classes"][0]["cautions"]) == 5
+    assert {tuple(each["cautions"]) for each in made(trust, given, headers=ONCE)["classes"]} == {("venue taken",)}
+
+
 def test_e_learning_is_not_scheduled(trust):
     b.offered(course_id="504-online", offerings=(Offering("e", Mode.E_LEARNING),))
     assert "body.sessions" in wrong(preview(trust, body(course_id="504-online", offering="e"), 400))
@@ -468,12 +481,12 @@ def test_class_administrators_schedule_in_their_subjects_alone(trust):
     fire = b.person(2, role="class_administrator", subjects=["fire"])
     moving = b.person(3, role="class_administrator", subjects=["moving"])
     batch = made(trust, body(), as_=fire)["batch_id"]
-    assert kind(preview(trust, body(), 403, as_=moving)) == "not-permitted"
-    assert kind(made(trust, body(), 403, as_=moving)) == "not-permitted"
+    assert kind(preview(trust, body(), 404, as_=moving)) == "not-found"
+    assert kind(made(trust, body(), 404, as_=moving)) == "not-found"
     for method, path in (("GET", ""), ("POST", "/completion"), ("PATCH", ""), ("POST", "/cancellation")):
         given = {"PATCH": {"title": "x"}, "POST": {"reason": "x"} if "cancel" in path else None}.get(method)
         answer = trust.call(method, f"{ROUTE}/{batch}{path}", body=given, as_=moving)
-        assert (answer.status_code, kind(answer.json_body)) == (403, "not-permitted"), path
+        assert (answer.status_code, kind(answer.json_body)) == (404, "not-found"), path
 
 
 def test_a_schedule_of_another_employer_is_not_found(trust):
