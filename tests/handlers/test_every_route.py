@@ -16,6 +16,11 @@ from chalicelib.handlers.parsing import Csv
 from tests import builders as b
 
 GUARDED = [operation for operation in OPERATIONS if operation.capability != PUBLIC]
+SCHEDULE = {
+    "copy_of": "504-c1",
+    "pattern": {"repeats": "weekly", "starts_on": "2027-01-12", "count": 2},
+    "accept_cautions": True,
+}
 BODIES = {
     "enrol": {"class_id": "504-c1"},
     "define_competency": {"name": "504|LOCAL|Medical Devices - 2 Years|"},
@@ -41,6 +46,10 @@ BODIES = {
     "save_requirement": {"target_kind": "ORG", "target": "504", "competency": b.FIRE},
     "grant_exemption": {"competency": b.FIRE, "reason": "On long leave.", "ends_on": "2027-03-31"},
     "make_calendar_feed": {"name": "Phone"},
+    "preview_schedule": SCHEDULE,
+    "make_schedule": SCHEDULE,
+    "change_schedule": {"title": "Fire Safety"},
+    "cancel_schedule": {"reason": "The room was flooded."},
     "end_exemption": {"competency": b.FIRE, "starts_on": "2026-11-23", "ends_on": "2026-12-31"},
 }
 BODIES |= {
@@ -51,6 +60,13 @@ BODIES |= {
     "change_class": {"revision": 1, "minimum": 3},
     "cancel_class": {"reason": "The room is flooded."},
     "copy_class": {"day": "2026-12-08"},
+}
+TRAINING = {"title": "Fire Safety", "provider": "Elsewhere", "completed_on": "2026-11-02"}
+BODIES |= {
+    **dict.fromkeys(("add_external_training", "add_external_training_for"), TRAINING),
+    "offer_evidence": {"content_type": "application/pdf", "bytes": 1000},
+    "reject_external_training": {"reason": "Nothing shows it."},
+    "verify_external_training": {"awards": []},
 }
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 QUERIES = {
@@ -69,8 +85,10 @@ PATHS = {
     "person_id": "p2",
     "job_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "role": "instructor",
+    "batch_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "feed_id": "0" * 64,
     "secret": "0" * 43,
+    "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
 
 EMPLOYMENTS = {

@@ -1,5 +1,7 @@
 """Scheduling many classes over HTTP: tried, made, repeated after a crash, changed and cancelled together."""
 
+import json
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -14,6 +16,7 @@ from chalicelib.storage.catalogue import VenueRow
 from chalicelib.storage.classes import class_with_seats
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.transaction import Transaction
+from infrastructure import bench_schedule_writes
 from tests import builders as b
 from tests.builders import NOW, SYSTEM
 from tests.seams import before_commit, colliding_transactions, failing_calls, intercepted
@@ -190,6 +193,29 @@ def audit_rows(action):
 
     assert issubclass(AuditRow, AuditTable)
     return [row for row in AuditRow.scan() if row.action == action]
+
+
+def test_the_bench_holds_scheduling_against_the_writes_it_makes(trust):
+    sent = []
+
+    def looked_at(call, operation, request):
+        if operation == "TransactWriteItems":
+            sent.append(request["TransactItems"])
+        return call(operation, request)
+
+    with intercepted(looked_at):
+        made(trust, bench_schedule_writes.request("504-fire"))
+    listed = bench_schedule_writes.transactions(Record.Meta.table_name, "esr-learning-test-audit", "504-fire", "x" * 26)
+    assert [shape(each) for each in sent] == [shape(each) for each in listed]
+    assert len(json.dumps(listed)) == pytest.approx(len(json.dumps(sent)), rel=0.05)
+
+
+def shape(writes):
+    """What a transaction writes: kinds of rows, how many of each."""
+    return Counter(
+        (each["Put"]["TableName"], each["Put"]["Item"].get("kind", {}).get("S")) if "Put" in each else "check"
+        for each in writes
+    )
 
 
 def test_past_classes_are_recorded_with_a_word_and_without_telling_anybody(trust):
