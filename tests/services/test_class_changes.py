@@ -412,18 +412,13 @@ def test_a_seat_booked_a_moment_before_is_not_given_to_somebody_passed_over(trus
     b.person(2)
     actor = identity.identify("504-2", None, NOW)
     pump = Pump()
-    change(class_id="504-c9", venue=None)
-    pump.run()
-    assert of(1, "504-c9").status == "confirmed"
-    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c9~1", NOW)
-    on(3, Status.WAITLISTED, one, passed_over=True)
     change(class_id="504-c9", maximum=2)
     change(class_id="504-c9", maximum=1)
     pump.project()
     messages = queued()
     with seams.before_commit(lambda: enrolment.enrol_myself(actor, "504-c9", NOW)):
-        work.do_work({"Records": messages}, plenty)
-    assert (of(3, "504-c9").status, class_now("504-c9")[1].taken) == ("waitlisted", 1)
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+    assert (of(1, "504-c9").status, class_now("504-c9")[1].taken) == ("waitlisted", 1)
     assert in_step("504-c9")
 
 
