@@ -22,6 +22,7 @@ app = Api(
         "awards",
         "catalogue",
         "classes",
+        "schedules",
         "learner_access",
         "enrolment",
         "people",
