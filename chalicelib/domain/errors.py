@@ -282,7 +282,46 @@ class Outdated(Refusal):
     way_out = "Look at how it is now, and send your change again with that revision if it still holds."
 
 
+class InUse(Refusal):
+    """Something else names it, so that it cannot be deleted."""
+
+    way_out = "Change what names it first."
+
+
+class NotADraft(Refusal):
+    """A course or learning path that has been live is never deleted: learners may have taken it."""
+
+    way_out = "Withdraw it instead: change its status to withdrawn."
+
+
 class ClassCautions(Refusal):
     """The venue or the instructor is taken at that time, or the venue is too small (domain.md §8)."""
 
     way_out = "Choose another time, venue or instructor, or send `accept_cautions: true` to save it all the same."
+
+
+# --- external training (domain.md §3 and §10) -----------------------------------------------------------------
+
+
+class OwnExternalTraining(Refusal):
+    """Nobody approves, verifies, rejects or adds as approved a training of their own (domain.md §10)."""
+
+    way_out = "Ask your manager or another administrator."
+
+
+class ExternalTrainingNotThere(Refusal):
+    """The training is in a state in which this cannot be done (domain.md §3)."""
+
+    way_out = "See how far it has come: GET /v1/me/external-training."
+
+
+class EvidenceRefused(Refusal):
+    """A file that was announced is not there, or is not what it was said to be."""
+
+    way_out = "Ask for a new address with the number of that file, send it again, and submit again."
+
+
+class TooMuchEvidence(Refusal):
+    """A training has as many files as one may have."""
+
+    way_out = "Put several pages into one PDF file, or send another file in place of one: give its number."

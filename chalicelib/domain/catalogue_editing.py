@@ -1,0 +1,319 @@
+"""What may stand in the catalogue, what becomes of it, and what names it (domain.md §1 and §5, decision 0015).
+
+Fields are called as on the wire: what a course grants is its `awards`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from chalicelib.domain.calendar import EARLIEST, LATEST
+from chalicelib.domain.catalogue import (
+    Catalogue,
+    Course,
+    CourseStatus,
+    Entry,
+    Item,
+    LearningPath,
+    Subject,
+    Synonyms,
+    Venue,
+)
+from chalicelib.domain.errors import FieldError
+from chalicelib.domain.people import NATIONAL
+from chalicelib.domain.requirements import Rulebook
+
+Kind = type[Subject] | type[Venue] | type[Synonyms] | type[Course] | type[LearningPath]
+
+WORDS: dict[Kind, str] = {
+    Subject: "subject",
+    Venue: "venue",
+    Synonyms: "synonyms",
+    Course: "course",
+    LearningPath: "learning path",
+}
+"""What each kind of entry is called."""
+
+WIRE_NAMES = {"grants": "awards"}
+"""What fields are called on the wire and in files, where that differs."""
+
+ID = r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?"
+"""What administrators may choose as an id; that of a course or learning path is put behind its owner."""
+
+LANGUAGE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}"
+"""BCP 47, as far as courses need it."""
+
+LONGEST_TITLE, LONGEST_TEXT, LONGEST_ADDRESS, LONGEST_WORD = 200, 4000, 500, 80
+LONGEST_DURATION = 60_000
+"""Minutes: a thousand hours."""
+
+HIGHEST_COST = 10_000_000
+"""Pence."""
+
+MOST_PLACES = 10_000
+MOST_AWARDS = MOST_OFFERINGS = MOST_WORDS = MOST_SECTIONS = 20
+MOST_COURSES = 50
+"""Of one section."""
+
+
+def one_line(text: str) -> str:
+    """A title or name without blanks around it, and with single ones within."""
+    return " ".join(text.split())
+
+
+# --- the catalogue with and without it ------------------------------------------------------------------------
+
+_MAPPINGS: dict[Kind, str] = {Subject: "subjects", Venue: "venues", Course: "courses", LearningPath: "paths"}
+
+
+def entries(catalogue: Catalogue, kind: Kind) -> Mapping[str, Any]:
+    """What stands in a catalogue of one kind, by id."""
+    if kind is Synonyms:
+        return {each.id: each for each in catalogue.synonyms}
+    found: Mapping[str, Any] = getattr(catalogue, _MAPPINGS[kind])
+    return found
+
+
+def is_taken(entry: Entry, catalogue: Catalogue) -> bool:
+    """Whether something has this id already; courses and learning paths share theirs."""
+    kinds = (Course, LearningPath) if isinstance(entry, Course | LearningPath) else (type(entry),)
+    return any(entry.id in entries(catalogue, kind) for kind in kinds)
+
+
+def with_entries(catalogue: Catalogue, changed: Iterable[Entry]) -> Catalogue:
+    """A catalogue in which these stand, in place of those of the same kind and id."""
+    after = {kind: dict(entries(catalogue, kind)) for kind in WORDS}
+    for each in changed:
+        after[type(each)][each.id] = each
+    return _holding(catalogue, after)
+
+
+def without(catalogue: Catalogue, entry: Entry) -> Catalogue:
+    """A catalogue in which this does not stand."""
+    after = {kind: dict(entries(catalogue, kind)) for kind in WORDS}
+    del after[type(entry)][entry.id]
+    return _holding(catalogue, after)
+
+
+def _holding(catalogue: Catalogue, found: Mapping[Kind, dict[str, Any]]) -> Catalogue:
+    mappings: dict[str, Any] = {name: found[kind] for kind, name in _MAPPINGS.items()}
+    return replace(catalogue, synonyms=tuple(found[Synonyms].values()), **mappings)
+
+
+# --- what is wrong --------------------------------------------------------------------------------------------
+
+
+def wrong_fields(entry: Entry, catalogue: Catalogue, rulebook: Rulebook) -> list[FieldError]:
+    """Whatever of an entry cannot be, each with field and reason. `catalogue` is the one in which it would stand.
+
+    Access rules and prerequisites are not looked at: see `access.wrong_fields` and `prerequisites.wrong_fields`. What an
+    employer cannot see, it cannot name; so what is national names only what is national.
+    """
+    return list(_WRONG[type(entry)](entry, catalogue, rulebook))
+
+
+def wrong_id(entry: Entry) -> FieldError | None:
+    """What is wrong with the id of something new, if anything."""
+    own = entry.id
+    if isinstance(entry, Course | LearningPath):
+        begins, own = entry.id.startswith(f"{entry.owner}-"), entry.id.partition("-")[2]
+        if not begins:
+            return FieldError("id", f"does not begin with {entry.owner}-")
+    if re.fullmatch(ID, own):
+        return None
+    return FieldError("id", "takes up to 60 small letters, digits and hyphens")
+
+
+def _wrong_subject(subject: Subject, catalogue: Catalogue, _: Rulebook) -> Iterator[FieldError]:
+    yield from _wrong_line("name", subject.name)
+    if subject.parent is None:
+        return
+    if subject.parent not in catalogue.subjects:
+        yield FieldError("parent", "is no subject of this catalogue")
+    elif subject.id in catalogue.subject_and_above(subject.parent):
+        yield FieldError("parent", "lies below this subject itself")
+
+
+def _wrong_venue(venue: Venue, _: Catalogue, __: Rulebook) -> Iterator[FieldError]:
+    yield from _wrong_line("name", venue.name)
+    yield from _wrong_text("address", venue.address, LONGEST_ADDRESS)
+    if venue.capacity is not None:
+        yield from _wrong_number("capacity", venue.capacity, 1, MOST_PLACES)
+
+
+def _wrong_synonyms(synonyms: Synonyms, _: Catalogue, __: Rulebook) -> Iterator[FieldError]:
+    if len(synonyms.words) < 2:
+        yield FieldError("words", "needs two or more that mean the same")
+    yield from _wrong_words("words", synonyms.words)
+
+
+def _wrong_course(course: Course, catalogue: Catalogue, rulebook: Rulebook) -> Iterator[FieldError]:
+    yield from _wrong_item(course, catalogue)
+    yield from _wrong_text("joining_instructions", course.joining_instructions, LONGEST_TEXT)
+    yield from _wrong_number("duration_minutes", course.duration_minutes, 0, LONGEST_DURATION)
+    if course.cost_pence is not None:
+        yield from _wrong_number("cost_pence", course.cost_pence, 0, HIGHEST_COST)
+    yield from _wrong_awards(course, rulebook)
+    yield from _wrong_offerings(course)
+
+
+def _wrong_awards(course: Course, rulebook: Rulebook) -> Iterator[FieldError]:
+    yield from _too_many("awards", course.grants, MOST_AWARDS)
+    names = [each.competency for each in course.grants]
+    for place, each in enumerate(course.grants):
+        where = f"awards[{place}]"
+        known = rulebook.competencies.get(each.competency)
+        if each.competency in names[:place]:
+            yield FieldError(f"{where}.competency", "is named twice")
+        elif known is None:
+            yield FieldError(f"{where}.competency", "is in no framework this employer uses")
+        elif not known.has_level(each.level):
+            yield FieldError(f"{where}.level", f"is not on its scale of 1 to {len(known.levels)}")
+
+
+def _wrong_offerings(course: Course) -> Iterator[FieldError]:
+    yield from _too_many("offerings", course.offerings, MOST_OFFERINGS)
+    ids = [each.id for each in course.offerings]
+    for place, each in enumerate(course.offerings):
+        if each.id in ids[:place]:
+            yield FieldError(f"offerings[{place}].id", "is used twice")
+        elif not re.fullmatch(ID, each.id):
+            yield FieldError(f"offerings[{place}].id", "takes up to 60 small letters, digits and hyphens")
+        if not re.fullmatch(LANGUAGE, each.language):
+            yield FieldError(f"offerings[{place}].language", "is no language such as en-GB (BCP 47)")
+
+
+def _wrong_path(path: LearningPath, catalogue: Catalogue, _: Rulebook) -> Iterator[FieldError]:
+    yield from _wrong_item(path, catalogue)
+    yield from _too_many("sections", path.sections, MOST_SECTIONS)
+    seen: set[str] = set()
+    for number, section in enumerate(path.sections):
+        where = f"sections[{number}]"
+        yield from _wrong_line(f"{where}.title", section.title)
+        yield from _too_many(f"{where}.courses", section.courses, MOST_COURSES)
+        for place, course in enumerate(section.courses):
+            if course in seen:
+                yield FieldError(f"{where}.courses[{place}]", "stands in this learning path already")
+            elif course not in catalogue.courses:
+                yield FieldError(f"{where}.courses[{place}]", "is no course of this catalogue")
+            seen.add(course)
+
+
+def _wrong_item(item: Item, catalogue: Catalogue) -> Iterator[FieldError]:
+    yield from _wrong_line("title", item.title)
+    yield from _wrong_text("description", item.description, LONGEST_TEXT)
+    if item.subject not in catalogue.subjects:
+        yield FieldError("subject", "is no subject of this catalogue")
+    yield from _wrong_words("also_called", item.also_called)
+    days: tuple[tuple[str, date | None], ...] = (("starts_on", item.starts_on), ("ends_on", item.ends_on))
+    for name, day in days:
+        if day is not None and not EARLIEST <= day <= LATEST:
+            yield FieldError(name, f"lies outside {EARLIEST} to {LATEST}")
+    if item.starts_on and item.ends_on and item.ends_on < item.starts_on:
+        yield FieldError("ends_on", "lies before starts_on")
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _wrong_line(where: str, line: str, longest: int = LONGEST_TITLE) -> Iterator[FieldError]:
+    if not line:
+        yield FieldError(where, "is empty")
+    elif line != one_line(line):
+        yield FieldError(where, "has blanks around it or two together")
+    else:
+        yield from _wrong_text(where, line, longest)
+
+
+def _wrong_text(where: str, text: str, longest: int) -> Iterator[FieldError]:
+    if len(text) > longest:
+        yield FieldError(where, f"is longer than {longest} characters")
+    elif _CONTROL.search(text):
+        yield FieldError(where, "has a character that cannot be printed")
+
+
+def _wrong_number(where: str, number: int, least: int, most: int) -> Iterator[FieldError]:
+    if not least <= number <= most:
+        yield FieldError(where, f"is not between {least} and {most}")
+
+
+def _wrong_words(where: str, words: Sequence[str]) -> Iterator[FieldError]:
+    yield from _too_many(where, words, MOST_WORDS)
+    folded = [each.casefold() for each in words]
+    for place, each in enumerate(words):
+        yield from _wrong_line(f"{where}[{place}]", each, LONGEST_WORD)
+        if folded[place] in folded[:place]:
+            yield FieldError(f"{where}[{place}]", "is named twice")
+
+
+def _too_many(where: str, given: Sequence[Any], most: int) -> Iterator[FieldError]:
+    if len(given) > most:
+        yield FieldError(where, f"are more than {most}")
+
+
+_WRONG: dict[Kind, Callable[[Any, Catalogue, Rulebook], Iterator[FieldError]]] = {
+    Subject: _wrong_subject,
+    Venue: _wrong_venue,
+    Synonyms: _wrong_synonyms,
+    Course: _wrong_course,
+    LearningPath: _wrong_path,
+}
+
+
+# --- what becomes of it ---------------------------------------------------------------------------------------
+
+NEXT: dict[CourseStatus, frozenset[CourseStatus]] = {
+    CourseStatus.DRAFT: frozenset({CourseStatus.LIVE, CourseStatus.WITHDRAWN}),
+    CourseStatus.LIVE: frozenset({CourseStatus.WITHDRAWN}),
+    CourseStatus.WITHDRAWN: frozenset({CourseStatus.LIVE}),
+}
+"""To which states a course or learning path is moved. What has been live is never a draft again: learners may have it."""
+
+
+def wrong_move(before: Entry, after: Entry) -> FieldError | None:
+    """Why something cannot be moved to its new state, if it cannot."""
+    if not isinstance(before, Course | LearningPath) or not isinstance(after, Course | LearningPath):
+        return None
+    if after.status is before.status or after.status in NEXT[before.status]:
+        return None
+    return FieldError("status", f"what is {before.status} does not become {after.status}")
+
+
+def taken_away(before: Entry, after: Entry) -> tuple[str, ...]:
+    """The ids of offerings that a course has no more, or has in another mode: classes of them may stand in the way."""
+    if not isinstance(before, Course) or not isinstance(after, Course):
+        return ()
+    kept = {each.id: each.mode for each in after.offerings}
+    return tuple(each.id for each in before.offerings if kept.get(each.id) is not each.mode)
+
+
+# --- what names it --------------------------------------------------------------------------------------------
+
+
+def named_by(entry: Entry, catalogue: Catalogue) -> dict[str, list[str]]:
+    """What of its owner's catalogue names an entry: lists of ids, by what they are; only those that hold something."""
+    courses = [each for each in catalogue.courses.values() if each.owner == entry.owner]
+    paths = [each for each in catalogue.paths.values() if each.owner == entry.owner]
+    subjects = [each for each in catalogue.subjects.values() if each.owner == entry.owner]
+    found: dict[str, list[str]] = {}
+    if isinstance(entry, Subject):
+        found = {
+            "courses": [each.id for each in courses if each.subject == entry.id],
+            "learning_paths": [each.id for each in paths if each.subject == entry.id],
+            "subjects": [each.id for each in subjects if each.parent == entry.id],
+        }
+    elif isinstance(entry, Course):
+        found = {
+            "courses": [each.id for each in courses if any(one.id == entry.id for one in each.prerequisites)],
+            "learning_paths": [
+                each.id for each in paths if any(entry.id in section.courses for section in each.sections)
+            ],
+        }
+    return {what: sorted(ids) for what, ids in found.items() if ids}
+
+
+def is_shared(entry: Entry) -> bool:
+    """Whether employers may have put things below an entry that only they know: a national subject."""
+    return isinstance(entry, Subject) and entry.owner == NATIONAL
