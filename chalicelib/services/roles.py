@@ -103,6 +103,13 @@ def holders(actor: Actor, role: Role, limit: int, after: Any = None) -> tuple[li
     return page, query.last_evaluated_key
 
 
+def limited_to(employer: str, subject: str) -> list[str]:
+    """The class administrators of an employer who are limited to a subject, by person. May lag a moment."""
+    rows = Record.gsi1.query(keys.grant(employer, Role.CLASS_ADMINISTRATOR))
+    grants = (row.grant() for row in rows if isinstance(row, GrantRow))
+    return [each.person for each in grants if subject in each.subjects]
+
+
 def appoint_first_administrator(login: str, known: str | None, now: datetime) -> str | None:
     """Make the login that the deployment names the national administrator, once in the life of an installation.
 

@@ -264,6 +264,20 @@ def classes_of_course(course_id: str, employer: str, since: datetime, limit: int
     return [*dated[:limit], *undated[:limit]]
 
 
+def of_course(owner: str, course_id: str, since: datetime | None = None) -> Iterator[Class]:
+    """An owner's classes of a course, e-learning last: all, or those that start from an instant on. May lag a moment."""
+    from_then_on = Record.gsi2sk >= keys.instant(since) if since else None
+    for row in Record.gsi2.query(keys.classes_of_course(owner, course_id), from_then_on):
+        if isinstance(row, SeatsRow):
+            yield row.summary()[0]
+
+
+def one_at_venue(owner: str, venue: str) -> str | None:
+    """The id of a class that is or was at a venue, if there is one that was not cancelled. May lag a moment."""
+    rows = Record.gsi1.query(keys.venue(owner, venue), limit=1)
+    return next((row.held().class_id for row in rows if isinstance(row, SessionRow)), None)
+
+
 def held_at_venue(owner: str, venue: str, first: datetime, last: datetime) -> Iterator[Held]:
     """The sittings of an owner's classes at a venue between two instants; those of cancelled classes are gone from the index."""
     yield from _held(Record.gsi1, Record.gsi1sk, keys.venue(owner, venue), first, last)
