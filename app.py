@@ -38,6 +38,7 @@ app = Api(
         "roles",
         "class_documents",
         "calendar_feeds",
+        "external_training",
     ],
 )
 

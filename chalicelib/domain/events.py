@@ -16,6 +16,8 @@ class EventType(StrEnum):
     ENROLMENT_WAITLISTED = "enrolment.waitlisted"
     ENROLMENT_PROMOTED = "enrolment.promoted"
     ENROLMENT_PASSED_OVER = "enrolment.passed-over"
+    EXTERNAL_TRAINING_REQUESTED = "external-training.requested"
+    EXTERNAL_TRAINING_DECIDED = "external-training.decided"
     LEARNER_CHANGED = "learner.changed"
     JOB_STARTED = "job.started"
     RULES_CHANGED = "rules.changed"

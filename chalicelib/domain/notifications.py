@@ -28,8 +28,11 @@ TEMPLATES = {
     EventType.ENROLMENT_PASSED_OVER: "enrolment_passed_over",
     EventType.ENROLMENT_CANCELLED: "enrolment_cancelled",
     EventType.ENROLMENT_CHANGED: "enrolment_changed",
+    EventType.EXTERNAL_TRAINING_REQUESTED: "external_training_requested",
+    EventType.EXTERNAL_TRAINING_DECIDED: "external_training_decided",
 }
-"""N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9. An event without an entry tells nobody."""
+"""N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9. An event without an entry tells nobody.
+The last two are N22."""
 
 LEASE = timedelta(seconds=90)
 """A claim older than this was abandoned: longer than the mailer may run."""
@@ -74,3 +77,8 @@ class Notification:
 def natural_key(event: Event, template: str) -> str:
     """What makes the message to the event's learner one of a kind, however often the event is delivered."""
     return f"{event.id}.{template}"
+
+
+def recipient(event: Event) -> str | None:
+    """Whom an event is told to: the person its data name as `recipient` (an approver), or else whose records changed."""
+    return event.data.get("recipient") or event.person

@@ -68,15 +68,33 @@ def record(actor: Actor, person: str, wanted: Wanted, now: datetime, once: Idemp
     framework = _framework(actor)
     _check(wanted.competency, wanted.level, wanted.awarded_on, framework, now)
     competency = framework[wanted.competency]
-    award = awards.award_of(competency, wanted.level, wanted.awarded_on, wanted.origin, new_id(now))
     transaction = Transaction()
-    transaction.create(AwardRow.of(person, actor.employer, award))
-    _tell(transaction, actor, person, "award.recorded", {**_facts(award), "note": wanted.note}, now)
+    award = add(transaction, actor, person, wanted, competency, new_id(now), now)
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
     made = Recorded(award, competency)
     if once:
         once.remember(transaction, made, now)
     transaction.commit()
     return made
+
+
+def add(
+    transaction: Transaction,
+    actor: Actor,
+    person: str,
+    wanted: Wanted,
+    competency: Competency,
+    source: str,
+    now: datetime,
+) -> Award:
+    """Add to a transaction: an award that was checked, under a source of its own, and its audit entry.
+
+    The transaction brings the event. It fails if there is an award of that source already.
+    """
+    award = awards.award_of(competency, wanted.level, wanted.awarded_on, wanted.origin, source)
+    transaction.create(AwardRow.of(person, actor.employer, award))
+    _audit(transaction, actor, person, "award.recorded", {**_facts(award), "note": wanted.note}, now)
+    return award
 
 
 class Which(msgspec.Struct, frozen=True):
@@ -187,4 +205,10 @@ def _tell(
     transaction: Transaction, actor: Actor, person: str, action: str, facts: dict[str, Any], now: datetime
 ) -> None:
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
+    _audit(transaction, actor, person, action, facts, now)
+
+
+def _audit(
+    transaction: Transaction, actor: Actor, person: str, action: str, facts: dict[str, Any], now: datetime
+) -> None:
     audit.record(transaction, audit.Entry(actor.employer, actor.person, action, now, person, facts))

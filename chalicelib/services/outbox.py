@@ -13,6 +13,7 @@ from chalicelib.domain.notifications import (
     Delivery,
     Notification,
     natural_key,
+    recipient,
 )
 from chalicelib.storage import outbox, people, queues
 from chalicelib.storage.outbox import NotificationKey
@@ -32,7 +33,8 @@ def relay(event: Event) -> NotificationKey | None:
     Delivered twice, it finds its notification written and queues it once more, which the mailer's claim makes harmless.
     """
     template = TEMPLATES.get(event.type)
-    if template is None or event.person is None:
+    person = recipient(event)
+    if template is None or person is None:
         return None
     try:
         rendered = rendering.render(template, event.data)
@@ -40,7 +42,7 @@ def relay(event: Event) -> NotificationKey | None:
         raise Unrenderable(template) from incomplete
     key = outbox.put_if_absent(
         Notification(
-            person=event.person,
+            person=person,
             employer=event.employer,
             template=template,
             natural_key=natural_key(event, template),

@@ -19,6 +19,7 @@ from ulid import ULID
 
 from chalicelib.config import setting
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.external_training import Found
 
 CHUNK = 64 * 2**10
 """Bytes read at once."""
@@ -180,6 +181,46 @@ def offer_download(key: str, name: str, seconds: int) -> str:
         "Bucket": setting("FILES_BUCKET"),
         "Key": key,
         "ResponseContentType": "text/csv; charset=utf-8",
+        "ResponseContentDisposition": f'attachment; filename="{name}"',
+    }
+    return str(_s3().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds))
+
+
+# --- evidence of learning -------------------------------------------------------------------------------------
+
+
+def offer_evidence(key: str, content_type: str, size: int, seconds: int) -> str:
+    """An address to which a file of exactly this media type and size may be PUT for so many seconds. S3 refuses any other."""
+    where = {"Bucket": setting("FILES_BUCKET"), "Key": key, "ContentType": content_type, "ContentLength": size}
+    return str(_s3().generate_presigned_url("put_object", Params=where, ExpiresIn=seconds))
+
+
+def sent(key: str, length: int) -> Found | None:
+    """What was sent under a key, with so many of its first bytes; None if nothing was."""
+    try:
+        with _reaching():
+            answer = _s3().get_object(Bucket=setting("FILES_BUCKET"), Key=key)
+            body = answer["Body"]
+            try:
+                beginning = bytes(body.read(length))
+            finally:
+                body.close()
+    except FileGone:
+        return None
+    # A store that keeps no versions calls the only one "null", as S3 does.
+    version = answer.get("VersionId", "null")
+    return Found(answer["ContentLength"], answer.get("ContentType", ""), version, beginning)
+
+
+def offer_evidence_download(key: str, version: str, content_type: str, name: str, seconds: int) -> str:
+    """An address from which this version of a file may be fetched for so many seconds, to be saved and not to be shown: a
+    browser runs nothing that may be in it.
+    """
+    where = {
+        "Bucket": setting("FILES_BUCKET"),
+        "Key": key,
+        "VersionId": version,
+        "ResponseContentType": content_type,
         "ResponseContentDisposition": f'attachment; filename="{name}"',
     }
     return str(_s3().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds))

@@ -150,6 +150,36 @@ def roster_sort(rank: int, placed_at: datetime, person_id: str) -> str:
     return _join(str(rank), instant(placed_at), person_id)
 
 
+def external_training(employer: str, training_id: str) -> str:
+    """`E#504#XTR#01J9…`: training done elsewhere, in the person's partition."""
+    return _join("E", employer, "XTR", training_id)
+
+
+def external_trainings(employer: str) -> str:
+    """`E#504#XTR#`: the beginning of the sort keys of one person's external training at one employer."""
+    return _join("E", employer, "XTR") + SEPARATOR
+
+
+def approvals(employer: str, approver: str) -> str:
+    """gsi1 `E#504#APR#01J9…`: what waits for somebody's approval."""
+    return _join("E", employer, "APR", approver)
+
+
+def approval_sort(at: datetime, person_id: str, training_id: str) -> str:
+    """gsi1 sort `2026-11-23T09:00:00Z#01J9…#01JD…`: in the order of asking."""
+    return _join(instant(at), person_id, training_id)
+
+
+def external_training_queue(employer: str) -> str:
+    """gsi2 `E#504#XTR`: external training that is not decided, for administrators."""
+    return _join("E", employer, "XTR")
+
+
+def external_training_queue_sort(queue: str, at: datetime, person_id: str, training_id: str) -> str:
+    """gsi2 sort `verification#2026-11-23T09:00:00Z#01J9…#01JD…`: by what it waits for, then in the order of asking."""
+    return _join(queue, instant(at), person_id, training_id)
+
+
 def snapshot(employer: str, number: str) -> str:
     """`E#504#CMP#20059417-2`: the compliance snapshot of one assignment."""
     return _join("E", employer, "CMP", number)

@@ -17,7 +17,7 @@ MAY = {
     ("api", "messages"): {"PutItem", "Query"},
     ("api", "audit"): {"PutItem"},
     ("api", "workforce files"): {"PutObject"},
-    ("api", "files"): {"GetObject"},
+    ("api", "files"): {"GetObject", "ListObjects"},
     ("relay", "messages"): {"PutItem"},
     ("relay", "mail"): {"SendMessage"},
     ("relay", "relay-dead"): {"SendMessage"},
