@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from . import trust as plan
 from .load_mapping import Content
 
 WEEK = timedelta(days=7)
-NOON = 12
+START, NOON = time(9, 15), 12
 
 
 class NothingToTry(Failure):
@@ -51,11 +51,12 @@ def schedule_to_try(content: Content, course: Course, today: date) -> dict[str, 
         first -= WEEK
     while last <= change:
         last += WEEK
+    until = datetime.combine(first, START) + timedelta(minutes=course.duration_minutes)
     offering = next(each for each in course.offerings if each.mode is Mode.CLASSROOM)
     return {
         "course_id": course.id,
         "offering": offering.id,
-        "sessions": [{"from": "09:15", "until": "12:15"}],
+        "sessions": [{"from": f"{START:%H:%M}", "until": f"{until:%H:%M}"}],
         "minimum": 4,
         "maximum": 12,
         "venue": content.venues[0].id,

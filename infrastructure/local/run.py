@@ -310,7 +310,8 @@ def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
         ],
         "Schedule a class a week over a clock change and a bank holiday, and let only one position find it": [
             call("ADMIN", "/class-schedules/preview", classes["schedule"]),
-            f"CLASS=$({call('ADMIN', '/class-schedules', classes['schedule'])} | {picked('classes', 0, 'class_id')})",
+            f"CLASS=$({call('ADMIN', '/class-schedules', classes['schedule'])} -H 'Idempotency-Key: try-1'"
+            f" | {picked('classes', 0, 'class_id')})",
             call("TOKEN", "/classes/$CLASS"),
             call("ADMIN", f"/courses/{course}/access-rules", restricted, "PUT"),
             call("TOKEN", "/courses") + f" -G --data-urlencode 'words={classes['title']}'",
