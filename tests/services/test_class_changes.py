@@ -131,7 +131,7 @@ def test_moving_a_class_killed_half_way_and_repeated_tells_everybody_once(trust)
 
 def test_what_changed_is_shown_old_and_new_with_an_updated_meeting_request(trust):
     on(1)
-    on(2, Status.WAITLISTED)
+    on(2, Status.REQUESTED)
     pump = Pump()
     change(sessions=MOVED, venue="room-2", maximum=8)
     seen = set(pump.seen)
