@@ -21,6 +21,7 @@ app = Api(
         "compliance",
         "awards",
         "catalogue",
+        "catalogue_items",
         "classes",
         "schedules",
         "learner_access",

@@ -17,6 +17,7 @@ from chalicelib.domain.catalogue import (
     Entry,
     Item,
     LearningPath,
+    Offering,
     Subject,
     Synonyms,
     Venue,
@@ -61,6 +62,11 @@ MOST_COURSES = 50
 def one_line(text: str) -> str:
     """A title or name without blanks around it, and with single ones within."""
     return " ".join(text.split())
+
+
+def in_order(offerings: Iterable[Offering]) -> tuple[Offering, ...]:
+    """Offerings as they are kept: by id."""
+    return tuple(sorted(offerings, key=lambda each: each.id))
 
 
 # --- the catalogue with and without it ------------------------------------------------------------------------

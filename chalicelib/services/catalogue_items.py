@@ -110,7 +110,7 @@ def listed(actor: Actor, kind: Kind, limit: int, after: Sequence[str] | None, wa
 
 def _place(entry: Any) -> list[str]:
     """Where something stands in a list: by title or name, then by id."""
-    name = getattr(entry, "title", None) or getattr(entry, "name", "")
+    name: str = entry.title if hasattr(entry, "title") else getattr(entry, "name", "")
     return [name.casefold(), entry.id]
 
 
@@ -170,7 +170,7 @@ def change(actor: Actor, kind: Kind, entry_id: str, revision: int, fields: Mappi
     after = catalogue_editing.with_entries(known, [changed])
     refuse_body(_newly_wrong(before, changed, fields, known, after, rulebook))
     _refuse_taking_away(before, changed, now)
-    if isinstance(before, Course) and before.grants != changed.grants:
+    if isinstance(changed, Course) and before.grants != changed.grants:
         prerequisites.refuse_cycle(known, after, rulebook)
     _saving(actor, before, changed, known, now).commit()
     return changed
