@@ -39,6 +39,8 @@ def _value_size(value: Mapping[str, Any]) -> int:
         return 1
     if kind == "B":
         return len(content)
+    if kind == "L":
+        return 3 + sum(1 + _value_size(each) for each in content)
     raise ValueError(f"no item of ours holds a {kind}")
 
 
