@@ -415,7 +415,7 @@ class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True):
         return Change(_class_fields(self), None if self.sessions is UNSET else _sittings(self.sessions))
 
 
-class OutcomeView(msgspec.Struct, frozen=True):
+class ClassOutcome(msgspec.Struct, frozen=True):
     """What became of one class: as it is now, or why it was left as it was."""
 
     class_id: str
@@ -424,7 +424,7 @@ class OutcomeView(msgspec.Struct, frozen=True):
     why_not: Problem | None
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "OutcomeView":
+    def of(cls, outcome: Outcome) -> "ClassOutcome":
         """Present what became of a class."""
         if outcome.kept:
             return cls(outcome.class_id, True, KeptClass.of(outcome.kept), None)
@@ -442,12 +442,12 @@ class Outcomes(msgspec.Struct, frozen=True):
 
     done: int
     refused: int
-    classes: list[OutcomeView]
+    classes: list[ClassOutcome]
 
     @classmethod
     def of(cls, outcomes: list[Outcome]) -> "Outcomes":
         """Present what became of classes."""
-        views = [OutcomeView.of(each) for each in outcomes]
+        views = [ClassOutcome.of(each) for each in outcomes]
         done = sum(each.done for each in views)
         return cls(done, len(views) - done, views)
 
