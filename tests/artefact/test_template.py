@@ -148,9 +148,17 @@ def test_only_our_bus_and_our_bucket_may_write_to_the_workforce_queue(template):
 
 def test_files_that_name_people_do_not_stay(template):
     for bucket in ("WorkforceBucket", "FilesBucket"):
-        (rule,) = template["Resources"][bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+        rule, *_ = template["Resources"][bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
         assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 90)
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+def test_evidence_stays_six_years_in_the_version_that_was_checked_and_only_the_portal_sends_it(template):
+    bucket = template["Resources"]["FilesBucket"]["Properties"]
+    (rule,) = [each for each in bucket["LifecycleConfiguration"]["Rules"] if each["Prefix"] == "evidence/"]
+    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]) == (2192, {"NoncurrentDays": 2192})
+    (portal,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert (portal["AllowedOrigins"], portal["AllowedMethods"]) == ([{"Ref": "PortalUrl"}], ["PUT", "GET"])
 
 
 @pytest.mark.parametrize(("queue", "consumer"), [("Mail", "Mailer"), ("Work", "Worker"), ("Workforce", "Feeder")])
