@@ -68,6 +68,16 @@ BODIES |= {
     "reject_external_training": {"reason": "Nothing shows it."},
     "verify_external_training": {"awards": []},
 }
+BODIES |= {
+    "add_subject": {"id": "drills", "name": "Drills"},
+    "add_venue": {"id": "room-9", "name": "Room 9"},
+    "add_synonyms": {"id": "blaze", "words": ["blaze", "fire"]},
+    "add_course": {"id": "drills", "title": "Drills", "subject": "fire", "duration_minutes": 60},
+    "add_path": {"id": "week", "title": "First Week", "subject": "fire"},
+    **dict.fromkeys(
+        ("change_subject", "change_venue", "change_synonyms", "change_course", "change_path"), {"revision": 1}
+    ),
+}
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
@@ -82,6 +92,9 @@ PATHS = {
     "path_id": "504-new-starter",
     "enrolment_id": "504-c1~1",
     "unit_id": "ward-9",
+    "subject_id": "fire",
+    "venue_id": "room-1",
+    "synonyms_id": "burning",
     "person_id": "p2",
     "job_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "role": "instructor",
@@ -167,6 +180,10 @@ NATIONAL_ITEMS |= {
     *("course_rules", "set_course_rules", "path_rules", "set_path_rules", "course_audience", "path_audience"),
     *("course_prerequisites", "set_course_prerequisites", "explain_course", "explain_path"),
     *("create_class", "kept_class", "change_class", "copy_class", "cancel_class"),
+    *("add_subject", "change_subject", "delete_subject", "add_venue", "change_venue", "delete_venue"),
+    *("list_synonyms", "add_synonyms", "change_synonyms", "delete_synonyms"),
+    *("kept_courses", "kept_course", "add_course", "change_course", "delete_course"),
+    *("kept_paths", "kept_path", "add_path", "change_path", "delete_path"),
 }
 OF_ONE_EMPLOYER = {
     *("record_award", "void_award", "correct_award", "grant_exemption", "end_exemption"),
