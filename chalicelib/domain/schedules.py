@@ -305,8 +305,9 @@ def plan(
 
     `count` counts classes: a day left out is made up for by the next one. Planning stops one class behind what a schedule may have.
     """
-    own = tuple(days)
-    planning = _Planning(frozenset(own), sittings, rule, holiday_on)
+    moving = rule is BankHolidays.NEXT_WORKING_DAY  # asks for all days of the pattern, which may reach ten years ahead
+    own = tuple(days) if moving else days
+    planning = _Planning(frozenset(own) if moving else frozenset(), sittings, rule, holiday_on)
     most = pattern.count or MOST_CLASSES + 1
     classes: dict[date, Planned] = {}
     left_out: list[LeftOut] = []

@@ -184,9 +184,10 @@ def _make(
         _write(actor, tried, _missing(schedule), now, once)
         return tried
     schedule, known = _planned(actor, wanted, batch, now)
-    tried = Tried(schedule, _cautions(schedule.classes(), known, now))
+    planned = schedule.classes()
+    tried = Tried(schedule, _cautions(planned, known, now))
     _refuse_doubtful(tried, accept_cautions)
-    _write(actor, tried, _parts(schedule), now, once, new=True)
+    _write(actor, tried, _parts(planned), now, once, new=True)
     return tried
 
 
@@ -216,16 +217,15 @@ Part = Sequence[Class]
 """Classes that are written in one transaction: all of them, or none."""
 
 
-def _parts(schedule: Schedule) -> list[Part]:
+def _parts(planned: Sequence[Class]) -> list[Part]:
     """The classes in order, cut where a transaction is full. All have as many sessions, so the cuts are always the same."""
-    planned = schedule.classes()
     together = MOST_WRITES // stored.rows_for(planned[0])
     return [planned[start : start + together] for start in range(0, len(planned), together)]
 
 
 def _missing(schedule: Schedule) -> list[Part]:
     written = stored.written(schedule)
-    return [part for part in _parts(schedule) if part[0].id not in written]
+    return [part for part in _parts(schedule.classes()) if part[0].id not in written]
 
 
 def _write(
