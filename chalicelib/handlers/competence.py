@@ -273,7 +273,7 @@ class ImportedView(msgspec.Struct, frozen=True):
     refusals=(errors.Conflict,),
 )
 def import_framework(request: Request) -> Imported:
-    """Add and change competencies of the employer's own framework by a file of up to 5,000 rows and 1 MB, in UTF-8, with the
+    """Add and change competencies of the employer's own framework by a file of up to 5,000 rows and 5 MB, in UTF-8, with the
     columns of GET /v1/frameworks/csv. All or nothing: what is wrong is listed by row, as a spreadsheet counts, and column, such
     as `row 12.name`. An empty renewal_months means what the name says. Competencies that the file does not name stay as they are.
     """

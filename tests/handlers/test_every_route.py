@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import app
-from chalicelib.domain import errors
+from chalicelib.domain import catalogue_file, errors
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import MATRIX, Capability, Role, Scope
 from chalicelib.handlers import problems
@@ -74,11 +74,10 @@ BODIES |= {
     "add_synonyms": {"id": "blaze", "words": ["blaze", "fire"]},
     "add_course": {"id": "drills", "title": "Drills", "subject": "fire", "duration_minutes": 60},
     "add_path": {"id": "week", "title": "First Week", "subject": "fire"},
-    **dict.fromkeys(
-        ("change_subject", "change_venue", "change_synonyms", "change_course", "change_path"), {"revision": 1}
-    ),
+    **{f"change_{kind}": {"revision": 1} for kind in ("subject", "venue", "synonyms", "course", "path")},
 }
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
+FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * 17}\n"
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
     "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
@@ -184,6 +183,7 @@ NATIONAL_ITEMS |= {
     *("list_synonyms", "add_synonyms", "change_synonyms", "delete_synonyms"),
     *("kept_courses", "kept_course", "add_course", "change_course", "delete_course"),
     *("kept_paths", "kept_path", "add_path", "change_path", "delete_path"),
+    *("export_catalogue", "import_catalogue"),
 }
 OF_ONE_EMPLOYER = {
     *("record_award", "void_award", "correct_award", "grant_exemption", "end_exemption"),
@@ -262,7 +262,7 @@ def test_a_body_that_is_none_is_refused_by_field(trust, operation):
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body is Csv], ids=by_name)
 def test_a_file_that_is_none_is_refused_as_such(trust, operation):
     login = b.person(role="learning_administrator")
-    for raw in (*NO_BODIES, "9" * 1_100_000, b"\xff\xfe", b"\xe9", '"'):
+    for raw in (*NO_BODIES, "9" * 5_300_000, b"\xff\xfe", b"\xe9", '"'):
         answer = call(trust, operation, login, raw=raw)
         assert (answer.status_code, answer.json_body["errors"][0]["field"]) == (400, "body"), raw[:20]
         assert call(trust, operation, login, raw=raw, headers={}).status_code == 415
