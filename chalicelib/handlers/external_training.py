@@ -21,9 +21,7 @@ from chalicelib.storage.external_training import Queue
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "External training")
 
-Words = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$(?!\n)")
-]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^(?=.*\S)[^\x00-\x1f\x7f]+$(?!\n)")]
 Reason = Annotated[
     str, msgspec.Meta(min_length=3, max_length=500, pattern=r"\S", description="The learner is told it.")
 ]

@@ -219,6 +219,8 @@ def test_what_cannot_be_is_refused_by_field_and_nothing_is_kept(trust):
         ({"completed_on": "1066-10-14"}, ["body.completed_on"]),
         ({"completed_on": "2026-02-30"}, ["body.completed_on"]),
         ({"title": "  "}, ["body.title"]),
+        ({"title": "Day\n", "provider": "a\0b"}, ["body.title", "body.provider"]),
+        ({"title": "Bcc:\r\nsomebody"}, ["body.title"]),
         ({"provider": "x" * 201, "minutes": 0}, ["body.provider", "body.minutes"]),
         ({"assignment": "77"}, ["body.assignment"]),
         ({"claims": [{"competency": "NHS|CSTF|Unknown - 1 Year|"}]}, ["body.claims[0].competency"]),
