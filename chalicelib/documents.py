@@ -6,6 +6,7 @@ Cyrillic. A letter that it lacks is printed as a question mark; the employee num
 
 import io
 import unicodedata
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,10 @@ def register(listing: ClassList, printed_at: datetime) -> bytes:
 
 def _document(listing: ClassList, printed_at: datetime) -> "FPDF":
     from font_source_sans_pro import font_files_ttf
-    from fpdf import FPDF
+
+    with warnings.catch_warnings():  # that Pillow is missing, which only images need: it does not ship (decision 0021)
+        warnings.simplefilter("ignore")
+        from fpdf import FPDF
 
     foot = f"Class {listing.class_.id}  ·  printed {_moment(printed_at)}"
 
