@@ -155,6 +155,23 @@ def test_somebody_else_changes_the_catalogue_in_the_middle_and_both_stand(trust)
     assert {each["name"] for each in get(trust, "subjects")["subjects"]} == {"Exercises", "Fire safety", "Lifting"}
 
 
+def test_a_file_of_many_transactions_is_counted_as_it_came_whoever_comes_in_between(trust, monkeypatch):
+    monkeypatch.setattr(catalogue_items, "ROWS_A_TRANSACTION", 4)
+    subject = rows_of(exported(trust))[0]
+    sent = as_file([subject | {"id": f"s{number}", "subject": ""} for number in range(40)])
+    others = iter([False, False, True])
+
+    def with_somebody_else(*arguments):
+        if next(others, False):
+            patch(trust, "subjects/moving", name="Lifting")
+        write(*arguments)
+
+    write = catalogue_items._write
+    monkeypatch.setattr(catalogue_items, "_write", with_somebody_else)
+    assert send(trust, sent).json_body == {"added": 40, "changed": 0, "unchanged": 0}
+    assert get(trust, "subjects")["total"] == 43
+
+
 def test_the_nation_sends_its_own_and_an_employer_reads_it_without_drafts(trust):
     national = nation(trust)
     body = {"id": "new", "title": "New", "subject": "care", "duration_minutes": 60}
