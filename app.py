@@ -22,6 +22,7 @@ app = Api(
         "awards",
         "catalogue",
         "catalogue_items",
+        "catalogue_register",
         "catalogue_files",
         "classes",
         "schedules",

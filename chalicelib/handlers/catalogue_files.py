@@ -9,8 +9,8 @@ from chalicelib.domain import errors
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.parsing import Csv
-from chalicelib.services import catalogue_items
-from chalicelib.services.catalogue_items import Imported
+from chalicelib.services import catalogue_files
+from chalicelib.services.catalogue_files import Imported
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Catalogue keeping")
@@ -43,7 +43,7 @@ def export_catalogue(request: Request) -> Csv:
     id`, access rules as `mode; KIND id + KIND id; below or exact; first day; last day`, sections as `title: course, course`.
     """
     actor = request.actor
-    return Csv(catalogue_items.exported(actor, request.query.owner or actor.employer).encode())
+    return Csv(catalogue_files.exported(actor, request.query.owner or actor.employer).encode())
 
 
 class ImportedView(msgspec.Struct, frozen=True):
@@ -73,4 +73,4 @@ def import_catalogue(request: Request) -> Imported:
     of GET /v1/catalogue/file. A row is put whole. All or nothing: what is wrong is listed by row, as a spreadsheet counts, and
     column, such as `row 12.awards`. What the file does not name stays as it is; nothing is deleted by a file.
     """
-    return catalogue_items.imported(request.actor, request.body.content, request.now)
+    return catalogue_files.imported(request.actor, request.body.content, request.now)

@@ -1,8 +1,7 @@
-"""Keeping the catalogue: subjects, venues, synonyms, courses and learning paths, each with a revision for optimistic editing."""
+"""Keeping courses and learning paths: drafted, brought out, changed and withdrawn by administrators."""
 
-from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from chalice import Blueprint
@@ -10,25 +9,23 @@ from msgspec import UNSET, UnsetType
 
 from chalicelib.domain import catalogue_editing as editing
 from chalicelib.domain import errors
-from chalicelib.domain.catalogue import (
-    AwardTiming,
-    Course,
-    CourseStatus,
-    Entry,
-    Grants,
-    LearningPath,
-    Mode,
-    Offering,
-    Section,
-    Subject,
-    Synonyms,
-    Venue,
-)
-from chalicelib.domain.catalogue_editing import Kind, one_line
+from chalicelib.domain.catalogue import AwardTiming, Course, CourseStatus, Entry, LearningPath, Mode
+from chalicelib.domain.catalogue_editing import Kind
 from chalicelib.domain.permissions import Capability
+from chalicelib.handlers.catalogue_editing import (
+    CHANGING,
+    DELETING,
+    Name,
+    NewId,
+    Revision,
+    Word,
+    add,
+    change,
+    fields,
+    remove,
+)
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
-from chalicelib.handlers.paging import Page as PageQuery
 from chalicelib.services import catalogue_items
 from chalicelib.services.catalogue_items import Page, Wanted
 from chalicelib.storage import cursor
@@ -38,10 +35,6 @@ routes = Routes(blueprint, "Catalogue keeping")
 
 # --- what is sent ---------------------------------------------------------------------------------------------
 
-NewId = Annotated[
-    str,
-    msgspec.Meta(pattern=rf"^{editing.ID}$(?!\n)", description="Small letters, digits and hyphens; never changes."),
-]
 NewItemId = Annotated[
     str,
     msgspec.Meta(
@@ -49,20 +42,8 @@ NewItemId = Annotated[
         description="Small letters, digits and hyphens; the owner is put before it, as in `504-fire`. Never changes.",
     ),
 ]
-Revision = Annotated[int, msgspec.Meta(ge=1, description="The one that was read; if it is not the current one, 409.")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=editing.LONGEST_TITLE)]
 Text = Annotated[str, msgspec.Meta(max_length=editing.LONGEST_TEXT)]
 SubjectId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~|-]{1,80}$(?!\n)", description="From GET /v1/subjects.")]
-Parent = Annotated[
-    str, msgspec.Meta(pattern=r"^[\w.~|-]{1,80}$(?!\n)", description="The subject above it; null at the top.")
-]
-Capacity = Annotated[int, msgspec.Meta(ge=1, le=editing.MOST_PLACES, description="How many it holds; null: not known.")]
-Address = Annotated[str, msgspec.Meta(max_length=editing.LONGEST_ADDRESS)]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=editing.LONGEST_WORD)]
-SameWords = Annotated[
-    list[Word],
-    msgspec.Meta(min_length=2, max_length=editing.MOST_WORDS, description="Words or phrases that mean the same."),
-]
 OtherWords = Annotated[
     list[Word], msgspec.Meta(max_length=editing.MOST_WORDS, description="Other words to find it by.")
 ]
@@ -106,369 +87,6 @@ class SectionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Awards = Annotated[list[AwardBody], msgspec.Meta(max_length=editing.MOST_AWARDS)]
 Offerings = Annotated[list[OfferingBody], msgspec.Meta(max_length=editing.MOST_OFFERINGS)]
 Sections = Annotated[list[SectionBody], msgspec.Meta(max_length=editing.MOST_SECTIONS)]
-
-_IN_THE_DOMAIN: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "name": ("name", one_line),
-    "title": ("title", one_line),
-    "words": ("words", lambda given: tuple(map(one_line, given))),
-    "also_called": ("also_called", lambda given: tuple(map(one_line, given))),
-    "awards": ("grants", lambda given: tuple(Grants(each.competency, each.level) for each in given)),
-    "offerings": (
-        "offerings",
-        lambda given: editing.in_order(Offering(each.id, each.mode, each.language) for each in given),
-    ),
-    "sections": (
-        "sections",
-        lambda given: tuple(Section(one_line(each.title), tuple(each.courses)) for each in given),
-    ),
-}
-"""Fields that are called or made otherwise in the domain."""
-
-
-def _fields(body: msgspec.Struct) -> dict[str, Any]:
-    """What was sent, as fields of the domain."""
-    given: dict[str, Any] = {}
-    for name in body.__struct_fields__:
-        value = getattr(body, name)
-        if value is not UNSET and name not in ("id", "revision"):
-            called, made = _IN_THE_DOMAIN.get(name, (name, lambda same: same))
-            given[called] = made(value)
-    return given
-
-
-def _add(request: Request, entry: Entry) -> Entry:
-    return catalogue_items.add(request.actor, entry, request.now, request.once)
-
-
-def _change(request: Request, kind: Kind, entry_id: str, view: Any) -> Entry:
-    """Change what was sent. Whoever sends an old revision gets it as it is (`current`, as `view` presents it) and their own."""
-    body = request.body
-    try:
-        return catalogue_items.change(request.actor, kind, entry_id, body.revision, _fields(body), request.now)
-    except errors.Outdated as outdated:
-        current = msgspec.to_builtins(view.of(outdated.facts["current"]))
-        raise errors.Outdated(outdated.detail, current=current, yours=msgspec.to_builtins(body)) from outdated
-
-
-def _remove(request: Request, kind: Kind, entry_id: str) -> None:
-    catalogue_items.remove(request.actor, kind, entry_id, request.now)
-
-
-CHANGING = (errors.NotFound, errors.NotYourItem, errors.Outdated, errors.Conflict)
-DELETING = (errors.NotFound, errors.NotYourItem, errors.InUse, errors.Conflict)
-
-# --- subjects -------------------------------------------------------------------------------------------------
-
-
-class SubjectView(msgspec.Struct, frozen=True):
-    """A subject of the catalogue."""
-
-    id: str
-    name: str
-    parent: Annotated[str | None, msgspec.Meta(description="The subject above it; null at the top.")]
-    owner: Annotated[str, msgspec.Meta(description="NHS, or the employer's code.")]
-    revision: int
-
-    @classmethod
-    def of(cls, subject: Subject) -> "SubjectView":
-        """Present a subject."""
-        return cls(subject.id, subject.name, subject.parent, subject.owner, subject.revision)
-
-
-class SubjectPage(msgspec.Struct, frozen=True):
-    """A page of subjects, by name."""
-
-    subjects: list[SubjectView]
-    total: int
-    next_cursor: NextCursor
-
-    @classmethod
-    def of(cls, page: Page) -> "SubjectPage":
-        """Present a page."""
-        return cls([SubjectView.of(each) for each in page.entries], page.total, cursor.seal("subjects", page.after))
-
-
-@routes.route(
-    "GET",
-    "/v1/subjects",
-    capability=Capability.FIND_LEARNING,
-    summary="Subjects of the catalogue",
-    query=PageQuery,
-    answer=SubjectPage,
-)
-def list_subjects(request: Request) -> Page:
-    """The nation's subjects and the employer's own, by name; `parent` makes a tree of them."""
-    after = cursor.unseal("subjects", request.query.cursor)
-    return catalogue_items.listed(request.actor, Subject, request.query.limit, after)
-
-
-class NewSubject(msgspec.Struct, frozen=True):
-    """A subject to add, below another one or at the top."""
-
-    id: NewId
-    name: Name
-    parent: Parent | None = None
-
-
-@routes.route(
-    "POST",
-    "/v1/subjects",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Add a subject",
-    body=NewSubject,
-    answer=SubjectView,
-    status=201,
-    refusals=(errors.Conflict,),
-)
-def add_subject(request: Request) -> Entry:
-    """Add a subject of the employer's own; an employer's may lie below a national one."""
-    body = request.body
-    return _add(request, Subject(body.id, owner=request.actor.employer, **_fields(body)))
-
-
-class ChangedSubject(msgspec.Struct, frozen=True):
-    """What to change of a subject; what is left out stays."""
-
-    revision: Revision
-    name: Name | UnsetType = UNSET
-    parent: Parent | UnsetType | None = UNSET
-
-
-@routes.route(
-    "PATCH",
-    "/v1/subjects/{subject_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Rename or move a subject",
-    body=ChangedSubject,
-    answer=SubjectView,
-    refusals=CHANGING,
-)
-def change_subject(request: Request) -> Entry:
-    """Change what is sent. Class administrators of a subject reach what is moved below it from then on."""
-    return _change(request, Subject, request.path["subject_id"], SubjectView)
-
-
-@routes.route(
-    "DELETE",
-    "/v1/subjects/{subject_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Delete a subject",
-    status=204,
-    refusals=DELETING,
-)
-def delete_subject(request: Request) -> None:
-    """Delete a subject in which nothing stands, below which there is none, and to which no class administrator is limited."""
-    _remove(request, Subject, request.path["subject_id"])
-
-
-# --- venues ---------------------------------------------------------------------------------------------------
-
-
-class VenueView(msgspec.Struct, frozen=True):
-    """A venue of the register."""
-
-    id: str
-    name: str
-    capacity: Annotated[int | None, msgspec.Meta(description="How many it holds; null: not known.")]
-    address: str
-    in_use: Annotated[bool, msgspec.Meta(description="false: no new class is held there.")]
-    owner: Annotated[str, msgspec.Meta(description="NHS, or the employer's code.")]
-    revision: int
-
-    @classmethod
-    def of(cls, venue: Venue) -> "VenueView":
-        """Present a venue."""
-        return cls(venue.id, venue.name, venue.capacity, venue.address, venue.in_use, venue.owner, venue.revision)
-
-
-class VenuePage(msgspec.Struct, frozen=True):
-    """A page of venues, by name."""
-
-    venues: list[VenueView]
-    total: int
-    next_cursor: NextCursor
-
-    @classmethod
-    def of(cls, page: Page) -> "VenuePage":
-        """Present a page."""
-        return cls([VenueView.of(each) for each in page.entries], page.total, cursor.seal("venues", page.after))
-
-
-@routes.route(
-    "GET",
-    "/v1/venues",
-    capability=Capability.FIND_LEARNING,
-    summary="Venues",
-    query=PageQuery,
-    answer=VenuePage,
-)
-def list_venues(request: Request) -> Page:
-    """The register of venues, those out of use included, by name."""
-    after = cursor.unseal("venues", request.query.cursor)
-    return catalogue_items.listed(request.actor, Venue, request.query.limit, after)
-
-
-class NewVenue(msgspec.Struct, frozen=True):
-    """A venue to add."""
-
-    id: NewId
-    name: Name
-    capacity: Capacity | None = None
-    address: Address = ""
-
-
-@routes.route(
-    "POST",
-    "/v1/venues",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Add a venue",
-    body=NewVenue,
-    answer=VenueView,
-    status=201,
-    refusals=(errors.Conflict,),
-)
-def add_venue(request: Request) -> Entry:
-    """Add a venue to the register."""
-    body = request.body
-    return _add(request, Venue(body.id, owner=request.actor.employer, **_fields(body)))
-
-
-class ChangedVenue(msgspec.Struct, frozen=True):
-    """What to change of a venue; what is left out stays."""
-
-    revision: Revision
-    name: Name | UnsetType = UNSET
-    capacity: Capacity | UnsetType | None = UNSET
-    address: Address | UnsetType = UNSET
-    in_use: bool | UnsetType = UNSET
-
-
-@routes.route(
-    "PATCH",
-    "/v1/venues/{venue_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Change a venue, or take it out of use",
-    body=ChangedVenue,
-    answer=VenueView,
-    refusals=CHANGING,
-)
-def change_venue(request: Request) -> Entry:
-    """Change what is sent. Classes that are planned at a venue taken out of use stay there."""
-    return _change(request, Venue, request.path["venue_id"], VenueView)
-
-
-@routes.route(
-    "DELETE",
-    "/v1/venues/{venue_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Delete a venue",
-    status=204,
-    refusals=DELETING,
-)
-def delete_venue(request: Request) -> None:
-    """Delete a venue at which no class is or was. Another is taken out of use, so that past classes keep their place."""
-    _remove(request, Venue, request.path["venue_id"])
-
-
-# --- synonyms -------------------------------------------------------------------------------------------------
-
-
-class SynonymsView(msgspec.Struct, frozen=True):
-    """Words that mean the same to whoever searches."""
-
-    id: str
-    words: list[str]
-    owner: Annotated[str, msgspec.Meta(description="NHS, or the employer's code.")]
-    revision: int
-
-    @classmethod
-    def of(cls, synonyms: Synonyms) -> "SynonymsView":
-        """Present a set of synonyms."""
-        return cls(synonyms.id, list(synonyms.words), synonyms.owner, synonyms.revision)
-
-
-class SynonymsPage(msgspec.Struct, frozen=True):
-    """A page of synonyms, by id."""
-
-    synonyms: list[SynonymsView]
-    total: int
-    next_cursor: NextCursor
-
-    @classmethod
-    def of(cls, page: Page) -> "SynonymsPage":
-        """Present a page."""
-        return cls([SynonymsView.of(each) for each in page.entries], page.total, cursor.seal("synonyms", page.after))
-
-
-@routes.route(
-    "GET",
-    "/v1/synonyms",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Synonyms",
-    query=PageQuery,
-    answer=SynonymsPage,
-)
-def list_synonyms(request: Request) -> Page:
-    """The nation's sets of synonyms and the employer's own, by id."""
-    after = cursor.unseal("synonyms", request.query.cursor)
-    return catalogue_items.listed(request.actor, Synonyms, request.query.limit, after)
-
-
-class NewSynonyms(msgspec.Struct, frozen=True):
-    """A set of synonyms to add."""
-
-    id: NewId
-    words: SameWords
-
-
-@routes.route(
-    "POST",
-    "/v1/synonyms",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Add synonyms",
-    body=NewSynonyms,
-    answer=SynonymsView,
-    status=201,
-    refusals=(errors.Conflict,),
-)
-def add_synonyms(request: Request) -> Entry:
-    """Add words that find the same; searches use them at once."""
-    body = request.body
-    return _add(request, Synonyms(body.id, owner=request.actor.employer, **_fields(body)))
-
-
-class ChangedSynonyms(msgspec.Struct, frozen=True):
-    """The words of a set of synonyms, in place of those it has."""
-
-    revision: Revision
-    words: SameWords | UnsetType = UNSET
-
-
-@routes.route(
-    "PATCH",
-    "/v1/synonyms/{synonyms_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Change synonyms",
-    body=ChangedSynonyms,
-    answer=SynonymsView,
-    refusals=CHANGING,
-)
-def change_synonyms(request: Request) -> Entry:
-    """Put these words in place of those of the set."""
-    return _change(request, Synonyms, request.path["synonyms_id"], SynonymsView)
-
-
-@routes.route(
-    "DELETE",
-    "/v1/synonyms/{synonyms_id}",
-    capability=Capability.EDIT_CATALOGUE,
-    summary="Delete synonyms",
-    status=204,
-    refusals=(errors.NotFound, errors.NotYourItem, errors.Conflict),
-)
-def delete_synonyms(request: Request) -> None:
-    """Delete a set of synonyms."""
-    _remove(request, Synonyms, request.path["synonyms_id"])
 
 
 # --- courses --------------------------------------------------------------------------------------------------
@@ -630,7 +248,7 @@ class NewCourse(msgspec.Struct, frozen=True, kw_only=True):
 def add_course(request: Request) -> Entry:
     """Add a course of the employer's own, a draft unless told otherwise. At `?employer=NHS` it is national."""
     employer, body = request.actor.employer, request.body
-    return _add(request, Course(f"{employer}-{body.id}", **_fields(body)))
+    return add(request, Course(f"{employer}-{body.id}", **fields(body)))
 
 
 class ChangedCourse(msgspec.Struct, frozen=True, kw_only=True):
@@ -666,7 +284,7 @@ def change_course(request: Request) -> Entry:
 
     Enrolments keep what their course awarded when they were placed. An offering that classes to come are of stays.
     """
-    return _change(request, Course, request.path["course_id"], KeptCourse)
+    return change(request, Course, request.path["course_id"], KeptCourse)
 
 
 @routes.route(
@@ -679,7 +297,7 @@ def change_course(request: Request) -> Entry:
 )
 def delete_course(request: Request) -> None:
     """Delete a draft that no class, learning path or prerequisite names. What has been live is withdrawn instead."""
-    _remove(request, Course, request.path["course_id"])
+    remove(request, Course, request.path["course_id"])
 
 
 # --- learning paths -------------------------------------------------------------------------------------------
@@ -794,7 +412,7 @@ class NewPath(msgspec.Struct, frozen=True, kw_only=True):
 def add_path(request: Request) -> Entry:
     """Add a learning path of the employer's own, a draft unless told otherwise. No course stands in it twice."""
     employer, body = request.actor.employer, request.body
-    return _add(request, LearningPath(f"{employer}-{body.id}", **_fields(body)))
+    return add(request, LearningPath(f"{employer}-{body.id}", **fields(body)))
 
 
 class ChangedPath(msgspec.Struct, frozen=True, kw_only=True):
@@ -822,7 +440,7 @@ class ChangedPath(msgspec.Struct, frozen=True, kw_only=True):
 )
 def change_path(request: Request) -> Entry:
     """Change what is sent. Whoever sends an old revision gets 409 with both versions."""
-    return _change(request, LearningPath, request.path["path_id"], KeptPath)
+    return change(request, LearningPath, request.path["path_id"], KeptPath)
 
 
 @routes.route(
@@ -835,4 +453,4 @@ def change_path(request: Request) -> Entry:
 )
 def delete_path(request: Request) -> None:
     """Delete a draft. A learning path that has been live is withdrawn instead."""
-    _remove(request, LearningPath, request.path["path_id"])
+    remove(request, LearningPath, request.path["path_id"])

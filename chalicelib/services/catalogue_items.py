@@ -4,15 +4,14 @@ All kinds are kept alike. A change is judged by the whole catalogue as it is, re
 that nothing else of the owner's catalogue has changed meanwhile; else it is judged again.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from chalicelib.domain import catalogue_editing, catalogue_file, prerequisites
+from chalicelib.domain import catalogue_editing, prerequisites
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.catalogue import (
     Catalogue,
@@ -26,13 +25,11 @@ from chalicelib.domain.catalogue import (
     owner_of,
 )
 from chalicelib.domain.catalogue_editing import WORDS, Kind, entries
-from chalicelib.domain.catalogue_file import Known, Row, Sheet
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.errors import (
     Conflict,
     FieldError,
     InUse,
-    Invalid,
     NotADraft,
     NotFound,
     NotYourItem,
@@ -42,7 +39,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.services import roles
-from chalicelib.storage import audit, catalogue, classes, keys, people, rules
+from chalicelib.storage import audit, catalogue, classes, keys, rules
 from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.transaction import Transaction, retried
 
@@ -60,7 +57,7 @@ def add_subjects(actor: str, owner: str, subjects: Iterable[Subject], now: datet
     for subject in added:
         transaction.create(catalogue.SubjectRow.of(owner, subject))
     rules.move_version(transaction, owner, keys.CATALOGUE)
-    _audit(transaction, actor, owner, "subjects.added", now, {"ids": [subject.id for subject in added]})
+    record(transaction, actor, owner, "subjects.added", now, {"ids": [subject.id for subject in added]})
     transaction.commit_new("One of these subjects exists already.")
 
 
@@ -70,7 +67,7 @@ def add_course(actor: str, course: Course, now: datetime) -> None:
     for row in catalogue.rows_of_course(course):
         transaction.create(row)
     rules.move_version(transaction, owner_of(course.id), keys.CATALOGUE)
-    _audit(transaction, actor, owner_of(course.id), "course.added", now, {"ids": [course.id]})
+    record(transaction, actor, owner_of(course.id), "course.added", now, {"ids": [course.id]})
     transaction.commit_new("There is a course of this id already.")
 
 
@@ -216,7 +213,7 @@ def _saving(actor: Actor, before: Entry | None, after: Entry | None, known: Cata
     assert entry is not None
     done = "changed" if before and after else "added" if after else "deleted"
     facts = {"id": entry.id, "before": _said(before), "after": _said(after)}
-    _audit(transaction, actor.person, actor.employer, f"{WORDS[type(entry)]}.{done}", now, facts)
+    record(transaction, actor.person, actor.employer, f"{WORDS[type(entry)]}.{done}", now, facts)
     return transaction
 
 
@@ -232,7 +229,8 @@ def _said(entry: Entry | None) -> dict[str, Any] | None:
     return {name: len(value) if name in _NOT_SAID else value for name, value in said.items()}
 
 
-def _audit(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, facts: dict[str, Any]) -> None:
+def record(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, facts: dict[str, Any]) -> None:
+    """Add to a transaction: the audit entry of a change of the catalogue."""
     audit.record(transaction, audit.Entry(owner, actor, action.replace(" ", "_"), now, facts=facts))
 
 
@@ -282,7 +280,7 @@ def _way_out(entry: Entry) -> str:
 
 def _refuse_taking_away(before: Entry, after: Entry, now: datetime) -> None:
     """Raise InUse if an offering goes, or changes its mode, that classes to come are of."""
-    if of_them := _classes_to_come(before, catalogue_editing.taken_away(before, after), now):
+    if of_them := classes_to_come(before, catalogue_editing.taken_away(before, after), now):
         raise InUse(
             "Classes to come are of an offering that would go or change its mode.",
             way_out="Add another offering beside it, or cancel these classes first.",
@@ -290,7 +288,8 @@ def _refuse_taking_away(before: Entry, after: Entry, now: datetime) -> None:
         )
 
 
-def _classes_to_come(course: Entry, offerings: Sequence[str], now: datetime) -> list[str]:
+def classes_to_come(course: Entry, offerings: Sequence[str], now: datetime) -> list[str]:
+    """The ids of classes of some of a course's offerings, whosoever's, that start from now on or have no date. May lag a moment."""
     if not offerings:
         return []
     return [
@@ -299,118 +298,3 @@ def _classes_to_come(course: Entry, offerings: Sequence[str], now: datetime) -> 
         for each in classes.of_course(owner, course.id, now)
         if each.offering in offerings and each.status is not ClassStatus.CANCELLED
     ]
-
-
-# --- a catalogue as a file ----------------------------------------------------------------------------------------
-
-ROWS_A_TRANSACTION = 90
-"""DynamoDB takes 100 actions; the rest is for the version and the audit."""
-
-MOST_TAKEN_AWAY = 50
-"""Courses of a file that may lose an offering: each is looked for among the classes to come."""
-
-ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """How many rows of a file were added, changed or as they were already."""
-
-    added: int
-    changed: int
-    unchanged: int
-
-
-def exported(actor: Actor, owner: str) -> str:
-    """An owner's catalogue as CSV: the employer's own, or the nation's without its drafts. Raises Invalid for another owner."""
-    if owner not in (actor.employer, NATIONAL):
-        raise Invalid(FieldError("query.owner", f"is neither {actor.employer} nor {NATIONAL}"))
-    return catalogue_file.write(rules.catalogue_now(owner), owner, with_drafts=owner == actor.employer)
-
-
-def imported(actor: Actor, raw: bytes, now: datetime) -> Imported:
-    """Add and change what a CSV file names in the catalogue of the actor's employer; what it does not name stays as it is.
-
-    The whole file is checked first and nothing is written unless all of it is right. Raises Invalid naming what is not by row and
-    column, or PrerequisiteCycle. Up to 90 rows of the table are one transaction; more are several, of which a repetition after a
-    crash finishes the rest.
-    """
-    sheet = catalogue_file.parse(raw, actor.employer)
-    states: dict[int, str] = {}
-    _take(actor, sheet, states, now)
-    counts = Counter(states.values())
-    return Imported(counts[ADDED], counts[CHANGED], counts[UNCHANGED])
-
-
-@retried
-def _take(actor: Actor, sheet: Sheet, states: dict[int, str], now: datetime) -> None:
-    """Write what a file changes, and note in `states` what became of each row when it was first looked at.
-
-    If somebody else changes the catalogue meanwhile, the file is judged again, and the rest is written.
-    """
-    owner = actor.employer
-    rulebook, known = rules.rulebook_and_catalogue(owner, consistent=True)
-    employers = rules.employers() if owner == NATIONAL else ()
-    there = people.names_of(owner, sheet.people())
-    rows = catalogue_file.judge(sheet, owner, Known(known, rulebook, employers, there))
-    changing = [row for row in rows if row.changes]
-    _refuse_taking_away_by_rows(changing, now)
-    after = catalogue_editing.with_entries(known, (row.after for row in changing))
-    prerequisites.refuse_cycle(known, after, rulebook)
-    for row in rows:
-        states.setdefault(row.number, _state(row))
-    for number, batch in enumerate(_batches(changing)):
-        _write(actor, batch, known.version[0] + number, now)
-
-
-def _state(row: Row) -> str:
-    if row.before is None:
-        return ADDED
-    return CHANGED if row.changes else UNCHANGED
-
-
-def _refuse_taking_away_by_rows(rows: Iterable[Row], now: datetime) -> None:
-    losing = [
-        (row.number, row.before, gone)
-        for row in rows
-        if row.before and (gone := catalogue_editing.taken_away(row.before, row.after))
-    ]
-    if len(losing) > MOST_TAKEN_AWAY:
-        raise Invalid(
-            FieldError("body", f"takes offerings away from more than {MOST_TAKEN_AWAY} courses: send it in parts")
-        )
-    wrong = [
-        FieldError(
-            f"row {number}.offerings", f"lacks an offering, or changes its mode, that class {stay[0]} to come is of"
-        )
-        for number, course, gone in losing
-        if (stay := _classes_to_come(course, gone, now))
-    ]
-    if wrong:
-        raise Invalid(*wrong)
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[tuple[Row, catalogue.Difference]]]:
-    """Rows of the file with what they write, as many together as fit a transaction; what one writes is never divided."""
-    batch: list[tuple[Row, catalogue.Difference]] = []
-    room = ROWS_A_TRANSACTION
-    for row in rows:
-        difference = catalogue.Difference.between(row.before, row.after)
-        if batch and len(difference) > room:
-            yield batch
-            batch, room = [], ROWS_A_TRANSACTION
-        batch.append((row, difference))
-        room -= len(difference)
-    if batch:
-        yield batch
-
-
-def _write(actor: Actor, batch: Sequence[tuple[Row, catalogue.Difference]], version: int, now: datetime) -> None:
-    transaction = Transaction()
-    for _, difference in batch:
-        difference.add_to(transaction)
-    rules.move_version(transaction, actor.employer, keys.CATALOGUE, version)
-    facts: dict[str, list[Any]] = {_state(row): [] for row, _ in batch}
-    for row, _ in batch:
-        facts[_state(row)].append([WORDS[type(row.after)], row.after.id, row.after.revision])
-    _audit(transaction, actor.person, actor.employer, "catalogue.imported", now, facts)
-    transaction.commit()

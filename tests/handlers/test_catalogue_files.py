@@ -6,12 +6,12 @@ import io
 import pytest
 
 from chalicelib.domain.catalogue import Course
-from chalicelib.services import catalogue_items
+from chalicelib.services import catalogue_files
 from chalicelib.storage import rules
 from chalicelib.storage.audit import AuditRow
 from tests import builders as b
 from tests.builders import FIRE, MOVING
-from tests.handlers.test_catalogue_items import ADMINISTRATOR, FIRST_AID, LEARNER, WEEK, get, nation, patch, post, put
+from tests.catalogue_keeping import ADMINISTRATOR, FIRST_AID, LEARNER, WEEK, get, nation, patch, post, put, small_trust
 from tests.learner_access import problem
 from tests.seams import before_commit
 
@@ -19,10 +19,7 @@ from tests.seams import before_commit
 @pytest.fixture
 def trust(api):
     """A catalogue that holds something of every kind."""
-    b.trust()
-    b.offered()
-    b.person(1)
-    b.person(9, role="learning_administrator")
+    small_trust()
     post(api, "subjects", {"id": "drills", "name": "Drills", "parent": "fire"})
     post(api, "venues", {"id": "room-1", "name": "Seminar Room 1", "capacity": 20, "address": "Main building"})
     post(api, "synonyms", {"id": "burning", "words": ["blaze", "fire"]})
@@ -126,7 +123,7 @@ def test_a_file_cannot_make_what_nobody_could_begin_nor_take_an_offering_from_a_
 
 
 def test_what_a_crash_leaves_behind_a_repetition_finishes(trust, monkeypatch):
-    monkeypatch.setattr(catalogue_items, "ROWS_A_TRANSACTION", 8)
+    monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 8)
     subject = rows_of(exported(trust))[0]
     sent = as_file([subject | {"id": f"s{number}", "subject": ""} for number in range(20)])
     before = rules.catalogue_now("504").version[0]
@@ -137,9 +134,9 @@ def test_what_a_crash_leaves_behind_a_repetition_finishes(trust, monkeypatch):
             raise RuntimeError("the function died")
         return write(*arguments)
 
-    write = catalogue_items._write
+    write = catalogue_files._write
     with monkeypatch.context() as patched:
-        patched.setattr(catalogue_items, "_write", crash)
+        patched.setattr(catalogue_files, "_write", crash)
         assert send(trust, sent).status_code == 500
     assert get(trust, "subjects")["total"] == 3 + 8
     assert send(trust, sent).json_body == {"added": 12, "changed": 0, "unchanged": 8}
@@ -156,7 +153,7 @@ def test_somebody_else_changes_the_catalogue_in_the_middle_and_both_stand(trust)
 
 
 def test_a_file_of_many_transactions_is_counted_as_it_came_whoever_comes_in_between(trust, monkeypatch):
-    monkeypatch.setattr(catalogue_items, "ROWS_A_TRANSACTION", 4)
+    monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 4)
     subject = rows_of(exported(trust))[0]
     sent = as_file([subject | {"id": f"s{number}", "subject": ""} for number in range(40)])
     others = iter([False, False, True])
@@ -166,8 +163,8 @@ def test_a_file_of_many_transactions_is_counted_as_it_came_whoever_comes_in_betw
             patch(trust, "subjects/moving", name="Lifting")
         write(*arguments)
 
-    write = catalogue_items._write
-    monkeypatch.setattr(catalogue_items, "_write", with_somebody_else)
+    write = catalogue_files._write
+    monkeypatch.setattr(catalogue_files, "_write", with_somebody_else)
     assert send(trust, sent).json_body == {"added": 40, "changed": 0, "unchanged": 0}
     assert get(trust, "subjects")["total"] == 43
 

@@ -1,0 +1,75 @@
+"""What the routes that keep the catalogue share: fields that may be left out, and both versions for whoever comes second."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET
+
+from chalicelib.domain import catalogue_editing, errors
+from chalicelib.domain.catalogue import Entry, Grants, Offering, Section
+from chalicelib.domain.catalogue_editing import Kind, one_line
+from chalicelib.handlers.http import Request
+from chalicelib.services import catalogue_items
+
+NewId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{catalogue_editing.ID}$(?!\n)", description="Small letters, digits and hyphens; never changes."
+    ),
+]
+Revision = Annotated[int, msgspec.Meta(ge=1, description="The one that was read; if it is not the current one, 409.")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=catalogue_editing.LONGEST_TITLE)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=catalogue_editing.LONGEST_WORD)]
+
+_IN_THE_DOMAIN: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "name": ("name", one_line),
+    "title": ("title", one_line),
+    "words": ("words", lambda given: tuple(map(one_line, given))),
+    "also_called": ("also_called", lambda given: tuple(map(one_line, given))),
+    "awards": ("grants", lambda given: tuple(Grants(each.competency, each.level) for each in given)),
+    "offerings": (
+        "offerings",
+        lambda given: catalogue_editing.in_order(Offering(each.id, each.mode, each.language) for each in given),
+    ),
+    "sections": (
+        "sections",
+        lambda given: tuple(Section(one_line(each.title), tuple(each.courses)) for each in given),
+    ),
+}
+"""Fields that are called or made otherwise in the domain."""
+
+
+def fields(body: msgspec.Struct) -> dict[str, Any]:
+    """What was sent (all but id and revision), as fields of the domain."""
+    given: dict[str, Any] = {}
+    for name in body.__struct_fields__:
+        value = getattr(body, name)
+        if value is not UNSET and name not in ("id", "revision"):
+            called, made = _IN_THE_DOMAIN.get(name, (name, lambda same: same))
+            given[called] = made(value)
+    return given
+
+
+def add(request: Request, entry: Entry) -> Entry:
+    """Add an entry to the catalogue of the employer."""
+    return catalogue_items.add(request.actor, entry, request.now, request.once)
+
+
+def change(request: Request, kind: Kind, entry_id: str, view: Any) -> Entry:
+    """Change what was sent. Whoever sends an old revision gets it as it is (`current`, as `view` presents it) and their own."""
+    body = request.body
+    try:
+        return catalogue_items.change(request.actor, kind, entry_id, body.revision, fields(body), request.now)
+    except errors.Outdated as outdated:
+        current = msgspec.to_builtins(view.of(outdated.facts["current"]))
+        raise errors.Outdated(outdated.detail, current=current, yours=msgspec.to_builtins(body)) from outdated
+
+
+def remove(request: Request, kind: Kind, entry_id: str) -> None:
+    """Delete an entry of the employer's own."""
+    catalogue_items.remove(request.actor, kind, entry_id, request.now)
+
+
+CHANGING = (errors.NotFound, errors.NotYourItem, errors.Outdated, errors.Conflict)
+DELETING = (errors.NotFound, errors.NotYourItem, errors.InUse, errors.Conflict)
