@@ -22,22 +22,20 @@ Revision = Annotated[int, msgspec.Meta(ge=1, description="The one that was read;
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=catalogue_editing.LONGEST_TITLE)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=catalogue_editing.LONGEST_WORD)]
 
-_IN_THE_DOMAIN: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "name": ("name", one_line),
-    "title": ("title", one_line),
-    "words": ("words", lambda given: tuple(map(one_line, given))),
-    "also_called": ("also_called", lambda given: tuple(map(one_line, given))),
-    "awards": ("grants", lambda given: tuple(Grants(each.competency, each.level) for each in given)),
-    "offerings": (
-        "offerings",
-        lambda given: catalogue_editing.in_order(Offering(each.id, each.mode, each.language) for each in given),
+_MADE: dict[str, Callable[[Any], Any]] = {
+    "name": one_line,
+    "title": one_line,
+    "words": lambda given: tuple(map(one_line, given)),
+    "also_called": lambda given: tuple(map(one_line, given)),
+    "awards": lambda given: tuple(Grants(each.competency, each.level) for each in given),
+    "offerings": lambda given: catalogue_editing.in_order(
+        Offering(each.id, each.mode, each.language) for each in given
     ),
-    "sections": (
-        "sections",
-        lambda given: tuple(Section(one_line(each.title), tuple(each.courses)) for each in given),
-    ),
+    "sections": lambda given: tuple(Section(one_line(each.title), tuple(each.courses)) for each in given),
 }
-"""Fields that are called or made otherwise in the domain."""
+"""How what was sent is made into a field of the domain, where it is not the same."""
+
+_CALLED = {sent: own for own, sent in catalogue_editing.WIRE_NAMES.items()}
 
 
 def fields(body: msgspec.Struct) -> dict[str, Any]:
@@ -46,8 +44,7 @@ def fields(body: msgspec.Struct) -> dict[str, Any]:
     for name in body.__struct_fields__:
         value = getattr(body, name)
         if value is not UNSET and name not in ("id", "revision"):
-            called, made = _IN_THE_DOMAIN.get(name, (name, lambda same: same))
-            given[called] = made(value)
+            given[_CALLED.get(name, name)] = _MADE[name](value) if name in _MADE else value
     return given
 
 
