@@ -1,5 +1,8 @@
 """A catalogue as CSV: what is written is read back the same, whatever it holds."""
 
+import contextlib
+import csv
+import io
 from dataclasses import replace
 from datetime import date
 
@@ -255,3 +258,22 @@ def test_of_very_many_wrong_cells_a_hundred_are_listed_and_the_others_counted():
     text = ",".join(COLUMNS) + "\n" + "".join(f"x,{number}{',' * 18}\n" for number in range(150))
     errors = wrong(text)
     assert (len(errors), errors[-1]) == (101, ("body", "has 50 more wrong fields than are listed"))
+
+
+CELL = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["1; ", ";;;;", "a; classroom", "self-enrol; UNIT ward-9 + ; x", "One:,", "2026-11-23", "0", "live"]
+    ),
+)
+
+
+@given(
+    st.sampled_from(["subject", "venue", "synonyms", "course", "learning path", "x"]),
+    st.lists(CELL | st.just(""), min_size=19, max_size=19),
+)
+def test_whatever_stands_in_its_cells_a_row_is_taken_or_refused(kind, cells):
+    text = io.StringIO()
+    csv.writer(text).writerows([COLUMNS, [kind, *cells]])
+    with contextlib.suppress(Invalid):
+        judged(text.getvalue().encode(errors="replace").decode(), *EVERYTHING)

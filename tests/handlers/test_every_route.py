@@ -179,6 +179,7 @@ NATIONAL_ITEMS |= {
     *("course_rules", "set_course_rules", "path_rules", "set_path_rules", "course_audience", "path_audience"),
     *("course_prerequisites", "set_course_prerequisites", "explain_course", "explain_path"),
     *("create_class", "kept_class", "change_class", "copy_class", "cancel_class"),
+    *("preview_schedule", "make_schedule", "show_schedule", "change_schedule", "complete_schedule", "cancel_schedule"),
     *("add_subject", "change_subject", "delete_subject", "add_venue", "change_venue", "delete_venue"),
     *("list_synonyms", "add_synonyms", "change_synonyms", "delete_synonyms"),
     *("kept_courses", "kept_course", "add_course", "change_course", "delete_course"),
