@@ -7,8 +7,9 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from chalicelib.domain.errors import FieldError
+from chalicelib.domain.errors import FieldError, Invalid
 
 LONGEST_RECORD = 256 * 2**10
 """Bytes of one row. Longer ones are no rows: a quote was not closed, or lines do not end as they should."""
@@ -172,3 +173,83 @@ def begins_like_formula(value: str) -> bool:
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if begins_like_formula(cell) else cell
+
+
+# --- a whole table --------------------------------------------------------------------------------------------
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What a file that goes out begins with: by it Excel knows UTF-8."""
+
+MOST_ROWS = 5_000
+"""Rows of a file that is judged as a whole."""
+
+MOST_ERRORS = 100
+"""Wrong cells that are listed; of the others, how many there are."""
+
+LOST = "has a character that was lost on the way: the file was not UTF-8"
+"""Why a cell is refused in which a gateway has replaced what it could not read."""
+
+_REPLACEMENT = "\ufffd"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Table:
+    """A file of a few thousand rows that is judged as a whole: its cells by row and column, and what is wrong, likewise."""
+
+    def __init__(self, raw: bytes, columns: Sequence[str], what: str) -> None:
+        """Raises Invalid for a file that is no such table; none of the columns may be left out. `what` is the kind of file."""
+        self.rows: dict[int, dict[str, str]] = {}
+        self.wrong: list[tuple[int, FieldError]] = []
+        try:
+            self._read(Records((raw,), Position()), columns, what)
+        except FileRefused as refused:
+            named = (FieldError(f"row 1.{each.field}", each.reason) for each in refused.errors)
+            raise Invalid(FieldError("body", f"{refused.sentence} {refused.way_out}"), *named) from refused
+
+    def _read(self, records: Records, columns: Sequence[str], what: str) -> None:
+        found = header(records, columns, columns, what)
+        filled = 0
+        for cells in records:
+            if is_blank(cells):
+                continue
+            filled += 1
+            if filled > MOST_ROWS:
+                raise FileRefused(f"The file has more than {MOST_ROWS} rows.", "Send it in parts.")
+            if len(cells) == len(found):
+                self.rows[records.at.row] = dict(zip(found, cells, strict=True))
+            else:
+                self.refuse(records.at.row, "", f"has {len(cells)} fields where the header has {len(found)}")
+
+    def refuse(self, row: int, column: str, reason: str) -> None:
+        """Note that a cell is wrong, or a whole row (no column)."""
+        self.wrong.append((row, FieldError(column, reason)))
+
+    def refuse_all_wrong(self, together: Iterable[tuple[int, FieldError]]) -> None:
+        """Raise Invalid if anything is wrong: with a cell by itself, or, of other cells, by what all rows make together."""
+        named = {(row, error.field) for row, error in self.wrong}
+        wrong = self.wrong + [(row, error) for row, error in together if (row, error.field) not in named]
+        if wrong:
+            raise Invalid(*_told(wrong))
+
+
+def _told(wrong: Iterable[tuple[int, FieldError]]) -> Iterator[FieldError]:
+    ordered = sorted(wrong, key=lambda each: each[0])
+    for row, error in ordered[:MOST_ERRORS]:
+        yield FieldError(f"row {row}.{error.field}" if error.field else f"row {row}", error.reason)
+    if len(ordered) > MOST_ERRORS:
+        yield FieldError("body", f"has {len(ordered) - MOST_ERRORS} more wrong fields than are listed")
+
+
+def is_lost(cell: str) -> bool:
+    """Whether a gateway on the way has replaced what it could not read."""
+    return _REPLACEMENT in cell
+
+
+NO_DAY = "is not a day written like 2026-11-23"
+
+
+def day(cell: str) -> date | None:
+    """The day that a cell names; None for an empty one. Raises ValueError for what is none."""
+    if cell and not _DAY.fullmatch(cell):  # Python reads 20261123 and 2026-W48-1 as well
+        raise ValueError(NO_DAY)
+    return date.fromisoformat(cell) if cell else None

@@ -11,8 +11,7 @@ from datetime import date
 
 from chalicelib.domain import csv_file, framework
 from chalicelib.domain.competency import ONE_LEVEL, Competency
-from chalicelib.domain.csv_file import FORMULA, FileRefused, Position, Records, begins_like_formula, harmless, is_blank
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.csv_file import BYTE_ORDER_MARK, FORMULA, Table, begins_like_formula, harmless
 
 COLUMNS = ("name", "renewal_months", "levels", "covers", "starts_on", "ends_on")
 """Every column; none may be left out, so that leaving one out cannot mean to empty it."""
@@ -20,13 +19,6 @@ COLUMNS = ("name", "renewal_months", "levels", "covers", "starts_on", "ends_on")
 NEVER = "none"
 """What stands in `renewal_months` of a competency that never renews. An empty cell means: as the name says."""
 
-MOST_ROWS = 5_000
-MOST_ERRORS = 100
-"""Wrong fields that are listed; of the others, how many there are."""
-
-_BYTE_ORDER_MARK = "\ufeff"
-_LOST = "\ufffd"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTHS = re.compile(r"[0-9]{1,4}")
 
 
@@ -43,7 +35,7 @@ def write(competencies: Iterable[Competency]) -> str:
     writer.writerow(COLUMNS)
     for each in sorted(competencies, key=lambda each: each.name):
         writer.writerow(map(harmless, _cells(each)))
-    return _BYTE_ORDER_MARK + text.getvalue()
+    return BYTE_ORDER_MARK + text.getvalue()
 
 
 def _cells(competency: Competency) -> Sequence[str]:
@@ -65,55 +57,29 @@ def read(raw: bytes, owner: str, known: Mapping[str, Competency]) -> tuple[Compe
 
     `known` are those the owner's people may have to do with, by name; what a row covers may also stand in another row.
     """
-    try:
-        reading = _Reading(raw)
-    except FileRefused as refused:
-        columns = (FieldError(f"row 1.{each.field}", each.reason) for each in refused.errors)
-        raise Invalid(FieldError("body", f"{refused.sentence} {refused.way_out}"), *columns) from refused
+    reading = _Reading(raw)
     rows, found = [*reading.found], [*reading.found.values()]
-    named = {(row, error.field) for row, error in reading.wrong}
-    together = [(rows[place], error) for place, error in framework.wrong_fields(found, owner, known)]
-    wrong = reading.wrong + [each for each in together if (each[0], each[1].field) not in named]
-    if wrong:
-        raise Invalid(*_listed(wrong))
+    together = ((rows[place], error) for place, error in framework.wrong_fields(found, owner, known))
+    reading.table.refuse_all_wrong(together)
     return tuple(found)
 
 
-def _listed(wrong: Iterable[tuple[int, FieldError]]) -> Iterable[FieldError]:
-    ordered = sorted(wrong, key=lambda each: each[0])
-    for row, error in ordered[:MOST_ERRORS]:
-        yield FieldError(f"row {row}.{error.field}" if error.field else f"row {row}", error.reason)
-    if len(ordered) > MOST_ERRORS:
-        yield FieldError("body", f"has {len(ordered) - MOST_ERRORS} more wrong fields than are listed")
-
-
 class _Reading:
-    """The rows of a file, as far as each can be understood alone: the competency by row, and what is wrong by row."""
+    """The rows of a file, as far as each can be understood alone: the competency by row."""
 
     def __init__(self, raw: bytes) -> None:
+        self.table = Table(raw, COLUMNS, "framework")
         self.found: dict[int, Competency] = {}
-        self.wrong: list[tuple[int, FieldError]] = []
         self._rows: dict[str, int] = {}
-        taken = 0
-        records = Records((raw,), Position())
-        columns = csv_file.header(records, COLUMNS, COLUMNS, "framework")
-        for cells in records:
-            if is_blank(cells):
-                continue
-            taken += 1
-            if taken > MOST_ROWS:
-                raise FileRefused(f"The file has more than {MOST_ROWS} rows.", "Send it in parts.")
-            if len(cells) == len(columns):
-                self._take(records.at.row, dict(zip(columns, cells, strict=True)))
-            else:
-                self._refuse(records.at.row, "", f"has {len(cells)} fields where the header has {len(columns)}")
+        for row, cells in self.table.rows.items():
+            self._take(row, cells)
 
     def _take(self, row: int, cells: Mapping[str, str]) -> None:
         for column, cell in cells.items():
             if begins_like_formula(cell):
                 self._refuse(row, column, FORMULA)
-            elif _LOST in cell:  # a gateway on the way replaces what it cannot read
-                self._refuse(row, column, "has a character that was lost on the way: the file was not UTF-8")
+            elif csv_file.is_lost(cell):
+                self._refuse(row, column, csv_file.LOST)
         name = _plain(cells["name"])
         first = self._rows.setdefault(name, row)
         if first != row:
@@ -129,7 +95,7 @@ class _Reading:
         )
 
     def _refuse(self, row: int, column: str, reason: str) -> None:
-        self.wrong.append((row, FieldError(column, reason)))
+        self.table.refuse(row, column, reason)
 
     def _months(self, row: int, name: str, cell: str) -> int | None:
         if not cell:
@@ -142,15 +108,11 @@ class _Reading:
         return int(cell)
 
     def _day(self, row: int, column: str, cell: str) -> date | None:
-        if not cell:
-            return None
         try:
-            if _DAY.fullmatch(cell):  # Python reads 20261123 and 2026-W48-1 as well
-                return date.fromisoformat(cell)
+            return csv_file.day(cell)
         except ValueError:
-            pass
-        self._refuse(row, column, "is not a day written like 2026-11-23")
-        return None
+            self._refuse(row, column, csv_file.NO_DAY)
+            return None
 
 
 def _plain(cell: str) -> str:
