@@ -70,23 +70,39 @@ class Viewer(msgspec.Struct, frozen=True):
         return live_on(item, self.day) and (through or self.access_to(item)).visible
 
     def may_enter(self, class_: Class) -> bool:
-        """Whether a class of a course they can find is open to one of their units."""
-        return self.administers or bool(access.within(self.standpoints, class_.only_units))
+        """Whether they can find a class: one assignment meets a rule of its course and lies in its units, or they take part."""
+        course = self.catalogue.courses.get(class_.course)
+        if course is None:
+            return False
+        return self.sees(course, self.access_to(course, class_.only_units)) or self.takes_part(class_)
+
+    def takes_part(self, class_: Class) -> bool:
+        """Whether they instruct a class or are on it: then it is theirs, whatever becomes of its course and of access."""
+        mine = self.actor.learner.enrolments if self.actor.learner else ()
+        return class_.instructor == self.actor.person or any(
+            each.class_id == class_.id and (each.open or each.seated) for each in mine
+        )
 
     def checked(self, course: Course, day: date, learner: Learner | None) -> tuple[Checked, ...]:
-        """The prerequisites of a course as a learner (None: nobody) meets them on a day."""
-        achieved = Achieved(learner.awards, completed_courses(learner.enrolments)) if learner else None
+        """The prerequisites of a course as a learner (None: nobody) meets them on a day.
+
+        A course counts wherever it was completed: national ones at any employer, while others' own are asked for by nobody here.
+        """
+        achieved = None
+        if learner:
+            achieved = Achieved(learner.awards, completed_courses((*learner.enrolments, *learner.elsewhere)))
         return prerequisites.check(course, achieved, day, self.rulebook, self.catalogue, self.sees)
 
 
 class CourseView(msgspec.Struct, frozen=True):
-    """A course as its finder sees it: through which access, what comes before it, and its next classes with their places."""
+    """A course as its finder sees it on a day: through which access, what comes before it, its next classes with their places."""
 
     course: Course
     access: Access
     prerequisites: tuple[Checked, ...]
     classes: tuple[tuple[Class, Seats], ...]
     catalogue: Catalogue
+    day: date
 
 
 class ClassView(msgspec.Struct, frozen=True):
@@ -101,11 +117,12 @@ class ClassView(msgspec.Struct, frozen=True):
 
 
 class PathView(msgspec.Struct, frozen=True):
-    """A learning path with those of its courses that its finder may see, by section."""
+    """A learning path with those of its courses that its finder may see on a day, by section."""
 
     path: LearningPath
     access: Access
     sections: tuple[tuple[str, tuple[tuple[Course, Access], ...]], ...]
+    day: date
 
 
 def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
@@ -115,13 +132,14 @@ def course_detail(actor: Actor, course_id: str, now: datetime) -> CourseView:
     """
     viewer = Viewer.of(actor, now)
     course = _course(viewer, course_id)
-    following = classes.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN)
+    following = classes.classes_of_course(course.id, actor.employer, now, CLASSES_SHOWN, viewer.may_enter)
     return CourseView(
         course,
         viewer.access_to(course),
         viewer.checked(course, viewer.day, viewer.learner),
-        tuple((class_, seats) for class_, seats in following if viewer.may_enter(class_)),
+        tuple(following),
         viewer.catalogue,
+        viewer.day,
     )
 
 
@@ -135,6 +153,7 @@ def path_detail(actor: Actor, path_id: str, now: datetime) -> PathView:
         path,
         viewer.access_to(path),
         tuple((section.title, _seen_of(viewer, section.courses)) for section in path.sections),
+        viewer.day,
     )
 
 
@@ -149,14 +168,9 @@ def class_detail(actor: Actor, class_id: str, now: datetime) -> ClassView:
     """A class, its places, and the verdict on enrolling oneself. Raises NotFound also for what the actor may not see."""
     seen = class_for(actor, class_id, now)
     learner = seen.viewer.learner
-    return ClassView(
-        seen.class_,
-        seen.seats,
-        seen.course,
-        seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner),
-        judge(seen, learner, now) if learner else None,
-        seen.catalogue,
-    )
+    checked = seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner)
+    verdict = _judge(seen, learner, checked, now) if learner else None
+    return ClassView(seen.class_, seen.seats, seen.course, checked, verdict, seen.catalogue)
 
 
 class SeenClass(NamedTuple):
@@ -179,17 +193,19 @@ def class_for(actor: Actor, class_id: str, now: datetime, consistent: bool = Fal
         course = viewer.catalogue.courses.get(class_.course)
         if course is not None:
             found = viewer.access_to(course, class_.only_units)
-            if viewer.sees(course, found):
+            if viewer.may_enter(class_):
                 return SeenClass(class_, seats, course, found, viewer.catalogue, viewer)
     raise NotFound("There is no such class.", class_id=class_id)
 
 
 def judge(seen: SeenClass, learner: Learner, now: datetime) -> Verdict:
     """Whether a learner may place themselves on a class they may see, by all of the rules."""
-    class_ = seen.class_
-    checked = seen.viewer.checked(seen.course, day_that_counts(class_, now), learner)
+    return _judge(seen, learner, seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner), now)
+
+
+def _judge(seen: SeenClass, learner: Learner, checked: tuple[Checked, ...], now: datetime) -> Verdict:
     mine = (*learner.enrolments, *learner.elsewhere)
-    return judge_self_enrolment(seen.course, class_, seen.seats, seen.access, mine, now, checked)
+    return judge_self_enrolment(seen.course, seen.class_, seen.seats, seen.access, mine, now, checked)
 
 
 def _course(viewer: Viewer, course_id: str) -> Course:

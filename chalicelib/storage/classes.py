@@ -1,7 +1,9 @@
 """Classes with their seats and sessions."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
@@ -245,23 +247,26 @@ def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Se
     return class_, seats
 
 
-def classes_of_course(course_id: str, employer: str, since: datetime, limit: int) -> list[tuple[Class, Seats]]:
-    """The next classes of a course from an instant on, then e-learning: its owner's, and the employer's own of a national course.
+def classes_of_course(
+    course_id: str, employer: str, since: datetime, limit: int, shows: Callable[[Class], bool]
+) -> list[tuple[Class, Seats]]:
+    """The next classes of a course from an instant on, then e-learning, that `shows` lets through: its owner's, and the employer's
+    own of a national course. Up to `limit` of each, so that many dates do not hide the e-learning.
 
-    Two index queries for each owner, so that many dates do not hide the e-learning.
+    Two index queries for each owner, of which a page more is read only while too few have been let through.
     """
-    dated: list[tuple[Class, Seats]] = []
-    undated: list[tuple[Class, Seats]] = []
-    for owner in dict.fromkeys((owner_of(course_id), employer)):
-        pk = keys.classes_of_course(owner, course_id)
-        from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
-        dated += [row.summary() for row in Record.gsi2.query(pk, from_now_on, limit=limit) if isinstance(row, SeatsRow)]
-        without_date = Record.gsi2sk.startswith(keys.UNDATED)
-        undated += [
-            row.summary() for row in Record.gsi2.query(pk, without_date, limit=limit) if isinstance(row, SeatsRow)
-        ]
-    dated.sort(key=lambda found: keys.class_sort(found[0].starts_at, found[0].id))
-    return [*dated[:limit], *undated[:limit]]
+    from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
+    without_date = Record.gsi2sk.startswith(keys.UNDATED)
+    owners = tuple(dict.fromkeys((owner_of(course_id), employer)))
+    found: list[tuple[Class, Seats]] = []
+    for when in (from_now_on, without_date):
+        of_each = (
+            Record.gsi2.query(keys.classes_of_course(owner, course_id), when, page_size=limit) for owner in owners
+        )
+        rows = heapq.merge(*of_each, key=lambda row: str(row.gsi2sk))
+        summaries = (row.summary() for row in rows if isinstance(row, SeatsRow))
+        found += islice((each for each in summaries if shows(each[0])), limit)
+    return found
 
 
 def of_course(owner: str, course_id: str, since: datetime | None = None) -> Iterator[Class]:
