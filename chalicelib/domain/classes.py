@@ -40,12 +40,13 @@ class NoSuchTime(ValueError):
     """A civil time that the clocks skip when they go forward."""
 
 
-def session_on(day: date, from_: time, until: time) -> Session:
+def session_on(day: date, from_: time, until: time, until_day: date | None = None) -> Session:
     """A sitting at civil times of a London day: 09:00 stays 09:00 across clock changes (domain.md §8).
 
-    A time that comes twice, when the clocks go back, is the first of the two. Raises NoSuchTime for one that does not come.
+    It ends on the day it begins unless told, as training of a night shift is. A time that comes twice, when the clocks go back, is
+    the first of the two. Raises NoSuchTime for one that does not come.
     """
-    return Session(_instant(day, from_), _instant(day, until))
+    return Session(_instant(day, from_), _instant(until_day or day, until))
 
 
 def _instant(day: date, at: time) -> datetime:

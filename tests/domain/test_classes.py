@@ -51,6 +51,11 @@ def test_a_time_that_the_clocks_skip_is_none_and_one_that_comes_twice_is_the_fir
     assert session_on(date(2027, 10, 31), time(1, 30), time(3)).starts_at == utc(2027, 10, 31, 0, 30)
 
 
+def test_a_night_shift_ends_on_the_next_day_an_hour_sooner_when_the_clocks_go_forward():
+    night = session_on(date(2027, 3, 27), time(22), time(2), date(2027, 3, 28))
+    assert night == Session(utc(2027, 3, 27, 22), utc(2027, 3, 28, 1))
+
+
 def test_a_night_shift_copied_over_the_clock_change_keeps_its_hours():
     night = b.class_(sessions=[Session(utc(2027, 3, 20, 21), utc(2027, 3, 21, 5))], enrol_until=date(2027, 3, 19))
     copy = copied(night, date(2027, 3, 27))
