@@ -8,7 +8,7 @@ from chalice import Blueprint
 
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import EARLIEST, LATEST, london_day, london_time, long_day
-from chalicelib.domain.catalogue import Catalogue, Course, LearningPath, Mode, owner_of
+from chalicelib.domain.catalogue import Catalogue, Course, LearningPath, Mode, live_on, owner_of
 from chalicelib.domain.classes import Class, Seats, status_shown
 from chalicelib.domain.compliance import Reason, Standing
 from chalicelib.domain.enrolment import Verdict
@@ -35,6 +35,19 @@ _ACCESS_WORDS = {
     AccessMode.ADMINISTRATOR: "The learning team enrols people on this.",
     None: "You see this as an administrator; as a learner you could not find it.",
 }
+_NOT_OFFERED = "You see this as an administrator; it is not offered today, and nobody can enrol."
+
+
+def _access_words(access: Access, offered: bool) -> str:
+    return _ACCESS_WORDS[access.mode] if offered else _NOT_OFFERED
+
+
+Status = Annotated[
+    str, msgspec.Meta(description="draft, live or withdrawn; all but live is shown to administrators only.")
+]
+Offered = Annotated[
+    bool, msgspec.Meta(description="Whether it can be begun today: live, and between its first and last day.")
+]
 AccessWords = Annotated[str, msgspec.Meta(description="How the caller may get on it, in a sentence.")]
 
 
@@ -88,10 +101,12 @@ class CourseSummary(msgspec.Struct, frozen=True):
     duration_minutes: int
     awards: list[GrantsView]
     national: bool
+    status: Status
+    offered: Offered
     access: AccessWords
 
     @classmethod
-    def of(cls, course: Course, access: Access) -> "CourseSummary":
+    def of(cls, course: Course, access: Access, offered: bool) -> "CourseSummary":
         """Present a course in a list."""
         return cls(
             course.id,
@@ -101,7 +116,9 @@ class CourseSummary(msgspec.Struct, frozen=True):
             course.duration_minutes,
             [GrantsView(each.competency, each.level) for each in course.grants],
             owner_of(course.id) == NATIONAL,
-            _ACCESS_WORDS[access.mode],
+            course.status.value,
+            offered,
+            _access_words(access, offered),
         )
 
 
@@ -116,6 +133,8 @@ class ItemSummary(msgspec.Struct, frozen=True):
     duration_minutes: int
     awards: list[GrantsView]
     national: bool
+    status: Status
+    offered: Offered
     access: AccessWords
     needed: Annotated[
         str | None,
@@ -125,6 +144,10 @@ class ItemSummary(msgspec.Struct, frozen=True):
     classes: Annotated[
         list[ClassSummary],
         msgspec.Meta(description="The first of the classes that were asked for; empty if none were."),
+    ]
+    left_out: Annotated[
+        list[str],
+        msgspec.Meta(description="Words that were typed and it does not have; empty if anything has every word."),
     ]
 
     @classmethod
@@ -140,10 +163,13 @@ class ItemSummary(msgspec.Struct, frozen=True):
             sum(course.duration_minutes for course in seen.courses),
             list(dict.fromkeys(GrantsView(each.competency, each.level) for each in seen.grants)),
             owner_of(item.id) == NATIONAL,
-            _ACCESS_WORDS[seen.access.mode],
+            item.status.value,
+            seen.offered,
+            _access_words(seen.access, seen.offered),
             need.colour.value if need else None,
             _why(need, found.viewer.rulebook) if need else None,
             [ClassSummary.of(class_, seats, known) for class_, seats in seen.classes],
+            list(seen.left_out),
         )
 
 
@@ -166,18 +192,19 @@ class CoursePage(msgspec.Struct, frozen=True):
     total: Annotated[int, msgspec.Meta(description="How many the caller may see in all.")]
     read_as: Annotated[
         dict[str, list[str]],
-        msgspec.Meta(description="Words that nothing begins with, and what they were taken to mean."),
+        msgspec.Meta(description="Words that nothing one may see begins with, and what they were taken to mean."),
     ]
     next_cursor: NextCursor
 
     @classmethod
-    def of(cls, found: Found) -> "CoursePage":
-        """Present a page of search results."""
+    def of(cls, listed: tuple[str, Found]) -> "CoursePage":
+        """Present a page of the search results of a person's query."""
+        purpose, found = listed
         return cls(
             [ItemSummary.of(each, found) for each in found.page],
             found.total,
             {word: list(words) for word, words in found.read_as.items()},
-            cursor.seal("courses", found.next_offset),
+            cursor.seal(purpose, found.after),
         )
 
 
@@ -218,6 +245,11 @@ class CourseQuery(msgspec.Struct, frozen=True):
     limit: Limit = 20
     cursor: Cursor | None = None
 
+    @property
+    def purpose(self) -> str:
+        """What a cursor is good for: more of what this query found."""
+        return msgspec.json.encode(msgspec.structs.replace(self, limit=20, cursor=None)).decode()
+
     def wanted(self, now: datetime) -> Wanted:
         """What it asks for. Raises Invalid for days that cannot be."""
         return Wanted(self.words, self.subject, self.competency, self.mode, self.owner, self._classes(now))
@@ -251,14 +283,17 @@ class CourseQuery(msgspec.Struct, frozen=True):
     query=CourseQuery,
     answer=CoursePage,
 )
-def search_courses(request: Request) -> Found:
-    """Courses and learning paths that match and that the caller may see: those that award what they have to achieve first, then
-    what they have to renew, then the others; each by relevance, or by title where no words were given. What learner access hides
-    is not counted either.
+def search_courses(request: Request) -> tuple[str, Found]:
+    """Courses and learning paths that match and that the caller may see. Of those that match well (all where no words were given),
+    what awards what they have to achieve comes first, then what they have to renew; then the others; each by relevance, then by
+    title; what is not offered today, which administrators see, last. If nothing has every word, what has some of them is found
+    and says which it has not. What learner access hides is counted nowhere and corrects no word.
     """
-    query = request.query
-    offset = cursor.unseal("courses", query.cursor) or 0
-    return finding.find(request.actor, query.wanted(request.now), query.limit, offset, request.now)
+    query, actor = request.query, request.actor
+    purpose = f"courses of {actor.employer} for {actor.person}: {query.purpose}"
+    after = cursor.unseal(purpose, query.cursor)
+    position = None if after is None else (after[0], tuple(after[1]))
+    return purpose, finding.find(actor, query.wanted(request.now), query.limit, position, request.now)
 
 
 class CourseRef(msgspec.Struct, frozen=True):
@@ -311,6 +346,8 @@ class CourseDetail(msgspec.Struct, frozen=True):
     national: bool
     joining_instructions: str
     cost_pence: Annotated[int | None, msgspec.Meta(description="Of a place; null if not known.")]
+    status: Status
+    offered: Offered
     access: AccessWords
     prerequisites: Annotated[list[PrerequisiteView], msgspec.Meta(description="As they stand today.")]
     classes: Annotated[list[ClassSummary], msgspec.Meta(description="The next 50 by start, e-learning last.")]
@@ -319,7 +356,7 @@ class CourseDetail(msgspec.Struct, frozen=True):
     def of(cls, view: CourseView) -> "CourseDetail":
         """Present a course."""
         course = view.course
-        summary = CourseSummary.of(course, view.access)
+        summary = CourseSummary.of(course, view.access, live_on(course, view.day))
         return cls(
             id=summary.id,
             title=summary.title,
@@ -331,6 +368,8 @@ class CourseDetail(msgspec.Struct, frozen=True):
             national=summary.national,
             joining_instructions=course.joining_instructions,
             cost_pence=course.cost_pence,
+            status=summary.status,
+            offered=summary.offered,
             access=summary.access,
             prerequisites=[PrerequisiteView.of(each) for each in view.prerequisites],
             classes=[ClassSummary.of(class_, seats, view.catalogue) for class_, seats in view.classes],
@@ -364,6 +403,8 @@ class PathDetail(msgspec.Struct, frozen=True):
     subject: str
     description: str
     national: bool
+    status: Status
+    offered: Offered
     access: AccessWords
     sections: list[SectionView]
 
@@ -371,15 +412,21 @@ class PathDetail(msgspec.Struct, frozen=True):
     def of(cls, view: PathView) -> "PathDetail":
         """Present a learning path."""
         path: LearningPath = view.path
+        offered = live_on(path, view.day)
         return cls(
             path.id,
             path.title,
             path.subject,
             path.description,
             owner_of(path.id) == NATIONAL,
-            _ACCESS_WORDS[view.access.mode],
+            path.status.value,
+            offered,
+            _access_words(view.access, offered),
             [
-                SectionView(title, [CourseSummary.of(course, access) for course, access in courses])
+                SectionView(
+                    title,
+                    [CourseSummary.of(course, access, live_on(course, view.day)) for course, access in courses],
+                )
                 for title, courses in view.sections
             ],
         )

@@ -1,21 +1,23 @@
 """Searching the catalogue: what matches, what the learner may see, and what they need first (decision 0016)."""
 
+from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
+from chalicelib.domain import access
 from chalicelib.domain.access import Access
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import LONDON
-from chalicelib.domain.catalogue import Course, Grants, Item, Mode, owner_of
+from chalicelib.domain.catalogue import Course, Grants, Item, Mode
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Standing
 from chalicelib.domain.people import NATIONAL
-from chalicelib.search import Index, index_of
 from chalicelib.services.catalogue import Viewer
+from chalicelib.services.shelves import Places, Shelves, shelves_of
 from chalicelib.storage import classes
 
 LONGEST_SPAN = timedelta(days=92)
@@ -55,13 +57,17 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """An item found: through which access, what the learner needs of it (None: nothing), and its classes that were asked for."""
+    """An item found: through which access, whether it is offered today, what the learner needs of it (None: nothing), its classes
+    that were asked for, and the words that it does not have.
+    """
 
     item: Item
     courses: tuple[Course, ...]
     access: Access
+    offered: bool
     need: Standing | None
     classes: tuple[tuple[Class, Seats], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def grants(self) -> Iterator[Grants]:
@@ -69,138 +75,140 @@ class Seen(msgspec.Struct, frozen=True):
         return (grant for course in self.courses for grant in course.grants)
 
 
+Place = tuple[bool, int, float, str, str]
+"""By what results are ordered: whether one cannot be begun, its urgency, relevance (negative), title and id."""
+
+Position = tuple[float, Place]
+"""Where a page ended: how relevant a good match was when it began, and the place of its last item."""
+
+
+_Classes = Mapping[str, list[tuple[Class, Seats]]]
+"""Classes by course."""
+
+
 class Found(msgspec.Struct, frozen=True):
     """A page of what was found, how much there is in all, where to go on, and how misspelt words were read."""
 
     page: tuple[Seen, ...]
     total: int
-    next_offset: int | None
+    after: Position | None
     read_as: Mapping[str, tuple[str, ...]]
     viewer: Viewer
 
 
-def find(actor: Actor, wanted: Wanted, limit: int, offset: int, now: datetime) -> Found:
+def find(actor: Actor, wanted: Wanted, limit: int, after: Position | None, now: datetime) -> Found:
     """A page of the courses and learning paths that match and that the actor may see, what they need first.
 
     What one may not see is counted nowhere. Reads the versions of rules and catalogue, and the classes if any are asked for.
     """
-    return look(Viewer.of(actor, now), wanted, limit, offset)
+    return look(Viewer.of(actor, now), wanted, limit, after)
 
 
-def look(viewer: Viewer, wanted: Wanted, limit: int, offset: int) -> Found:
+_TELLING = 60
+"""As much of a title as orders a list: a place has to go into a cursor."""
+
+GOOD = 0.6
+"""The part of the best relevance from which what is needed comes first: a word in the text only is less (decision 0016)."""
+
+
+def look(viewer: Viewer, wanted: Wanted, limit: int, after: Position | None = None) -> Found:
     """The same for somebody who looks at a catalogue that has been read."""
-    index = index_of(viewer.catalogue)
-    matches = index.find(wanted.words) if wanted.words.strip() else None
-    relevance = {} if matches is None else matches.relevance
-    among = index.items if matches is None else (each for each in index.items if each.id in relevance)
-    needs = _Needs(viewer)
+    shelves = shelves_of(viewer.catalogue)
+    not_live = shelves.not_live_on(viewer.day)
+    visible = _visible(viewer, shelves, not_live)
     dates = _classes(viewer, wanted.classes, wanted.mode) if wanted.classes else None
-    seen = list(_seen(_Eyes(viewer, index), among, wanted, needs, dates))
-    seen.sort(key=lambda each: (needs.urgency(each.need), -relevance.get(each.item.id, 0.0)))
-    end = offset + limit
+    among = _filtered(shelves, visible, wanted, dates)
+    matches = shelves.words.find(wanted.words, visible) if wanted.words.strip() else None
+    relevance = dict.fromkeys(among, 0.0) if matches is None else matches.among(among)
+    needs = _needs(viewer, shelves, visible)
+    good = after[0] if after else GOOD * max(relevance.values(), default=0.0)
+
+    def place(at: int) -> Place:
+        item, score = shelves.items[at], relevance[at]
+        urgency = _urgency(needs.get(at)) if score >= good else _NOT_NEEDED
+        return at in not_live, urgency, -score, item.title.casefold()[:_TELLING], item.id
+
+    def seen(at: int) -> Seen:
+        item, courses = shelves.items[at], [each for each in shelves.courses_of(at) if each in visible]
+        known = tuple(each for each in map(shelves.items.__getitem__, courses) if isinstance(each, Course))
+        held = _first(each for course in known for each in dates.get(course.id, ())) if dates else ()
+        left_out = tuple(matches.left_out(at)) if matches else ()
+        return Seen(item, known, viewer.access_to(item), at not in not_live, needs.get(at), held, left_out)
+
+    order = sorted((place(at), at) for at in relevance)
+    begin = _gone_on([each for each, _ in order], after[1]) if after else 0
+    page = order[begin : begin + limit]
     return Found(
-        tuple(seen[offset:end]),
-        len(seen),
-        end if end < len(seen) else None,
-        {} if matches is None else matches.read_as,
+        tuple(seen(at) for _, at in page),
+        len(order),
+        (good, page[-1][0]) if begin + limit < len(order) else None,
+        matches.read_as if matches else {},
         viewer,
     )
 
 
-_Classes = Mapping[str, list[tuple[Class, Seats]]]
+def _gone_on(order: Sequence[Place], last: Place) -> int:
+    """Where a list goes on after an item: behind where this stands now, or where it stood if it is no longer there."""
+    return next((at for at, each in enumerate(order, 1) if each[-1] == last[-1]), bisect(order, last))
 
 
-class _Eyes:
-    """A viewer who looks at very many items: access is decided once for all that have the same rules."""
-
-    def __init__(self, viewer: Viewer, index: Index) -> None:
-        self.viewer = viewer
-        self._rules_of = index.same_rules
-        self._decided: dict[int, Access] = {}
-
-    def access_to(self, item: Item) -> Access:
-        """Their access as a learner."""
-        rules = self._rules_of[item.id]
-        if rules not in self._decided:
-            self._decided[rules] = self.viewer.access_to(item)
-        return self._decided[rules]
-
-    def sees(self, item: Item) -> bool:
-        """Whether they can find it."""
-        return self.viewer.sees(item, self.access_to(item))
-
-    def courses_of(self, item: Item) -> tuple[Course, ...]:
-        """The course itself, or those of a learning path that they can find."""
-        if isinstance(item, Course):
-            return (item,)
-        known = (self.viewer.catalogue.courses.get(each) for section in item.sections for each in section.courses)
-        return tuple(course for course in known if course and self.sees(course))
+def _visible(viewer: Viewer, shelves: Shelves, not_live: Places) -> Places:
+    """What the viewer can find. Access is decided once for all items with the same rules."""
+    if viewer.administers:
+        return frozenset(range(len(shelves.items)))
+    found: set[int] = set()
+    for rules, places in shelves.by_rules.items():
+        if access.decide(rules, viewer.standpoints, viewer.day).visible:
+            found |= places
+    return found - not_live
 
 
-def _seen(
-    eyes: _Eyes, among: Iterable[Item], wanted: Wanted, needs: "_Needs", dates: _Classes | None
-) -> Iterator[Seen]:
-    of_courses = not (wanted.competency is None and wanted.mode is None and dates is None)
-    for item in among:
-        if not _is_wanted(item, wanted, eyes.viewer) or not eyes.sees(item):
-            continue
-        courses = eyes.courses_of(item)
-        if of_courses and not any(_fits(course, wanted, dates) for course in courses):
-            continue
-        held = () if dates is None else _first(each for course in courses for each in dates.get(course.id, ()))
-        yield Seen(item, courses, eyes.access_to(item), needs.met_by(courses), held)
+def _filtered(shelves: Shelves, visible: Places, wanted: Wanted, dates: _Classes | None) -> Places:
+    """What has all that is asked of items, and all that is asked of courses, itself or in a course of the learning path."""
+    found, courses = set(visible), set(visible)
+    if wanted.owner is not None:
+        found &= shelves.by_owner.get(wanted.owner, _NONE)
+    if wanted.subject is not None:
+        found &= shelves.by_subject.get(wanted.subject, _NONE)
+    if wanted.competency is not None:
+        courses &= shelves.awarding.get(wanted.competency, {}).keys()
+    if wanted.mode is not None:
+        courses &= shelves.by_mode.get(wanted.mode, _NONE)
+    if dates is not None:
+        courses &= shelves.courses(dates)
+    return found & shelves.with_paths(courses) if len(courses) < len(visible) else found
 
 
-def _is_wanted(item: Item, wanted: Wanted, viewer: Viewer) -> bool:
-    """Whether what stands in the item itself is what was asked for."""
-    of_owner = wanted.owner is None or owner_of(item.id) == wanted.owner
-    return of_owner and (wanted.subject is None or viewer.catalogue.within(item.subject, (wanted.subject,)))
-
-
-def _fits(course: Course, wanted: Wanted, dates: _Classes | None) -> bool:
-    """Whether a course, alone or in a path, has all of what is asked of courses."""
-    return (
-        (wanted.competency is None or any(grant.competency == wanted.competency for grant in course.grants))
-        and (wanted.mode is None or any(offering.mode is wanted.mode for offering in course.offerings))
-        and (dates is None or course.id in dates)
-    )
+_NONE: frozenset[int] = frozenset()
 
 
 # --- what the learner needs -----------------------------------------------------------------------------------
 
+_NOT_NEEDED = 2
 
-class _Needs:
-    """What a learner has to achieve (red) or renew (amber), by every competency that would do."""
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._by_competency: defaultdict[str, list[Standing]] = defaultdict(list)
-        if viewer.learner is None:
-            return
-        covering = viewer.rulebook.counts_for
-        for standing in viewer.learner.compliance_on(viewer.day, viewer.rulebook):
-            if standing.colour in (Colour.RED, Colour.AMBER):
-                for name in (
-                    standing.competency,
-                    *(each for each in covering if standing.competency in covering[each]),
-                ):
-                    self._by_competency[name].append(standing)
+def _urgency(need: Standing | None) -> int:
+    """Red before amber before what is not needed."""
+    return _NOT_NEEDED if need is None else 0 if need.colour is Colour.RED else 1
 
-    def met_by(self, courses: Iterable[Course]) -> Standing | None:
-        """The most urgent need that one of these courses would meet."""
-        met = [
-            standing
-            for course in courses
-            for grant in course.grants
-            if grant.competency in self._by_competency
-            for standing in self._by_competency[grant.competency]
-            if standing.required is not None and grant.level >= standing.required.level
-        ]
-        return min(met, key=self.urgency) if met else None
 
-    @staticmethod
-    def urgency(need: Standing | None) -> int:
-        """Red before amber before what is not needed."""
-        return 2 if need is None else 0 if need.colour is Colour.RED else 1
+def _needs(viewer: Viewer, shelves: Shelves, visible: Places) -> Mapping[int, Standing]:
+    """By item, the most urgent of what a learner has to achieve (red) or renew (amber) that it would meet, by any competency that
+    would do; of a learning path, by a course that they can find.
+    """
+    found: dict[int, Standing] = {}
+    if viewer.learner is None:
+        return found
+    covering = viewer.rulebook.counts_for
+    standings = viewer.learner.compliance_on(viewer.day, viewer.rulebook)
+    needed = [each for each in standings if each.colour in (Colour.RED, Colour.AMBER) and each.required]
+    for standing in sorted(needed, key=_urgency):
+        for name in (standing.competency, *(each for each in covering if standing.competency in covering[each])):
+            level = standing.required.level if standing.required else 0
+            meeting = (at for at, given in shelves.awarding.get(name, {}).items() if given >= level and at in visible)
+            for at in shelves.with_paths(meeting):
+                found.setdefault(at, standing)
+    return found
 
 
 # --- classes --------------------------------------------------------------------------------------------------
@@ -209,7 +217,7 @@ _OPEN = (ClassStatus.PLANNED, ClassStatus.NORMAL)
 
 
 def _classes(viewer: Viewer, wanted: ClassFilter, mode: Mode | None) -> _Classes:
-    """The classes asked for that their finder may enter, by course: national ones and the employer's own, by start."""
+    """The classes asked for that are open to their finder, by course: national ones and the employer's own, by start."""
     found: defaultdict[str, list[tuple[Class, Seats]]] = defaultdict(list)
     for owner in dict.fromkeys((NATIONAL, viewer.actor.employer)):
         for class_, seats in classes.classes_between(owner, wanted.first, wanted.last):
