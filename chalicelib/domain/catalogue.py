@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from chalicelib.domain.access import AccessRule
 from chalicelib.domain.people import NATIONAL
@@ -146,7 +147,7 @@ def live_on(item: Item, day: date) -> bool:
 class Subject:
     """A category of the catalogue, under another one or at the top.
 
-    `owner` is whose it is (empty before it is kept). An employer's own stands in place of a national one of the same id.
+    `owner` is whose it is (empty before it is kept). A national one stands in place of an employer's own of the same id.
     """
 
     id: str
@@ -158,7 +159,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A room: how many it holds (None: not known), and where it is. One out of use is kept for the classes that were there."""
+    """A room: how many it holds (None: not known), and where it is. One out of use is kept for the classes that were there.
+
+    Every employer keeps its own; the nation keeps none, because it holds no classes in rooms.
+    """
 
     id: str
     name: str
@@ -183,7 +187,7 @@ Entry = Subject | Venue | Synonyms | Course | LearningPath
 """Whatever stands in the catalogue: it has an id, an owner, and a revision that rises with every change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
     """Everything that people of an employer can have to do with: the nation's and the employer's own, under these versions.
 
@@ -197,6 +201,15 @@ class Catalogue:
     paths: Mapping[str, LearningPath]
     venues: Mapping[str, Venue]
     synonyms: tuple[Synonyms, ...] = ()
+
+    @cached_property
+    def awarding(self) -> Mapping[str, tuple[Course, ...]]:
+        """For each competency: the courses that award it, at whatever level and whatever their status."""
+        found: dict[str, list[Course]] = {}
+        for course in self.courses.values():
+            for competency in dict.fromkeys(grant.competency for grant in course.grants):
+                found.setdefault(competency, []).append(course)
+        return {competency: tuple(courses) for competency, courses in found.items()}
 
     def subject_and_above(self, subject: str) -> tuple[str, ...]:
         """A subject and those above it, itself first. Stops where the tree would turn in a circle."""

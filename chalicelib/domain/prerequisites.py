@@ -4,17 +4,18 @@ A competency is met by an award of it, or of one that covers it, at the level or
 a course by having completed it, however long ago.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from chalicelib.domain.catalogue import (
     Catalogue,
     Course,
     CourseStatus,
-    Grants,
     Prerequisite,
     PrerequisiteKind,
+    live_on,
     owner_of,
 )
 from chalicelib.domain.competency import Award
@@ -112,11 +113,14 @@ def _sources(prerequisite: Prerequisite, catalogue: Catalogue, rulebook: Ruleboo
     if prerequisite.kind is PrerequisiteKind.COURSE:
         course = catalogue.courses.get(prerequisite.id)
         return [course] if course else []
-    return [
-        course
-        for course in catalogue.courses.values()
-        if any(_gives(prerequisite, each.competency, each.level, rulebook.counts_for) for each in course.grants)
-    ]
+    covering = (name for name, covered in rulebook.counts_for.items() if prerequisite.id in covered)
+    found = {
+        course.id: course
+        for name in (prerequisite.id, *covering)
+        for course in catalogue.awarding.get(name, ())
+        if any(grant.competency == name and grant.level >= prerequisite.level for grant in course.grants)
+    }
+    return list(found.values())
 
 
 # --- setting them ---------------------------------------------------------------------------------------------
@@ -137,6 +141,21 @@ def wrong_fields(course: Course, catalogue: Catalogue, rulebook: Rulebook) -> It
             yield from _wrong_course(course, each, catalogue, where)
         else:
             yield from _wrong_competency(course, each, rulebook, where)
+    yield from drafts_asked_for(course, catalogue)
+
+
+def drafts_asked_for(course: Course, catalogue: Catalogue) -> Iterator[FieldError]:
+    """Each draft that a live course asks for, as `prerequisites[0].id`: nobody can have taken it.
+
+    One that is withdrawn is left: people have completed it, and others are told that the course cannot be begun.
+    """
+    if course.status is not CourseStatus.LIVE:
+        return
+    for place, each in enumerate(course.prerequisites):
+        if each.kind is PrerequisiteKind.COURSE and each.mandatory:
+            asked = catalogue.courses.get(each.id)
+            if asked and asked.status is CourseStatus.DRAFT:
+                yield FieldError(f"prerequisites[{place}].id", "is a draft, which nobody can take: make it live first")
 
 
 def _wrong_course(course: Course, prerequisite: Prerequisite, catalogue: Catalogue, where: str) -> Iterator[FieldError]:
@@ -175,72 +194,70 @@ def refuse_cycle(before: Catalogue, after: Catalogue, rulebook: Rulebook) -> Non
     if not new:
         return
     chain = _chain(new[0], after, rulebook, waiting)
-    titles = [after.courses[each].title for each in chain]
+    titles = [after.courses[each].title if each in after.courses else each for each in chain]
     raise PrerequisiteCycle(
         f"Nobody could ever begin {titles[0]}: {', which waits for '.join(titles)}.",
         chain=chain,
     )
 
 
+def can_be_begun(course: Course, catalogue: Catalogue, rulebook: Rulebook, day: date) -> bool:
+    """Whether somebody who has achieved nothing yet can come to a course by what is live on a day, as if it were live itself."""
+    live = {key: each for key, each in catalogue.courses.items() if live_on(each, day)}
+    return course.id not in stuck(replace(catalogue, courses={**live, course.id: course}), rulebook)
+
+
 def stuck(catalogue: Catalogue, rulebook: Rulebook) -> frozenset[str]:
     """The courses that nobody could ever begin.
 
-    A course can be begun if each of its mandatory prerequisites is given by some course that can be begun, or by none in the
-    catalogue: then it is achieved elsewhere. Status is left out of it, so that withdrawing and bringing back break nothing.
+    A course can be begun if each of its mandatory prerequisites is given by some course that can be begun. A competency that no
+    course of the catalogue gives is achieved elsewhere; a course that is not there is achieved nowhere. Status is left out of
+    it, so that withdrawing and bringing back break nothing. Takes time in proportion to prerequisites and what gives them.
     """
-    asking = {each.id: _mandatory(each) for each in catalogue.courses.values() if _mandatory(each)}
-    given = _given_by(catalogue.courses.values(), rulebook.counts_for)
-    waiting = set(asking)
-    while begun := {
-        each for each in waiting if all(_can_be_had(need, catalogue, given, waiting) for need in asking[each])
-    }:
-        waiting -= begun
-    return frozenset(waiting)
+    unmet: Counter[str] = Counter()
+    asked_by: dict[Prerequisite, list[str]] = defaultdict(list)
+    for course in catalogue.courses.values():
+        for need in _mandatory(course):
+            unmet[course.id] += 1
+            asked_by[need].append(course.id)
+    met: list[Prerequisite] = []
+    gives: dict[str, list[Prerequisite]] = defaultdict(list)
+    for need in asked_by:
+        sources = _sources(need, catalogue, rulebook)
+        if not sources and need.kind is PrerequisiteKind.COMPETENCY:
+            met.append(need)
+        for source in sources:
+            gives[source.id].append(need)
+    met += (need for course, needs in gives.items() if not unmet[course] for need in needs)
+    while met:
+        for course_id in asked_by.pop(met.pop(), ()):
+            unmet[course_id] -= 1
+            if not unmet[course_id]:
+                met += gives.get(course_id, ())
+    return frozenset(course for course, left in unmet.items() if left)
 
 
 def _mandatory(course: Course) -> tuple[Prerequisite, ...]:
-    return tuple(each for each in course.prerequisites if each.mandatory)
-
-
-_Given = Mapping[str, Sequence[tuple[str, int]]]
-"""For each competency: the courses that award it, or one that covers it, and at which level."""
-
-
-def _given_by(courses: Iterable[Course], counts_for: Mapping[str, Collection[str]]) -> _Given:
-    given: dict[str, list[tuple[str, int]]] = {}
-    for course in courses:
-        for grant in course.grants:
-            for competency in _all_of(grant, counts_for):
-                given.setdefault(competency, []).append((course.id, grant.level))
-    return given
-
-
-def _all_of(grant: Grants, counts_for: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    return (grant.competency, *counts_for.get(grant.competency, ()))
-
-
-def _can_be_had(prerequisite: Prerequisite, catalogue: Catalogue, given: _Given, waiting: Collection[str]) -> bool:
-    sources = _ids_of_sources(prerequisite, catalogue, given)
-    return not sources or any(each not in waiting for each in sources)
-
-
-def _ids_of_sources(prerequisite: Prerequisite, catalogue: Catalogue, given: _Given) -> list[str]:
-    if prerequisite.kind is PrerequisiteKind.COURSE:
-        return [prerequisite.id] if prerequisite.id in catalogue.courses else []
-    return [course for course, level in given.get(prerequisite.id, ()) if level >= prerequisite.level]
+    return tuple(dict.fromkeys(each for each in course.prerequisites if each.mandatory))
 
 
 def _chain(first: str, catalogue: Catalogue, rulebook: Rulebook, waiting: Collection[str]) -> list[str]:
-    """From a course to the one it waits for, on and on, until one comes again."""
-    given = _given_by(catalogue.courses.values(), rulebook.counts_for)
-    chain = [first]
+    """From a course to the one it waits for, on and on, until one comes again or is not there."""
+    chain, last = {first: None}, first
     while True:
-        needs = (
-            need
-            for need in _mandatory(catalogue.courses[chain[-1]])
-            if not _can_be_had(need, catalogue, given, waiting)
-        )
-        following = min(_ids_of_sources(next(needs), catalogue, given))
-        chain.append(following)
-        if following in chain[:-1]:
-            return chain
+        following = _waited_for(catalogue.courses[last], catalogue, rulebook, waiting)
+        if following in chain or following not in catalogue.courses:
+            return [*chain, following]
+        chain[following] = None
+        last = following
+
+
+def _waited_for(course: Course, catalogue: Catalogue, rulebook: Rulebook, waiting: Collection[str]) -> str:
+    """The first course that one that is stuck waits for."""
+    for need in _mandatory(course):
+        sources = [each.id for each in _sources(need, catalogue, rulebook)]
+        if not sources and need.kind is PrerequisiteKind.COURSE:
+            return need.id
+        if sources and all(each in waiting for each in sources):
+            return min(sources)
+    raise AssertionError("is not stuck")

@@ -207,7 +207,10 @@ class PrerequisitesView(msgspec.Struct, frozen=True):
     revision: int
     prerequisites: list[PrerequisiteView]
     can_be_begun: Annotated[
-        bool, msgspec.Meta(description="false if its prerequisites come back to it: a national change may do that.")
+        bool,
+        msgspec.Meta(
+            description="false if nobody new could: a mandatory prerequisite is not live, or they come back to the course."
+        ),
     ]
 
     @classmethod
@@ -228,7 +231,7 @@ class PrerequisitesView(msgspec.Struct, frozen=True):
 )
 def course_prerequisites(request: Request) -> Asking:
     """The prerequisites of a course, and the revision to send back with a change."""
-    return learner_access.prerequisites_of(request.actor, request.path["course_id"])
+    return learner_access.prerequisites_of(request.actor, request.path["course_id"], request.now)
 
 
 @routes.route(

@@ -169,24 +169,24 @@ def _said(item: Item) -> dict[str, Any]:
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A course with its prerequisites, each with its name and the courses that give it, and whether it can ever be begun."""
+    """A course with its prerequisites, each with its name and what gives it, and whether it can be begun by what is live."""
 
     course: Course
     prerequisites: tuple[Checked, ...]
     can_be_begun: bool
 
 
-def prerequisites_of(actor: Actor, course_id: str) -> Asking:
+def prerequisites_of(actor: Actor, course_id: str, now: datetime) -> Asking:
     """The prerequisites of a course; raises NotFound."""
     rulebook, known = rules.rulebook_and_catalogue(actor.employer)
     course = _item(Course, course_id, actor.employer, known)
     assert isinstance(course, Course)
-    return _asking(course, rulebook, known)
+    return _asking(course, rulebook, known, london_day(now))
 
 
-def _asking(course: Course, rulebook: Rulebook, catalogue: Catalogue) -> Asking:
+def _asking(course: Course, rulebook: Rulebook, catalogue: Catalogue, day: date) -> Asking:
     checked = prerequisites.check(course, None, date.max, rulebook, catalogue, lambda _: True)
-    return Asking(course, checked, course.id not in prerequisites.stuck(catalogue, rulebook))
+    return Asking(course, checked, prerequisites.can_be_begun(course, catalogue, rulebook, day))
 
 
 @retried
@@ -205,11 +205,11 @@ def set_prerequisites(
     changed = replace(course, prerequisites=tuple(wanted), revision=course.revision + 1)
     refuse_body(prerequisites.wrong_fields(changed, known, rulebook))
     if changed.prerequisites == course.prerequisites:
-        return _asking(course, rulebook, known)
+        return _asking(course, rulebook, known, london_day(now))
     after = replace(known, courses={**known.courses, course.id: changed})
     prerequisites.refuse_cycle(known, after, rulebook)
     _save(actor, course, changed, "prerequisites.changed", now, known.version[0])
-    return _asking(changed, rulebook, after)
+    return _asking(changed, rulebook, after, london_day(now))
 
 
 # --- why somebody can find it, or cannot ----------------------------------------------------------------------

@@ -29,7 +29,6 @@ from chalicelib.domain.catalogue import (
     Venue,
     owner_of,
 )
-from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
@@ -370,39 +369,55 @@ def item_from(rows: Iterable[Record]) -> Item | None:
     return meta.path(rules) if meta else None
 
 
-def _to_be_known(item: Item, employer: str) -> bool:
-    return item.owner == employer or item.status is not CourseStatus.DRAFT
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one owner keeps of the catalogue."""
+
+    owner: str
+    subjects: dict[str, Subject]
+    venues: dict[str, Venue]
+    synonyms: tuple[Synonyms, ...]
+    items: tuple[Item, ...]
 
 
-def catalogue_of(employer: str, version: tuple[int, int]) -> Catalogue:
-    """The nation's catalogue and the employer's own, by one paged query each, strongly consistent.
+def part_of(owner: str) -> Part:
+    """An owner's part of the catalogue, by one paged query, strongly consistent. It reads with the size of the part.
 
-    For the cache, which would otherwise keep a stale answer until the next change. It reads with the size of the catalogue.
-    What another owner still drafts is left out: nobody else can name it before it is live.
+    For the cache, which would otherwise keep a stale answer until the next change.
     """
     subjects: dict[str, Subject] = {}
     venues: dict[str, Venue] = {}
     synonyms: list[Synonyms] = []
     items: dict[str, list[Record]] = defaultdict(list)
-    for owner in dict.fromkeys((NATIONAL, employer)):
-        for row in Record.query(keys.courses(owner), consistent_read=True):
-            if isinstance(row, SubjectRow):
-                subject = row.subject()
-                subjects[subject.id] = subject
-            elif isinstance(row, VenueRow):
-                venue = row.venue()
-                venues[venue.id] = venue
-            elif isinstance(row, SynonymsRow):
-                synonyms.append(row.synonyms())
-            else:
-                items[row.sk.partition(keys.SEPARATOR)[0]].append(row)
-    found = {item.id: item for rows in items.values() if (item := item_from(rows)) and _to_be_known(item, employer)}
+    for row in Record.query(keys.courses(owner), consistent_read=True):
+        if isinstance(row, SubjectRow):
+            subject = row.subject()
+            subjects[subject.id] = subject
+        elif isinstance(row, VenueRow):
+            venue = row.venue()
+            venues[venue.id] = venue
+        elif isinstance(row, SynonymsRow):
+            synonyms.append(row.synonyms())
+        else:
+            items[row.sk.partition(keys.SEPARATOR)[0]].append(row)
+    found = tuple(item for rows in items.values() if (item := item_from(rows)))
+    return Part(owner, subjects, venues, tuple(synonyms), found)
+
+
+def catalogue_of(version: tuple[int, int], own: Part, *others: Part) -> Catalogue:
+    """An employer's catalogue: its own part and the nation's, which the employers share and which wins where subjects have one id.
+
+    What another owner still drafts is left out: nobody else can name it before it is live. Venues are the employer's own: the
+    nation keeps none.
+    """
+    parts = (own, *others)
+    known = [item for part in parts for item in part.items if part is own or item.status is not CourseStatus.DRAFT]
     return Catalogue(
-        employer=employer,
+        employer=own.owner,
         version=version,
-        subjects=subjects,
-        courses={key: each for key, each in found.items() if isinstance(each, Course)},
-        paths={key: each for key, each in found.items() if isinstance(each, LearningPath)},
-        venues=venues,
-        synonyms=tuple(synonyms),
+        subjects={key: subject for part in parts for key, subject in part.subjects.items()},
+        courses={each.id: each for each in known if isinstance(each, Course)},
+        paths={each.id: each for each in known if isinstance(each, LearningPath)},
+        venues=own.venues,
+        synonyms=tuple(each for part in parts for each in part.synonyms),
     )

@@ -4,10 +4,10 @@ Two version rows decide whether what is in memory still holds: the employer's an
 of one read unit; only when one has moved is anything else read.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
@@ -17,6 +17,7 @@ from chalicelib.domain.people import NATIONAL, Unit
 from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
 from chalicelib.storage import catalogue, keys
 from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.catalogue import Part
 from chalicelib.storage.transaction import Transaction
 
 DEFAULT_AMBER_MONTHS = 3
@@ -179,14 +180,28 @@ class Versions(NamedTuple):
     national: int
 
 
-_rulebooks: dict[str, Rulebook] = {}
-_catalogues: dict[str, Catalogue] = {}
+MOST_KEPT = 16
+"""Employers whose rules and catalogue stay in memory, the last used ones; the nation's part of the catalogue is kept once."""
+
+_rulebooks: OrderedDict[str, Rulebook] = OrderedDict()
+_catalogues: OrderedDict[str, Catalogue] = OrderedDict()
+_parts: OrderedDict[str, tuple[int, Part]] = OrderedDict()
+T = TypeVar("T")
 
 
 def forget() -> None:
     """Empty the caches (tests, and a function that switches tables)."""
-    _rulebooks.clear()
-    _catalogues.clear()
+    for each in (_rulebooks, _catalogues, _parts):
+        each.clear()
+
+
+def _keep(cache: "OrderedDict[str, T]", key: str, value: T) -> T:
+    """Keep something as what was used last, and let go of what was not used for longest."""
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > MOST_KEPT:
+        cache.popitem(last=False)
+    return value
 
 
 def _versions(employer: str, *kinds: str, consistent: bool = False) -> dict[str, Versions]:
@@ -241,15 +256,23 @@ def catalogue_now(employer: str) -> Catalogue:
 def _rulebook_at(employer: str, versions: Versions) -> Rulebook:
     cached = _rulebooks.get(employer)
     if cached is None or cached.version != versions:
-        cached = _rulebooks[employer] = _read_rulebook(employer, versions)
-    return cached
+        cached = _read_rulebook(employer, versions)
+    return _keep(_rulebooks, employer, cached)
 
 
 def _catalogue_at(employer: str, versions: Versions) -> Catalogue:
     cached = _catalogues.get(employer)
     if cached is None or cached.version != versions:
-        cached = _catalogues[employer] = catalogue.catalogue_of(employer, versions)
-    return cached
+        owners = {employer: versions.own, NATIONAL: versions.national}
+        cached = catalogue.catalogue_of(versions, *(_part_at(owner, version) for owner, version in owners.items()))
+    return _keep(_catalogues, employer, cached)
+
+
+def _part_at(owner: str, version: int) -> Part:
+    cached = _parts.get(owner)
+    if cached is None or cached[0] != version:
+        cached = version, catalogue.part_of(owner)
+    return _keep(_parts, owner, cached)[1]
 
 
 def _read_rulebook(employer: str, versions: Versions) -> Rulebook:

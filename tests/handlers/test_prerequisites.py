@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from chalicelib.domain.catalogue import Prerequisite, PrerequisiteKind
+from chalicelib.domain.catalogue import CourseStatus, Prerequisite, PrerequisiteKind
 from chalicelib.domain.enrolment import Status
 from chalicelib.storage import catalogue as stored
 from tests import builders as b
@@ -100,6 +100,24 @@ def test_a_course_that_a_national_change_has_locked_says_so_and_can_be_freed(tru
     keep(stored.CourseRow.of(national), owner="NHS")
     assert not trust.get("/v1/courses/504-fire/prerequisites", as_=ADMINISTRATOR).json_body["can_be_begun"]
     assert put_before(trust, revision=2).json_body["can_be_begun"]
+
+
+def test_a_course_that_nobody_can_begin_any_more_says_so_and_asks_for_no_draft(trust):
+    before = {"kind": "course", "id": "504-fire"}
+    assert advanced(trust, before).json_body["can_be_begun"]
+    keep(stored.CourseRow.of(b.course(status=CourseStatus.WITHDRAWN)))
+    assert not trust.get("/v1/courses/504-advanced/prerequisites", as_=ADMINISTRATOR).json_body["can_be_begun"]
+    keep(stored.CourseRow.of(b.course(status=CourseStatus.DRAFT)))
+    again = put_before(trust, before, needs(MOVING), course="504-advanced", revision=2)
+    assert fields(again) == (400, ["body.prerequisites[0].id"])
+
+
+def test_a_national_draft_that_a_course_asks_for_lets_nobody_begin(trust):
+    """An employer does not know the nation's drafts: it is not named, and it is achieved nowhere else."""
+    b.offered(course_id="NHS-base", title="Base", status=CourseStatus.DRAFT)
+    before = Prerequisite(PrerequisiteKind.COURSE, "NHS-base")
+    b.offered(course_id="NHS-top", title="Top", prerequisites=(before,))
+    assert not trust.get("/v1/courses/NHS-top/prerequisites", as_=ADMINISTRATOR).json_body["can_be_begun"]
 
 
 def test_two_changes_at_once_close_no_cycle_between_them(trust):
