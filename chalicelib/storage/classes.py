@@ -1,9 +1,9 @@
 """Classes with their seats and sessions."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
@@ -174,6 +174,15 @@ class SessionRow(Record, discriminator="session"):
         return Held(self.pk.rpartition(keys.SEPARATOR)[2], Session(self.starts_at, self.ends_at), venue, instructor)
 
 
+LEFT = "LEFT"
+
+
+class VenueLeftRow(Record, discriminator="venue left"):
+    """`E#504#VEN#room-1` / `LEFT`: a class that was at a venue and was moved or cancelled, which the index forgets."""
+
+    class_id = UnicodeAttribute()
+
+
 def rows_of_class(class_: Class) -> list[Record]:
     """Every row of a new class."""
     return [
@@ -192,6 +201,8 @@ def change(transaction: Transaction, before: Class, after: Class) -> None:
     Class, seats and sessions move together, so that nobody can be placed on what has just changed.
     """
     transaction.replace(ClassRow.of(after), ClassRow.revision == before.revision)
+    if before.venue and (after.venue != before.venue or after.status is ClassStatus.CANCELLED):
+        transaction.put(VenueLeftRow(keys.venue(owner_of(after.id), before.venue), LEFT, class_id=after.id))
     seats = SeatsRow.of(after)
     now = {name: (attribute, getattr(seats, name)) for name, attribute in SeatsRow.get_attributes().items()}
     steps = [
@@ -278,9 +289,18 @@ def of_course(owner: str, course_id: str, since: datetime | None = None) -> Iter
 
 
 def one_at_venue(owner: str, venue: str) -> str | None:
-    """The id of a class that is or was at a venue, if there is one that was not cancelled. May lag a moment."""
-    rows = Record.gsi1.query(keys.venue(owner, venue), limit=1)
-    return next((row.held().class_id for row in rows if isinstance(row, SessionRow)), None)
+    """The id of a class that is or ever was at a venue, if there is one. The index of those that are there may lag a moment."""
+    pk = keys.venue(owner, venue)
+    there = (row.held().class_id for row in Record.gsi1.query(pk, limit=1) if isinstance(row, SessionRow))
+    left = (str(row.class_id) for row in VenueLeftRow.query(pk, consistent_read=True))
+    return next(chain(there, left), None)
+
+
+def summaries(class_ids: Iterable[str]) -> list[tuple[Class, Seats]]:
+    """Classes as lists show them, each with its places as they are now, by start."""
+    wanted = {(keys.class_(owner_of(each), each), keys.SEATS) for each in class_ids}
+    found = [row.summary() for row in SeatsRow.batch_get(wanted, consistent_read=True)]
+    return sorted(found, key=lambda each: sort_of(each[0]))
 
 
 def held_at_venue(owner: str, venue: str, first: datetime, last: datetime) -> Iterator[Held]:
