@@ -5,6 +5,7 @@ Cyrillic. A letter that it lacks is printed as a question mark; the employee num
 """
 
 import io
+import secrets
 import unicodedata
 import warnings
 from datetime import datetime
@@ -22,9 +23,10 @@ _MARGIN, _FOOT = 14, 18
 _WIDTHS = (9, 56, 24, 51, 42)
 _HEADINGS = ("", "Name", "Employee number", "Unit", "Signature")
 _ROW_HEIGHT, _LINE_HEIGHT = 11.0, 4.6
+_WALK_INS = 5
 _GREY = (110, 110, 110)
 _SHADE = (232, 237, 238)
-"""Millimetres and red-green-blue: A4 upright, rows high enough to sign in."""
+"""Millimetres and red-green-blue: A4 upright, rows high enough to sign in, a few left empty for who comes unannounced."""
 
 
 def register(listing: ClassList, printed_at: datetime) -> bytes:
@@ -51,6 +53,7 @@ def _document(listing: ClassList, printed_at: datetime) -> "FPDF":
         warnings.simplefilter("ignore")
         from fpdf import FPDF
 
+    pages = secrets.token_hex(4)  # stands for their number, which is known at the end; a title cannot hold it by intent
     foot = f"Class {listing.class_.id}  ·  printed {_moment(printed_at)}"
 
     class Register(FPDF):
@@ -58,10 +61,11 @@ def _document(listing: ClassList, printed_at: datetime) -> "FPDF":
             self.set_y(-_FOOT + 5)
             self.set_font(_FONT, size=8)
             self.set_text_color(*_GREY)
-            self.cell(0, 5, f"{foot}  ·  page {self.page_no()} of {{nb}}", align="C")
+            self.cell(0, 5, f"{foot}  ·  page {self.page_no()} of {pages}", align="C")
             self.set_text_color(0)
 
     pdf = Register(format="A4")
+    pdf.alias_nb_pages(pages)
     pdf.add_font(_FONT, fname=font_files_ttf["SourceSansPro"])
     pdf.add_font(_FONT, style="B", fname=font_files_ttf["SourceSansProBold"])
     pdf.set_margins(_MARGIN, _MARGIN, _MARGIN)
@@ -104,6 +108,8 @@ def _people(pdf: "FPDF", listing: ClassList) -> None:
 
     people = listing.to_sign()
     pdf.set_font(_FONT, size=10)
+    if not people:
+        _line(pdf, "Nobody holds a place on this class.", 6)
     style: Any = FontFace(emphasis="BOLD", fill_color=_SHADE)
     with pdf.table(
         col_widths=_WIDTHS,
@@ -117,9 +123,8 @@ def _people(pdf: "FPDF", listing: ClassList) -> None:
         for number, each in enumerate(people, 1):
             cells = (_printable(pdf, text) for text in (str(number), each.name, each.number, each.unit, ""))
             table.row(tuple(cells), min_height=_ROW_HEIGHT)
-    if not people:
-        pdf.ln(3)
-        _line(pdf, "Nobody holds a place on this class.", 6)
+        for _ in range(_WALK_INS):
+            table.row(("",) * len(_WIDTHS), min_height=_ROW_HEIGHT)
 
 
 def _instructor(pdf: "FPDF") -> None:

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 from datetime import date, timedelta
 
 import pytest
 from pypdf import PdfReader
 
+from chalicelib import documents
 from chalicelib.domain.catalogue import Subject
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import EmploymentKind
@@ -82,16 +84,30 @@ def test_a_class_of_forty_goes_over_several_pages_with_headings_and_page_numbers
     }
     monkeypatch.setattr(class_documents, "_latest_of_each", lambda employer, class_id: listed)
     pages = text_of(register(trust))
-    assert len(pages) == 4
+    assert len(pages) == 6
     for number, page in enumerate(pages, 1):
         assert "Signature" in page
-        assert f"page {number} of 4" in page
-    assert [page.count("Instructor’s signature") for page in pages] == [0, 1, 0, 1]
+        assert f"page {number} of 6" in page
+    assert [page.count("Instructor’s signature") for page in pages] == [0, 0, 1, 0, 0, 1]
     assert "p139" in pages[1]
 
 
-def test_a_class_with_nobody_on_it_says_so(trust):
+def test_a_class_with_nobody_on_it_says_so_and_has_room_for_who_comes_unannounced(trust, monkeypatch):
     assert "Nobody holds a place on this class." in text_of(register(trust))[0]
+    with_room = lines_drawn(register(trust))
+    monkeypatch.setattr(documents, "_WALK_INS", 0)
+    assert with_room - lines_drawn(register(trust)) >= 5 * 5, "five rows of five cells"
+
+
+def lines_drawn(pdf):
+    return len(re.findall(rb" l\s+S|re\s", pdf.pages[0].get_contents().get_data()))
+
+
+def test_a_name_is_printed_as_it_is_even_if_it_looks_like_a_number_of_pages(trust):
+    on_class(1, first_name="Una", last_name="O'Neil {nb}")
+    first, _ = text_of(register(trust))
+    assert "Una O'Neil {nb}" in first
+    assert "page 1 of 2" in first
 
 
 def test_letters_the_font_lacks_are_question_marks_and_reach_no_log(trust, caplog, capfd):
