@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import combinations
 
 from chalicelib.domain.calendar import EARLIEST, LATEST
 from chalicelib.domain.errors import FieldError
@@ -191,11 +192,27 @@ def wrong_fields(rules: Sequence[AccessRule], rulebook: Rulebook, employers: Ite
         kinds = [target.kind for target in rule.targets]
         if twice := next((kind for kind in _ONE_OF_A_KIND if kinds.count(kind) > 1), None):
             yield FieldError(f"{where}.targets", f"has two of kind {twice}, which nobody meets: make them two rules")
+        if _units_apart(rule, rulebook):
+            yield FieldError(
+                f"{where}.targets",
+                "has two units that hold no assignment together, so nobody meets it: make them two rules",
+            )
         for name, day in (("starts_on", rule.starts_on), ("ends_on", rule.ends_on)):
             if day is not None and not EARLIEST <= day <= LATEST:
                 yield FieldError(f"{where}.{name}", f"lies outside {EARLIEST} to {LATEST}")
         if rule.starts_on and rule.ends_on and rule.ends_on < rule.starts_on:
             yield FieldError(f"{where}.ends_on", "lies before starts_on")
+
+
+def _units_apart(rule: AccessRule, rulebook: Rulebook) -> bool:
+    """Whether a rule names two units of which, while it is in force, neither lies under the other, or is aimed at itself alone."""
+    first, last = rule.starts_on or EARLIEST, rule.ends_on or LATEST
+    units = dict.fromkeys(target for target in rule.targets if target.kind is TargetKind.UNIT)
+    return any(
+        not rule.include_below or not rulebook.may_meet(one, other, first, last)
+        for one, other in combinations(units, 2)
+        if rulebook.knows(one) and rulebook.knows(other)
+    )
 
 
 def _wrong_target(target: Target, rulebook: Rulebook, employers: frozenset[str]) -> str | None:

@@ -353,6 +353,8 @@ def _why(found: Explanation) -> str:
     access = found.access
     if found.administers:
         return "They find it because learning and class administrators see every item."
+    if found.takes_part and not (found.live and access.visible):
+        return f"They find it because they are on the class or instruct it; else not: {_why_not(found)}."
     if access.mode is None or not found.visible:
         return f"They cannot find it: {_why_not(found)}."
     if access.rule is None:
@@ -465,19 +467,35 @@ class ReachedView(msgspec.Struct, frozen=True):
     unit: str | None
     mode: str
     rule: Annotated[str | None, msgspec.Meta(description="The rule that lets them; null: there is none.")]
+    again: Annotated[
+        bool, msgspec.Meta(description="true: the same person is listed, and counted, through another assignment.")
+    ]
 
     @classmethod
     def of(cls, found: Reached) -> "ReachedView":
         """Present somebody."""
-        return cls(found.person, found.name, found.number, found.assignment, found.unit, found.mode.value, found.rule)
+        return cls(
+            found.person,
+            found.name,
+            found.number,
+            found.assignment,
+            found.unit,
+            found.mode.value,
+            found.rule,
+            found.again,
+        )
 
 
 class AudiencePage(msgspec.Struct, frozen=True):
     """Those who find an item, as far as this request looked."""
 
     on: date
+    learners: Annotated[
+        int, msgspec.Meta(description="How many people this request found, each once; add up over the pages.")
+    ]
     by_unit: Annotated[
-        list[UnitCount], msgspec.Meta(description="Of the learners this request found; add up over the pages.")
+        list[UnitCount],
+        msgspec.Meta(description="Of them in each unit, those with assignments in two units in both; add up likewise."),
     ]
     people: list[ReachedView]
     next_cursor: Annotated[
@@ -492,7 +510,8 @@ class AudiencePage(msgspec.Struct, frozen=True):
         """Present a page; its cursor holds for the same rules and day only."""
         purpose, page = found
         counts = [UnitCount(unit, _unit_name(unit, page.rulebook), count) for unit, count in page.by_unit.items()]
-        return cls(page.on, counts, [ReachedView.of(each) for each in page.people], cursor.seal(purpose, page.after))
+        shown = [ReachedView.of(each) for each in page.people]
+        return cls(page.on, page.learners, counts, shown, cursor.seal(purpose, page.after))
 
 
 @routes.route(

@@ -1,5 +1,6 @@
 """Learner access and prerequisites: kept by administrators, explained, and tried before saving (domain.md §5, decision 0017)."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -32,7 +33,7 @@ from chalicelib.domain.projection import UNASSIGNED, Facts
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.services import rule_changes, snapshot_walk
 from chalicelib.services.catalogue import Viewer
-from chalicelib.storage import audit, classes, keys, people, rules
+from chalicelib.storage import audit, classes, keys, people, projection, rules
 from chalicelib.storage import catalogue as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage.transaction import Transaction, retried
@@ -219,7 +220,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """Why a person can find an item, or one class of it, on a day: every rule held against every assignment.
 
     `access` is their access as a learner. `learner` says whether they are one here, `administers` whether they see everything,
-    `class_open` whether the class is open to one of their units.
+    `takes_part` whether they are on the class or instruct it, `class_open` whether it is open to one of their units.
     """
 
     item: Item
@@ -228,6 +229,7 @@ class Explanation(msgspec.Struct, frozen=True):
     on: date
     learner: bool
     administers: bool
+    takes_part: bool
     live: bool
     class_open: bool
     access: Access
@@ -239,7 +241,7 @@ class Explanation(msgspec.Struct, frozen=True):
     @property
     def visible(self) -> bool:
         """Whether they find it."""
-        return self.administers or (self.live and self.access.visible)
+        return self.administers or self.takes_part or (self.live and self.access.visible)
 
 
 def explain(actor: Actor, kind: Kind, item_id: str, person: str, class_id: str | None, now: datetime) -> Explanation:
@@ -264,6 +266,7 @@ def explain(actor: Actor, kind: Kind, item_id: str, person: str, class_id: str |
         viewer.day,
         viewer.learner is not None,
         viewer.administers,
+        class_ is not None and viewer.takes_part(class_),
         live_on(item, viewer.day),
         bool(access.within(viewer.standpoints, only_units)),
         viewer.access_to(item, only_units),
@@ -294,7 +297,10 @@ MOST_COUNTED = 2_000
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """Somebody who finds the item, through one assignment (None: a learner without one), and what they may do."""
+    """Somebody who finds the item, through one assignment (None: a learner without one), and what they may do through it.
+
+    `again` says that another of their assignments, the primary one or an earlier number, is listed and counted as them.
+    """
 
     person: str
     name: str
@@ -303,14 +309,16 @@ class Reached(msgspec.Struct, frozen=True):
     unit: str | None
     mode: AccessMode
     rule: str | None
+    again: bool = False
 
 
 class Audience(msgspec.Struct, frozen=True):
-    """Those who find an item on a day, as far as this request has looked: learners by unit, the people if they were asked for,
-    and where to go on.
+    """Those who find an item on a day, as far as this request has looked: how many learners, how many of them in each unit (one
+    with assignments in two units in both), the people if they were asked for, and where to go on.
     """
 
     on: date
+    learners: int
     by_unit: dict[str | None, int]
     people: tuple[Reached, ...]
     after: Any
@@ -350,18 +358,27 @@ def audience(actor: Actor, asked: Asked, limit: int | None, after: Any, now: dat
     units = [unit for _, unit in dict.fromkeys((each.person, each.unit) for each in found)]
     names = people.names_of(actor.employer, [each.person for each in found]) if limit else {}
     named = tuple(msgspec.structs.replace(each, name=names.get(each.person, "")) for each in found) if limit else ()
-    return Audience(day, {unit: units.count(unit) for unit in dict.fromkeys(units)}, named, following, rulebook)
+    learners = sum(not each.again for each in found)
+    return Audience(day, learners, dict(Counter(units)), named, following, rulebook)
 
 
 def _finder(tried: Sequence[AccessRule], rulebook: Rulebook, day: date) -> Callable[[Facts], Reached | None]:
     def find(facts: Facts) -> Reached | None:
+        found = through(facts)
+        if found is None or facts.carries_own_on(day):
+            return found
+        others = (each.facts for each in projection.snapshots_of(facts.person, facts.employer))
+        before = (each for each in others if each.carries_own_on(day) or each.number < facts.number)
+        return msgspec.structs.replace(found, again=any(map(through, before)))
+
+    def through(facts: Facts) -> Reached | None:
         standpoints = _standpoints(facts, rulebook, day)
         verdict = access.decide(tried, standpoints, day)
         if verdict.mode is None:
             return None
         rule = verdict.rule.id if verdict.rule else None
-        through, unit = standpoints[0].assignment, standpoints[0].unit
-        return Reached(facts.person, "", facts.employment.number, through, unit, verdict.mode, rule)
+        assignment, unit = standpoints[0].assignment, standpoints[0].unit
+        return Reached(facts.person, "", facts.employment.number, assignment, unit, verdict.mode, rule)
 
     return find
 

@@ -71,7 +71,9 @@ def test_those_who_find_a_course_are_told_by_name_and_counted_by_unit(trust):
         "unit": "estates",
         "mode": "self-enrol",
         "rule": "01",
+        "again": False,
     }
+    assert page["learners"] == 2
     assert everybody(trust) == everybody(trust, limit=1) == (
         [("p2", "self-enrol"), ("p3", "approval")], {"estates": 1, None: 1},
     )  # fmt: skip
@@ -115,6 +117,33 @@ def test_on_a_day_ahead_people_are_looked_at_as_they_will_stand(trust):
 def test_somebody_with_two_assignments_is_counted_once_in_a_unit(trust):
     known(6, assignments=[b.assignment("6", unit="estates"), b.assignment("6-2", unit="estates", primary=False)])
     assert everybody(trust, rules=[rule({"kind": "PERSON", "id": "p6"})])[1] == {"estates": 1}
+
+
+def test_somebody_in_two_units_is_one_learner_through_whichever_assignment_they_find_it(trust):
+    in_both = {"job": "nurse", "position": "nurse-9"}
+    known(
+        6,
+        assignments=[
+            b.assignment("6", unit="ward-9", **in_both),
+            b.assignment("6-2", unit="estates", primary=False, **in_both),
+            b.assignment("6-3", unit="ward-10", primary=False, **in_both),
+        ],
+    )
+    me = {"kind": "PERSON", "id": "p6"}
+    on_wards, in_estates = rule(me, {"kind": "UNIT", "id": "surgery"}, mode="approval"), rule(me, ESTATES)
+    for given, listed in (
+        ([on_wards, in_estates], {"6": False, "6-2": True, "6-3": True}),
+        ([in_estates, rule(me, {"kind": "UNIT", "id": "ward-10"})], {"6-2": False, "6-3": True}),
+        ([in_estates], {"6-2": False}),
+    ):
+        pages = []
+        cursor = ""
+        while cursor is not None:
+            pages.append(audience(trust, f"limit=1{cursor}", rules=given).json_body)
+            cursor = pages[-1]["next_cursor"] and f"&cursor={pages[-1]['next_cursor']}"
+        assert {each["assignment"]: each["again"] for page in pages for each in page["people"]} == listed
+        assert sum(page["learners"] for page in pages) == 1
+        assert audience(trust, "people=false", rules=given).json_body["learners"] == 1
 
 
 def test_an_assignment_still_to_come_lets_nobody_in_before_its_day(trust):

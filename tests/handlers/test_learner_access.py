@@ -141,6 +141,14 @@ def test_every_wrong_field_is_named_and_nothing_changes(trust):
     assert trust.get("/v1/courses/504-fire/access-rules", as_=ADMINISTRATOR).json_body["revision"] == 1
 
 
+def test_two_units_in_one_rule_must_hold_an_assignment_together(trust):
+    ward, other, surgery = ({"kind": "UNIT", "id": each} for each in ("ward-9", "ward-10", "surgery"))
+    assert fields(put_rules(trust, rule(ward, other))) == (400, ["body.rules[0].targets"])
+    assert fields(put_rules(trust, rule(ward, surgery, include_below=False))) == (400, ["body.rules[0].targets"])
+    assert put_rules(trust, rule(ward, surgery), rule(ward, include_below=False)).status_code == 200
+    assert trust.get("/v1/courses/504-fire", as_=NURSE).status_code == 200
+
+
 def test_national_items_are_set_by_the_nation_alone_and_restricted_to_employers(trust):
     b.offered(course_id="NHS-moving", title="Moving", grants=(MOVING,))
     assert problem(put_rules(trust, rule(), item="courses/NHS-moving")) == (403, "not-your-item")
@@ -232,6 +240,17 @@ def test_an_explanation_agrees_with_what_the_person_finds(trust):
     for person, login in (("p1", NURSE), ("p2", PORTER), ("p3", AGENCY), ("p9", ADMINISTRATOR)):
         found = trust.get("/v1/courses/504-fire", as_=login).status_code == 200
         assert why(trust, person).json_body["visible"] is found, person
+
+
+def test_whoever_is_on_a_class_finds_it_and_the_explanation_says_so(trust):
+    b.person(4, enrolments=[b.enrolment(person="p4")])
+    put_rules(trust, rule(ESTATES))
+    found = why(trust, "p4", "&class_id=504-c1").json_body
+    assert (found["visible"], found["mode"]) == (True, None)
+    assert found["why"] == (
+        "They find it because they are on the class or instruct it; else not: they meet none of its 1 rules."
+    )
+    assert not why(trust, "p4").json_body["visible"]
 
 
 def test_an_explanation_shows_the_prerequisites_as_that_person_meets_them(trust):
