@@ -5,13 +5,13 @@ it, a class on another day, or none and why. Civil times stay: 09:00 is 09:00 on
 """
 
 import calendar
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.calendar import EARLIEST, LATEST, LONDON, add_months, long_day
-from chalicelib.domain.classes import Class, NoSuchTime, Session, in_sessions, session_on
+from chalicelib.domain.classes import Caution, CautionKind, Class, NoSuchTime, Session, session_on
 from chalicelib.domain.errors import FieldError
 
 MOST_CLASSES = 100
@@ -91,20 +91,28 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A session of every class of a schedule: so many days after the first, between two civil times in London."""
+    """A session of every class of a schedule: so many days after the first, between two civil times in London.
+
+    `nights` is how many midnights it goes over: a night shift's training begins at 22:00 and ends a day later.
+    """
 
     day: int
     starts: time
     ends: time
+    nights: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A class of a plan: its first day, where the pattern had it if it was moved, and what is worth knowing of the day."""
+    """A class of a plan: its first day, where the pattern had it if it was moved, and what is worth knowing of the day.
+
+    `cautions` are the kinds of what was doubtful about it when it was made, so that a repetition tells them again.
+    """
 
     day: date
     moved_from: date | None = None
     note: str = ""
+    cautions: tuple[CautionKind, ...] = ()
 
 
 class Why(StrEnum):
@@ -136,7 +144,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A batch of classes: what they have in common (`model`), the plan of their days, who made it and when.
+    """A batch of classes: what they have in common (`model`), the pattern and plan of their days, who made it and when.
 
     Enrolment opens and closes so many days before the first day of each (None: no such bound).
     """
@@ -144,6 +152,7 @@ class Schedule:
     id: str
     employer: str
     model: Class
+    pattern: Pattern
     plan: Plan
     made_by: str
     made_at: datetime
@@ -164,42 +173,70 @@ class Schedule:
     def _class(self, class_id: str, planned: Planned) -> Class:
         sessions = sessions_from(planned.day, self.plan.sittings)
         return replace(
-            in_sessions(self.model, sessions),
+            self.model,
             id=class_id,
             batch=self.id,
             revision=1,
             reason=None,
-            enrol_from=_days_before(planned.day, self.opens_days_before),
-            enrol_until=_days_before(planned.day, self.closes_days_before),
+            sessions=sessions,
+            starts_at=sessions[0].starts_at,
+            ends_at=max(each.ends_at for each in sessions),
+            enrol_from=days_before(planned.day, self.opens_days_before),
+            enrol_until=days_before(planned.day, self.closes_days_before),
         )
 
 
-def _days_before(day: date, days: int | None) -> date | None:
+def with_cautions(schedule: Schedule, cautions: Mapping[str, Iterable[Caution]]) -> Schedule:
+    """The schedule with the kinds of what is doubtful about each class in its plan."""
+    told = zip(schedule.class_ids, schedule.plan.classes, strict=True)
+    noted = [replace(each, cautions=_kinds(cautions.get(class_id, ()))) for class_id, each in told]
+    return replace(schedule, plan=replace(schedule.plan, classes=tuple(noted)))
+
+
+def _kinds(cautions: Iterable[Caution]) -> tuple[CautionKind, ...]:
+    return tuple(sorted({each.kind for each in cautions}))
+
+
+def days_before(day: date, days: int | None) -> date | None:
+    """The day so many days before another; None without a number."""
     return None if days is None else day - timedelta(days)
+
+
+def wrong_enrolment(schedule: Schedule) -> Iterator[FieldError]:
+    """Enrolment that would open or close on days outside the calendar, as a class copied from elsewhere may have it."""
+    planned = schedule.plan.classes
+    for name in ("opens_days_before", "closes_days_before"):
+        days = getattr(schedule, name) or 0
+        first, last = planned[0].day.toordinal() - days, planned[-1].day.toordinal() - days
+        if not EARLIEST.toordinal() <= first <= last <= LATEST.toordinal():
+            yield FieldError(f"enrol_{name}", f"leads to a day outside {EARLIEST} to {LATEST}")
 
 
 # --- sittings -----------------------------------------------------------------------------------------------
 
 
 def sessions_from(day: date, sittings: Iterable[Sitting]) -> tuple[Session, ...]:
-    """The sessions of a class that begins on a day. Raises NoSuchTime where the clocks skip one of the times."""
-    return tuple(session_on(day + timedelta(each.day), each.starts, each.ends) for each in sittings)
+    """The sessions of a class that begins on a day, by start. Raises NoSuchTime where the clocks skip one of the times."""
+    held = [_session(day + timedelta(each.day), each) for each in sittings]
+    return tuple(sorted(held, key=lambda each: each.starts_at))
+
+
+def _session(day: date, sitting: Sitting) -> Session:
+    return session_on(day, sitting.starts, sitting.ends, day + timedelta(sitting.nights))
 
 
 def sittings_of(class_: Class) -> tuple[Sitting, ...]:
     """The sessions of a class as days after its first and civil times, which is how they are copied."""
-    starts = [each.starts_at.astimezone(LONDON) for each in class_.sessions]
-    ends = [each.ends_at.astimezone(LONDON) for each in class_.sessions]
-    first = min(start.date() for start in starts) if starts else None
+    held = [(each.starts_at.astimezone(LONDON), each.ends_at.astimezone(LONDON)) for each in class_.sessions]
+    first = min((start.date() for start, _ in held), default=date.min)
     return tuple(
-        Sitting((start.date() - first).days, start.time(), end.time())
-        for start, end in zip(starts, ends, strict=True)
-        if first is not None
+        Sitting((start.date() - first).days, start.time(), end.time(), (end.date() - start.date()).days)
+        for start, end in held
     )
 
 
 def wrong_sittings(sittings: Sequence[Sitting]) -> Iterator[FieldError]:
-    """What is wrong with the days of sessions, as `sessions[n].day_offset`; `classes.wrong_fields` sees to the rest of them."""
+    """What is wrong with the days of sessions, as `sessions[n].…`; `classes.wrong_fields` sees to the rest of them."""
     if not sittings:
         yield FieldError("sessions", "is missing: at least one session says when a class is held")
     elif sittings[0].day != 0:
@@ -207,6 +244,8 @@ def wrong_sittings(sittings: Sequence[Sitting]) -> Iterator[FieldError]:
     for index, each in enumerate(sittings):
         if not 0 <= each.day <= LAST_SITTING:
             yield FieldError(f"sessions[{index}].day_offset", f"lies outside 0 to {LAST_SITTING} days after the first")
+        if each.nights not in (0, 1):
+            yield FieldError(f"sessions[{index}].until_day_offset", "is neither the day it begins on nor the next")
 
 
 # --- patterns -----------------------------------------------------------------------------------------------
@@ -277,6 +316,38 @@ def _wrong_length(pattern: Pattern) -> Iterator[FieldError]:
 def _not_taken(pattern: Pattern, names: Iterable[str]) -> Iterator[FieldError]:
     given = (name for name in names if getattr(pattern, name) not in (None, ()))
     return (FieldError(name, f"is not taken by a pattern that is {pattern.repeats}") for name in given)
+
+
+def in_words(pattern: Pattern) -> str:
+    """A right pattern as one would say it: `Every 2 weeks on Monday and Friday from 4 January 2027, 10 classes`."""
+    if pattern.repeats is Repeats.LISTED:
+        first, last = _short_day(min(pattern.days)), _short_day(max(pattern.days))
+        return f"{len(pattern.days)} days from {first} to {last}" if first != last else f"On {first}"
+    assert pattern.starts_on is not None
+    unit = {Repeats.DAILY: "day", Repeats.WEEKLY: "week"}.get(pattern.repeats, "month")
+    often = f"Every {unit}" if pattern.every == 1 else f"Every {pattern.every} {unit}s"
+    ends = f"until {_short_day(pattern.until)}" if pattern.until else f"{pattern.count} classes"
+    return f"{often}{_on(pattern, pattern.starts_on)} from {_short_day(pattern.starts_on)}, {ends}"
+
+
+def _on(pattern: Pattern, starts_on: date) -> str:
+    match pattern.repeats:
+        case Repeats.WEEKLY:
+            numbers = sorted(each.number for each in pattern.weekdays) or [starts_on.weekday()]
+            *names, last = (calendar.day_name[number] for number in numbers)
+            return f" on {', '.join(names)} and {last}" if names else f" on {last}"
+        case Repeats.MONTHLY_BY_DATE:
+            return f" on day {pattern.day_of_month}"
+        case Repeats.MONTHLY_BY_WEEKDAY:
+            return f" on the {_ORDINALS[pattern.nth or 1]} {pattern.weekdays[0].capitalize()}"
+    return ""
+
+
+_ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", -1: "last"}
+
+
+def _short_day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def wrong_plan(plan: Plan, pattern: Pattern) -> Iterator[FieldError]:

@@ -11,10 +11,20 @@ from msgspec import UNSET, UnsetType
 
 from chalicelib.domain import errors
 from chalicelib.domain.catalogue import Mode
-from chalicelib.domain.classes import MOST_SESSIONS, Caution, Class, ClassStatus, Seats, status_shown
+from chalicelib.domain.classes import MOST_SESSIONS, Caution, Class, ClassStatus, Seats, Session, status_shown
 from chalicelib.domain.errors import FieldError, refuse_body
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.schedules import BankHolidays, Pattern, Planned, Repeats, Schedule, Sitting, Weekday
+from chalicelib.domain.schedules import (
+    BankHolidays,
+    Pattern,
+    Planned,
+    Repeats,
+    Schedule,
+    Sitting,
+    Weekday,
+    in_words,
+    sessions_from,
+)
 from chalicelib.handlers.classes import (
     Accept,
     Cancellation,
@@ -33,9 +43,11 @@ from chalicelib.handlers.classes import (
     VenueId,
 )
 from chalicelib.handlers.http import Request, Routes
+from chalicelib.handlers.paging import NextCursor, Page
 from chalicelib.handlers.problems import Problem, problem_of
-from chalicelib.services import classes, schedules
-from chalicelib.services.schedules import Change, Made, Outcome, Tried, Wanted
+from chalicelib.services import schedules
+from chalicelib.services.schedules import Change, Listing, Made, Outcome, Summary, Tried, Wanted
+from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Class schedules")
@@ -49,10 +61,14 @@ class SittingBody(msgspec.Struct, frozen=True):
     from_: CivilTime = msgspec.field(name="from")
     until: CivilTime
     day_offset: Annotated[int, msgspec.Meta(description="0 for the first day, which the pattern gives.")] = 0
+    until_day_offset: Annotated[
+        int | None, msgspec.Meta(description="The day it ends on, if that is the next: 22:00 to 02:00.")
+    ] = None
 
     def sitting(self) -> Sitting:
         """The session in the words of the rules."""
-        return Sitting(self.day_offset, time.fromisoformat(self.from_), time.fromisoformat(self.until))
+        nights = 0 if self.until_day_offset is None else self.until_day_offset - self.day_offset
+        return Sitting(self.day_offset, time.fromisoformat(self.from_), time.fromisoformat(self.until), nights)
 
 
 class PatternBody(msgspec.Struct, frozen=True):
@@ -124,8 +140,7 @@ class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True):
         given = _class_fields(self)
         model = replace(base.model, **given)
         if given.keys() & {"course", "offering"}:
-            title, mode = classes.title_and_mode(request.actor.employer, model.course, model.offering)
-            model = replace(model, mode=mode, title=given.get("title", title))
+            model = replace(model, title=given.get("title", ""))  # which is the course's then
         return Wanted(
             model,
             base.sittings if self.sessions is UNSET else _sittings(self.sessions),
@@ -217,10 +232,10 @@ class PlanView(msgspec.Struct, frozen=True):
     def of(cls, tried: Tried) -> "PlanView":
         """Present a plan."""
         schedule = tried.schedule
-        model, classes_ = schedule.model, schedule.classes()
+        model = schedule.model
         planned = [
             PlannedView.of(class_, each, tried.cautions.get(class_.id, ()))
-            for class_, each in zip(classes_, schedule.plan.classes, strict=True)
+            for class_, each in zip(tried.classes, schedule.plan.classes, strict=True)
         ]
         facts = (model.course, model.offering, model.title, model.mode.value)
         return cls(*facts, len(planned), planned, LeftOutView.all_of(schedule))
@@ -231,8 +246,8 @@ class ScheduledClass(msgspec.Struct, frozen=True):
 
     class_id: str
     day: date
-    starts_at: datetime | None
-    ends_at: datetime | None
+    starts_at: datetime
+    ends_at: datetime
     moved_from: date | None
     note: str
     cautions: Annotated[list[str], msgspec.Meta(description="Kinds of what was accepted, or is only to be known.")]
@@ -250,24 +265,26 @@ class ScheduledView(msgspec.Struct, frozen=True):
     left_out: list[LeftOutView]
 
     @classmethod
-    def of(cls, tried: Tried) -> "ScheduledView":
+    def of(cls, schedule: Schedule) -> "ScheduledView":
         """Present a schedule."""
-        schedule = tried.schedule
         scheduled = [
             ScheduledClass(
-                class_.id,
+                class_id,
                 each.day,
-                class_.starts_at,
-                class_.ends_at,
+                *_from_to(sessions_from(each.day, schedule.plan.sittings)),
                 each.moved_from,
                 each.note,
-                sorted({caution.kind.value for caution in tried.cautions.get(class_.id, ())}),
+                [kind.value for kind in each.cautions],
             )
-            for class_, each in zip(schedule.classes(), schedule.plan.classes, strict=True)
+            for class_id, each in zip(schedule.class_ids, schedule.plan.classes, strict=True)
         ]
         batch, model = schedule.id, schedule.model
         href = f"/v1/class-schedules/{batch}"
         return cls(batch, href, model.course, model.title, len(scheduled), scheduled, LeftOutView.all_of(schedule))
+
+
+def _from_to(sessions: Sequence[Session]) -> tuple[datetime, datetime]:
+    return sessions[0].starts_at, max(each.ends_at for each in sessions)
 
 
 class MadeClass(msgspec.Struct, frozen=True):
@@ -361,12 +378,75 @@ def preview_schedule(request: Request) -> Tried:
     status=201,
     refusals=(*OUTSIDE, errors.ClassCautions, errors.Conflict),
 )
-def make_schedule(request: Request) -> Tried:
+def make_schedule(request: Request) -> Schedule:
     """Make up to 100 classes, past or to come, each editable afterwards. With an Idempotency-Key a repetition finishes what a crash
     left, and makes nothing twice. A venue or instructor taken, or a venue too small, is refused unless `accept_cautions` is true.
     """
     body = request.body
     return schedules.make(request.actor, body.wanted(request), request.now, body.accept_cautions, request.once)
+
+
+class ListedSchedule(msgspec.Struct, frozen=True):
+    """A schedule in the list of them."""
+
+    batch_id: str
+    course_id: str
+    course: str
+    title: str
+    pattern: Annotated[
+        str, msgspec.Meta(description="In words: `Every 2 weeks on Monday from 4 January 2027, 10 classes`.")
+    ]
+    first_day: Annotated[date, msgspec.Meta(description="On which its first class was planned.")]
+    last_day: date
+    total: Annotated[int, msgspec.Meta(description="How many classes it made.")]
+    complete: Annotated[bool, msgspec.Meta(description="false if making it died: POST …/completion.")]
+    made_by: str
+    made_at: datetime
+
+    @classmethod
+    def of(cls, summary: Summary) -> "ListedSchedule":
+        """Present a schedule in a list."""
+        schedule = summary.schedule
+        planned = schedule.plan.classes
+        return cls(
+            schedule.id,
+            schedule.model.course,
+            summary.course_title,
+            schedule.model.title,
+            in_words(schedule.pattern),
+            planned[0].day,
+            planned[-1].day,
+            len(planned),
+            summary.complete,
+            schedule.made_by,
+            schedule.made_at,
+        )
+
+
+class SchedulePage(msgspec.Struct, frozen=True):
+    """A page of schedules, newest first."""
+
+    schedules: list[ListedSchedule]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, listing: Listing) -> "SchedulePage":
+        """Present a page."""
+        return cls([ListedSchedule.of(each) for each in listing.schedules], cursor.seal("schedules", listing.after))
+
+
+@routes.route(
+    "GET",
+    "/v1/class-schedules",
+    capability=Capability.EDIT_CLASSES,
+    summary="The schedules of classes",
+    query=Page,
+    answer=SchedulePage,
+)
+def list_schedules(request: Request) -> Listing:
+    """The employer's schedules of courses in the caller's subjects, newest first."""
+    query = request.query
+    return schedules.listing(request.actor, query.limit, cursor.unseal("schedules", query.cursor))
 
 
 @routes.route(
@@ -408,11 +488,15 @@ class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True):
     joining_instructions: Instructions | UnsetType = UNSET
     only_units: Units | UnsetType = UNSET
     status: Annotated[ClassStatus, msgspec.Meta(description="planned, normal or closed.")] | UnsetType = UNSET
+    enrol_opens_days_before: Days | UnsetType | None = UNSET
+    enrol_closes_days_before: Days | UnsetType | None = UNSET
     accept_cautions: Accept = False
 
     def change(self) -> Change:
         """The change in the words of the service."""
-        return Change(_class_fields(self), None if self.sessions is UNSET else _sittings(self.sessions))
+        enrolment = {"enrol_from": self.enrol_opens_days_before, "enrol_until": self.enrol_closes_days_before}
+        given = {name: days for name, days in enrolment.items() if days is not UNSET}
+        return Change(_class_fields(self), None if self.sessions is UNSET else _sittings(self.sessions), given)
 
 
 class ClassOutcome(msgspec.Struct, frozen=True):

@@ -6,7 +6,9 @@ completion, gets the rest written and nothing twice.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ from chalicelib.domain.errors import (
     Refusal,
     refuse_body,
 )
+from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.schedules import BankHolidays, Pattern, Schedule, Sitting
 from chalicelib.services import classes
@@ -42,6 +45,8 @@ from chalicelib.storage.transaction import AlreadyDone, Transaction, retried
 MOST_WRITES = 96
 """Of classes in one transaction. DynamoDB takes 100; plan, course, audit entry and the answer to a repetition need the rest."""
 
+_ID_LETTERS = 20
+"""Of a batch: enough that none comes twice, and no more, since each row of each class repeats them."""
 
 MOST_SHOWN = 100
 """Cautions told with a refusal; a preview shows them all."""
@@ -50,7 +55,8 @@ MOST_SHOWN = 100
 class Wanted(msgspec.Struct, frozen=True):
     """What is to be scheduled: what the classes have in common, their sessions, and on which days.
 
-    `model` is a class without id and dates. Enrolment opens and closes so many days before the first day of each.
+    `model` is a class without id and dates, held as its offering is; without a title it is called like its course. Enrolment opens
+    and closes so many days before the first day of each.
     """
 
     model: Class
@@ -62,10 +68,11 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """A schedule as it would be made, or was, and what is doubtful about its classes, by class id."""
+    """A schedule as it would be made, with its classes, and what is doubtful about them by class id."""
 
     schedule: Schedule
-    cautions: Mapping[str, tuple[Caution, ...]] = {}
+    classes: Sequence[Class]
+    cautions: Mapping[str, tuple[Caution, ...]]
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -87,8 +94,9 @@ def to_copy(actor: Actor, class_id: str, pattern: Pattern, now: datetime) -> Wan
     """A class as what is to be scheduled: its facts, sessions and enrolment dates. Raises what `classes.kept` raises."""
     original = classes.kept(actor, class_id).class_
     first = london_day(original.starts_at or now)
+    without_days = replace(original, enrol_from=None, enrol_until=None)
     return Wanted(
-        rules_of.copied(original, first),
+        rules_of.copied(without_days, first),
         planning.sittings_of(original),
         pattern,
         opens_days_before=_days_between(original.enrol_from, first),
@@ -102,21 +110,33 @@ def _days_between(day: date | None, first: date) -> int | None:
 
 def preview(actor: Actor, wanted: Wanted, now: datetime) -> Tried:
     """What scheduling would make, and what is doubtful about it. Writes nothing. Raises NotPermitted or Invalid."""
-    schedule, known = _planned(actor, wanted, "preview", now)
-    return Tried(schedule, _cautions(schedule.classes(), known, now))
+    return _planned(actor, wanted, "preview", now)
 
 
-def _planned(actor: Actor, wanted: Wanted, batch: str, now: datetime) -> tuple[Schedule, Catalogue]:
+def _planned(actor: Actor, wanted: Wanted, batch: str, now: datetime) -> Tried:
     rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
     classes.check_subject(actor, wanted.model.course, known)
-    refuse_body([*planning.wrong_pattern(wanted.pattern), *planning.wrong_sittings(wanted.sittings)])
-    days = recurrence.days_of(wanted.pattern)
-    plan = planning.plan(wanted.pattern, days, wanted.sittings, wanted.bank_holidays, recurrence.bank_holiday)
-    refuse_body(planning.wrong_plan(plan, wanted.pattern))
+    pattern = wanted.pattern
+    refuse_body([*planning.wrong_pattern(pattern), *planning.wrong_sittings(wanted.sittings)])
+    days = recurrence.days_of(pattern)
+    plan = planning.plan(pattern, days, wanted.sittings, wanted.bank_holidays, recurrence.bank_holiday)
+    refuse_body(planning.wrong_plan(plan, pattern))
+    model = _as_offered(wanted.model, known)
     opens, closes = wanted.opens_days_before, wanted.closes_days_before
-    schedule = Schedule(batch, actor.employer, wanted.model, plan, actor.person, now, opens, closes)
-    refuse_body(_wrong(schedule.classes()[0], rulebook, known, now))
-    return schedule, known
+    schedule = Schedule(batch, actor.employer, model, pattern, plan, actor.person, now, opens, closes)
+    refuse_body(planning.wrong_enrolment(schedule))
+    planned = schedule.classes()
+    refuse_body(_wrong(planned[0], rulebook, known, now))
+    return Tried(schedule, planned, _cautions(planned, known, now))
+
+
+def _as_offered(model: Class, known: Catalogue) -> Class:
+    """The class with the mode of its offering, and the title of its course if it has none; `_wrong` tells of what there is not."""
+    course = known.courses.get(model.course)
+    if course is None:
+        return model
+    mode = next((each.mode for each in course.offerings if each.id == model.offering), model.mode)
+    return replace(model, mode=mode, title=model.title or course.title)
 
 
 def _wrong(class_: Class, rulebook: Rulebook, known: Catalogue, now: datetime) -> Iterator[FieldError]:
@@ -155,7 +175,7 @@ def _held_meanwhile(planned: Sequence[Class]) -> Iterator[Held]:
 
 def make(
     actor: Actor, wanted: Wanted, now: datetime, accept_cautions: bool = False, once: Idempotency | None = None
-) -> Tried:
+) -> Schedule:
     """Make every class of a schedule. Raises as `preview`, and ClassCautions for what has to be accepted and is not.
 
     With an Idempotency-Key the batch follows from person and key: a repetition after a crash goes on with the plan that the first
@@ -163,32 +183,30 @@ def make(
     """
     if once and answered(once):
         raise AlreadyDone
-    batch = _batch_of(actor, once) if once else new_id(now)
+    batch = _batch_of(actor, once) if once else new_id(now)[:_ID_LETTERS]
     return _make(actor, wanted, batch, now, accept_cautions, once)
 
 
 def _batch_of(actor: Actor, once: Idempotency) -> str:
     """A batch id that the same person gets for the same key again, and that tells neither."""
-    return hashlib.sha256("\0".join((actor.person, actor.employer, once.key)).encode()).hexdigest()[:20]
+    return hashlib.sha256("\0".join((actor.person, actor.employer, once.key)).encode()).hexdigest()[:_ID_LETTERS]
 
 
 @retried
 def _make(
     actor: Actor, wanted: Wanted, batch: str, now: datetime, accept_cautions: bool, once: Idempotency | None
-) -> Tried:
+) -> Schedule:
     if begun := stored.schedule(actor.employer, batch):
         schedule, fingerprint = begun
         if once and fingerprint != once.fingerprint:
             raise IdempotencyMismatch("This Idempotency-Key was used with another request.")
-        tried = Tried(schedule)
-        _write(actor, tried, _missing(schedule), now, once)
-        return tried
-    schedule, known = _planned(actor, wanted, batch, now)
-    planned = schedule.classes()
-    tried = Tried(schedule, _cautions(planned, known, now))
+        _write(actor, schedule, _missing(schedule), now, once)
+        return schedule
+    tried = _planned(actor, wanted, batch, now)
     _refuse_doubtful(tried, accept_cautions)
-    _write(actor, tried, _parts(planned), now, once, new=True)
-    return tried
+    schedule = planning.with_cautions(tried.schedule, tried.cautions)
+    _write(actor, schedule, _parts(tried.classes), now, once, new=True)
+    return schedule
 
 
 def _refuse_doubtful(tried: Tried, accept: bool) -> None:
@@ -209,7 +227,7 @@ def _refuse_doubtful(tried: Tried, accept: bool) -> None:
 def complete(actor: Actor, batch: str, now: datetime) -> Made:
     """Write what is missing of a schedule whose making died. Changes nothing of one that is complete. Raises NotFound."""
     schedule = _schedule_for(actor, batch)
-    _write(actor, Tried(schedule), _missing(schedule), now, None)
+    _write(actor, schedule, _missing(schedule), now, None)
     return Made(schedule, stored.written(schedule))
 
 
@@ -229,23 +247,24 @@ def _missing(schedule: Schedule) -> list[Part]:
 
 
 def _write(
-    actor: Actor, tried: Tried, parts: Sequence[Part], now: datetime, once: Idempotency | None, new: bool = False
+    actor: Actor, schedule: Schedule, parts: Sequence[Part], now: datetime, once: Idempotency | None, new: bool = False
 ) -> None:
     """The plan of a new schedule, and parts that are not written yet, each part in a transaction.
 
-    The plan comes with the first and the answer for a repetition with the last, so that whatever dies in between can go on. Raises
-    Stale if somebody else goes on with the same schedule at the same time.
+    The plan comes with the first and the answer for a repetition with the last, so that whatever dies in between can go on; if
+    somebody else has finished it, the answer is kept alone. Raises Stale if somebody goes on with the same one at the same time.
     """
-    for number, part in enumerate(parts):
+    for number, part in enumerate(parts or ((),)):
         transaction = Transaction()
         if new and number == 0:
-            stored.create(transaction, tried.schedule, once.fingerprint if once else None)
-            _check_course(transaction, tried.schedule.model)
-        stored.create_classes(transaction, part)
-        facts = {"batch": tried.schedule.id, "ids": [each.id for each in part]}
-        audit.record(transaction, audit.Entry(actor.employer, actor.person, "classes.scheduled", now, facts=facts))
-        if once and number == len(parts) - 1:
-            once.remember(transaction, tried, now)
+            stored.create(transaction, schedule, once.fingerprint if once else None)
+            _check_course(transaction, schedule.model)
+        if part:
+            stored.create_classes(transaction, part)
+            facts = {"batch": schedule.id, "ids": [each.id for each in part]}
+            audit.record(transaction, audit.Entry(actor.employer, actor.person, "classes.scheduled", now, facts=facts))
+        if once and number >= len(parts) - 1:
+            once.remember(transaction, schedule, now)
         transaction.commit()
 
 
@@ -257,19 +276,53 @@ def _check_course(transaction: Transaction, model: Class) -> None:
 # --- what became of it ----------------------------------------------------------------------------------------
 
 
+class Summary(msgspec.Struct, frozen=True):
+    """A schedule in a list: the title of its course as it is called now, and whether all of its classes are written."""
+
+    schedule: Schedule
+    course_title: str
+    complete: bool
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of schedules, newest first, and where the next one begins."""
+
+    schedules: tuple[Summary, ...]
+    after: str | None
+
+
+def listing(actor: Actor, limit: int, after: str | None) -> Listing:
+    """A page of the employer's schedules of courses in the actor's subjects. A new one may be missing for a moment."""
+    known = rules.catalogue_now(actor.employer)
+    newest = stored.newest_first(actor.employer, after, page_size=limit + 1)
+    found = list(islice((each for each in newest if _reaches(actor, each, known)), limit + 1))
+    page = found[:limit]
+    complete = stored.complete(page)
+    summaries = [Summary(each, _course_title(each, known), each.id in complete) for each in page]
+    return Listing(tuple(summaries), stored.sort_of(page[-1]) if len(found) > limit else None)
+
+
+def _course_title(schedule: Schedule, known: Catalogue) -> str:
+    course = known.courses.get(schedule.model.course)
+    return course.title if course else schedule.model.title
+
+
 def show(actor: Actor, batch: str) -> Made:
-    """A schedule with its classes and their places. Raises NotFound, or NotPermitted outside the actor's subjects."""
+    """A schedule with its classes and their places. Raises NotFound, also for one of a course outside the actor's subjects."""
     schedule = _schedule_for(actor, batch)
     return Made(schedule, stored.written(schedule))
 
 
 def _schedule_for(actor: Actor, batch: str) -> Schedule:
     found = stored.schedule(actor.employer, batch)
-    if found is None:
+    if found is None or not _reaches(actor, found[0], rules.catalogue_now(actor.employer)):
         raise NotFound("There is no such schedule.", batch=batch)
-    schedule, _ = found
-    classes.check_subject(actor, schedule.model.course, rules.catalogue_now(actor.employer))
-    return schedule
+    return found[0]
+
+
+def _reaches(actor: Actor, schedule: Schedule, known: Catalogue) -> bool:
+    course = known.courses.get(schedule.model.course)
+    return actor.reaches(Capability.EDIT_CLASSES, course.subject if course else "", known)
 
 
 # --- all of it at once ----------------------------------------------------------------------------------------
@@ -284,20 +337,28 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What is to be otherwise with every class: fields of `Class`, and sessions as days after each one's own first day."""
+    """What is to be otherwise with every class: fields of `Class`, and what counts from each one's own first day.
+
+    That is its sessions, and `enrolment`: `enrol_from` and `enrol_until` as days before it, None for no such bound.
+    """
 
     fields: Mapping[str, Any]
     sittings: tuple[Sitting, ...] | None = None
+    enrolment: Mapping[str, int | None] = {}
 
     def of(self, class_: Class) -> Mapping[str, Any]:
         """The change of one class. Raises Invalid for a time that the clocks skip on its day."""
-        if self.sittings is None or class_.starts_at is None:
+        if class_.starts_at is None:
             return self.fields
+        day = london_day(class_.starts_at)
+        dates = {name: planning.days_before(day, days) for name, days in self.enrolment.items()}
+        if self.sittings is None:
+            return {**self.fields, **dates}
         try:
-            sessions = planning.sessions_from(london_day(class_.starts_at), self.sittings)
+            sessions = planning.sessions_from(day, self.sittings)
         except rules_of.NoSuchTime as skipped:
             raise Invalid(FieldError("body.sessions", str(skipped))) from skipped
-        return {**self.fields, "sessions": sessions}
+        return {**self.fields, **dates, "sessions": sessions}
 
 
 def change(actor: Actor, batch: str, wanted: Change, now: datetime, accept_cautions: bool = False) -> list[Outcome]:
@@ -329,6 +390,19 @@ def _each_to_come(actor: Actor, batch: str, now: datetime, do: Callable[[Class],
             continue
         try:
             outcomes.append(Outcome(class_id, do(class_)))
+        except Invalid as invalid:
+            outcomes.append(Outcome(class_id, refusal=_as_sent(invalid)))
         except Refusal as refusal:
             outcomes.append(Outcome(class_id, refusal=refusal))
     return outcomes
+
+
+def _as_sent(invalid: Invalid) -> Invalid:
+    """What is wrong with a class, in the words of a request for all of them."""
+    names = [each.field.removeprefix("body.") for each in invalid.errors]
+    return Invalid(
+        *(
+            FieldError(f"body.{_AS_SENT.get(name, name)}", each.reason)
+            for name, each in zip(names, invalid.errors, strict=True)
+        )
+    )

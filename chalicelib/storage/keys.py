@@ -406,6 +406,16 @@ def schedule(owner_id: str, batch: str) -> str:
     return _join("E", owner_id, "BAT", batch)
 
 
+def schedules(owner_id: str) -> str:
+    """gsi1 `E#504#BAT`: an owner's schedules, by when they were made."""
+    return _join("E", owner_id, "BAT")
+
+
+def schedule_sort(made_at: datetime, batch: str) -> str:
+    """gsi1 sort `2026-11-23T09:00:00Z#01J9…`."""
+    return _join(instant(made_at), batch)
+
+
 def calendar_feed(feed_id: str) -> str:
     """`FEED#9f86d0…`, pk and sk: a calendar feed, by the hash of its secret address."""
     return _join("FEED", feed_id)

@@ -1,6 +1,6 @@
 """Schedules: the plan of a batch of classes. The classes themselves are rows like any other (decision 0019)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
@@ -14,7 +14,10 @@ from chalicelib.storage.transaction import Transaction
 
 
 class ScheduleRow(Record, discriminator="schedule"):
-    """`E#504#BAT#b` / META: the schedule as it was made. `fingerprint` is of the request, if it had an Idempotency-Key."""
+    """`E#504#BAT#b` / META: the schedule as it was made; gsi1 by when, for the list of them.
+
+    `fingerprint` is of the request, if it had an Idempotency-Key.
+    """
 
     schedule_ = JSONAttribute(attr_name="schedule")
     fingerprint = UnicodeAttribute(null=True)
@@ -23,7 +26,14 @@ class ScheduleRow(Record, discriminator="schedule"):
     def of(cls, schedule: Schedule, fingerprint: str | None) -> "ScheduleRow":
         """The row of a schedule."""
         key = keys.schedule(schedule.employer, schedule.id)
-        return cls(key, keys.META, schedule_=msgspec.to_builtins(schedule), fingerprint=fingerprint)
+        return cls(
+            key,
+            keys.META,
+            gsi1pk=keys.schedules(schedule.employer),
+            gsi1sk=sort_of(schedule),
+            schedule_=msgspec.to_builtins(schedule),
+            fingerprint=fingerprint,
+        )
 
     def schedule(self) -> Schedule:
         """The schedule of this row."""
@@ -61,3 +71,23 @@ def written(schedule: Schedule) -> dict[str, tuple[Class, Seats]]:
     wanted = [(SeatsRow.key_of(class_id).pk, keys.SEATS) for class_id in schedule.class_ids]
     found = (row.summary() for row in SeatsRow.batch_get(wanted, consistent_read=True))
     return {class_.id: (class_, seats) for class_, seats in found}
+
+
+def complete(schedules: Sequence[Schedule]) -> set[str]:
+    """The ids of those whose last class is written, and so all of it: parts are written in order, each whole or not at all."""
+    last = {schedule.class_ids[-1]: schedule.id for schedule in schedules}
+    found = SeatsRow.batch_get([(SeatsRow.key_of(class_id).pk, keys.SEATS) for class_id in last])
+    return {last[row.summary()[0].id] for row in found}
+
+
+def newest_first(employer: str, after: str | None, page_size: int) -> Iterator[Schedule]:
+    """An employer's schedules, newest first, read as far as the caller goes on; `after` is the `sort_of` of one. May lag."""
+    before = ScheduleRow.gsi1sk < after if after else None
+    pk = keys.schedules(employer)
+    rows = Record.gsi1.query(pk, before, scan_index_forward=False, page_size=page_size)
+    return (row.schedule() for row in rows if isinstance(row, ScheduleRow))
+
+
+def sort_of(schedule: Schedule) -> str:
+    """Where a schedule stands among those of its employer, by when it was made."""
+    return keys.schedule_sort(schedule.made_at, schedule.id)

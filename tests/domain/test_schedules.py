@@ -16,9 +16,11 @@ from chalicelib.domain.schedules import (
     Sitting,
     Weekday,
     Why,
+    in_words,
     plan,
     sessions_from,
     sittings_of,
+    wrong_enrolment,
     wrong_pattern,
     wrong_plan,
     wrong_sittings,
@@ -272,6 +274,20 @@ def test_sessions_begin_on_the_first_day():
     assert [each.field for each in wrong_sittings(far)] == ["sessions[1].day_offset", "sessions[2].day_offset"]
 
 
+def test_a_pattern_is_told_in_words():
+    assert in_words(pattern(Repeats.DAILY, every=3, count=7)) == "Every 3 days from 23 November 2026, 7 classes"
+    assert in_words(pattern()) == "Every week on Monday from 23 November 2026, 4 classes"
+    both = pattern(every=2, weekdays=(FRI, MON, WED), until=date(2027, 3, 1))
+    assert in_words(both) == "Every 2 weeks on Monday, Wednesday and Friday from 23 November 2026, until 1 March 2027"
+    by_date = pattern(Repeats.MONTHLY_BY_DATE, day_of_month=31)
+    assert in_words(by_date) == "Every month on day 31 from 23 November 2026, 4 classes"
+    last = pattern(Repeats.MONTHLY_BY_WEEKDAY, weekdays=(MON,), nth=-1, every=2)
+    assert in_words(last) == "Every 2 months on the last Monday from 23 November 2026, 4 classes"
+    listed = pattern(Repeats.LISTED, days=(date(2027, 2, 3), date(2027, 1, 5)))
+    assert in_words(listed) == "2 days from 5 January 2027 to 3 February 2027"
+    assert in_words(pattern(Repeats.LISTED, days=(date(2027, 1, 5),))) == "On 5 January 2027"
+
+
 # --- the classes of a schedule --------------------------------------------------------------------------------
 
 
@@ -281,10 +297,37 @@ def test_a_copy_has_the_sessions_of_its_original_at_the_same_civil_times():
     assert sessions_from(date(2026, 10, 20), sittings_of(original)) == original.sessions
 
 
+def test_a_night_shift_keeps_the_day_it_ends_on_when_it_is_copied():
+    night = Sitting(0, time(22), time(2), nights=1)
+    (session,) = sessions_from(date(2026, 12, 31), [night])
+    assert session.ends_at - session.starts_at == timedelta(hours=4)
+    assert sittings_of(b.class_(sessions=[session])) == (night,)
+    assert [*wrong_sittings((night,))] == []
+
+
+def test_a_session_ends_on_its_day_or_the_next():
+    for nights in (-1, 2, 10**12):
+        (wrong_one,) = wrong_sittings((Sitting(0, time(9), time(12), nights),))
+        assert wrong_one.field == "sessions[0].until_day_offset"
+
+
+def scheduled(plan_, model=None, **changes):
+    return Schedule("b1", "504", model or b.class_(), pattern(), plan_, "p1", b.NOW, **changes)
+
+
+def test_enrolment_does_not_open_or_close_outside_the_calendar():
+    found = planned(count=2)
+    for days in (-(10**7), 10**6):
+        for name in ("opens_days_before", "closes_days_before"):
+            (wrong_one,) = wrong_enrolment(scheduled(found, **{name: days}))
+            assert wrong_one.field == f"enrol_{name}"
+    assert [*wrong_enrolment(scheduled(found, opens_days_before=400, closes_days_before=-400))] == []
+
+
 def test_the_classes_of_a_schedule_differ_in_their_days_alone_and_keep_their_ids():
     found = planned(count=2)
     model = b.class_(reason="x", revision=7)
-    schedule = Schedule("b1", "504", model, found, "p1", b.NOW, opens_days_before=30, closes_days_before=1)
+    schedule = scheduled(found, model, opens_days_before=30, closes_days_before=1)
     first, second = schedule.classes()
     assert (first.id, second.id) == schedule.class_ids == ("504-b1-001", "504-b1-002")
     assert (second.starts_at, second.ends_at) == (second.sessions[0].starts_at, second.sessions[0].ends_at)

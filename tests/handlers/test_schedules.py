@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from chalicelib.storage.base import AuditTable, Record
 from chalicelib.storage.catalogue import VenueRow
 from chalicelib.storage.classes import class_with_seats
 from chalicelib.storage.enrolment import EnrolmentRow
+from chalicelib.storage.idempotency import IdempotencyRow
 from chalicelib.storage.transaction import Transaction
 from infrastructure import bench_schedule_writes
 from tests import builders as b
@@ -27,6 +29,7 @@ MORNING = {"from": "09:00", "until": "12:00"}
 OVER_EASTER = {"repeats": "weekly", "starts_on": "2027-03-22", "count": 3}  # Mondays; the 29th is Easter Monday
 HUNDRED = {"repeats": "daily", "starts_on": "2027-01-04", "count": 100}
 TWELVE = {**HUNDRED, "count": 12}
+DAYS = [f"2027-02-{day:02d}" for day in range(1, 9)]
 ONCE = {"Idempotency-Key": "a-key"}
 
 
@@ -205,7 +208,7 @@ def test_the_bench_holds_scheduling_against_the_writes_it_makes(trust):
 
     with intercepted(looked_at):
         made(trust, bench_schedule_writes.request("504-fire"))
-    listed = bench_schedule_writes.transactions(Record.Meta.table_name, "esr-learning-test-audit", "504-fire", "x" * 26)
+    listed = bench_schedule_writes.transactions(Record.Meta.table_name, "esr-learning-test-audit", "504-fire", "x" * 20)
     assert [shape(each) for each in sent] == [shape(each) for each in listed]
     assert len(json.dumps(listed)) == pytest.approx(len(json.dumps(sent)), rel=0.05)
 
@@ -246,6 +249,35 @@ def test_a_class_is_copied_with_its_sessions_at_civil_times_and_its_enrolment_da
     assert (class_.enrol_from, class_.enrol_until) == (date(2027, 3, 5), date(2027, 3, 23))
     assert (class_.title, class_.venue, class_.instructor) == ("Fire Safety for Wards", "seminar-1", "p8")
     assert (class_.only_units, seats.maximum, seats.taken) == (("ward-9",), 9, 0)
+
+
+def test_a_class_whose_enrolment_is_open_for_ever_is_copied_only_with_another_end(trust):
+    for number, enrolment in enumerate(({"enrol_until": date.max}, {"enrol_from": date.min}), 1):
+        original = b.class_(
+            f"504-c{number}", venue=None, sessions=[b.session(date(2026, 10, 19 + number))], **enrolment
+        )
+        classes.add_class(SYSTEM, original, NOW)
+    for original, name in (("504-c1", "enrol_closes_days_before"), ("504-c2", "enrol_opens_days_before")):
+        given = {"copy_of": original, "pattern": {"repeats": "listed", "days": ["2027-03-24", "2020-03-24"]}}
+        refused = wrong(preview(trust, given, 400))
+        assert refused == {f"body.{name}": "leads to a day outside 1900-01-01 to 2199-12-31"}
+        assert preview(trust, {**given, name: 3})["total"] == 2
+
+
+def test_training_of_a_night_shift_ends_on_the_next_day(trust):
+    night = {"from": "22:00", "until": "02:00", "until_day_offset": 1}
+    later = {"from": "22:00", "until": "02:00", "day_offset": 3, "until_day_offset": 4}
+    answer = made(trust, body(TWELVE, sessions=[night, later], accept_cautions=True))
+    first = class_with_seats(answer["classes"][0]["class_id"])[0]
+    assert first.sessions[0].ends_at == london_time(date(2027, 1, 5), 2)
+    assert first.ends_at == london_time(date(2027, 1, 8), 2)
+    assert answer["classes"][0]["ends_at"] == "2027-01-08T02:00:00Z"
+    given = {"copy_of": first.id, "pattern": {"repeats": "listed", "days": ["2027-10-30"]}}
+    (copied,) = made(trust, given)["classes"]
+    assert copied["ends_at"] == "2027-11-03T02:00:00Z"
+    for until_day_offset in (-1, 2, 10**18):
+        given = body(sessions=[{**MORNING, "until_day_offset": until_day_offset}])
+        assert list(wrong(preview(trust, given, 400))) == ["body.sessions[0].until_day_offset"]
 
 
 def test_what_is_taken_or_too_small_is_refused_with_its_days_unless_accepted(trust):
@@ -330,6 +362,16 @@ def test_what_died_half_way_shows_what_is_missing_and_is_finished_on_demand(trus
     again = trust.post(f"{ROUTE}/{batch}/completion", as_=ADMINISTRATOR)
     assert (again.json_body["complete"], rows()) == (True, before)
     assert made(trust, body(TWELVE), headers=ONCE)["batch_id"] == batch
+    answers = [row for row in Record.scan() if isinstance(row, IdempotencyRow)]
+    assert len(answers) == 1, "the answer is kept though there was nothing left to write"
+
+
+def test_finishing_tells_the_cautions_that_were_accepted(trust, four_at_a_time):
+    given = body({"repeats": "listed", "days": ["2026-11-02", *DAYS]}, maximum=21, accept_cautions=True)
+    with dying_after(1):
+        made(trust, given, 503, headers=ONCE)
+    told = [each["cautions"] for each in made(trust, given, headers=ONCE)["classes"]]
+    assert told == [["in the past", "venue too small"], *[["venue too small"]] * len(DAYS)]
 
 
 def test_a_lost_answer_does_not_make_the_classes_twice(trust):
@@ -455,6 +497,18 @@ def test_every_class_still_to_come_is_changed_and_the_past_is_left(trust, clock)
     assert after[1].maximum == 6
 
 
+def test_enrolment_of_every_class_opens_and_closes_otherwise(trust):
+    batch = made(trust, body(enrol_opens_days_before=60, enrol_closes_days_before=1))["batch_id"]
+    found = change(trust, batch, enrol_opens_days_before=30, enrol_closes_days_before=None)
+    assert (found["done"], found["refused"]) == (3, 0)
+    third = class_with_seats(f"504-{batch}-003")[0]
+    assert (third.enrol_from, third.enrol_until) == (date(2027, 3, 13), None)
+    assert change(trust, batch, maximum=9)["done"] == 3
+    assert class_with_seats(third.id)[0].enrol_from == date(2027, 3, 13)
+    refused = change(trust, batch, enrol_closes_days_before=31)["classes"][0]["why_not"]
+    assert wrong(refused) == {"body.enrol_closes_days_before": "lies before enrol_from"}
+
+
 def test_repeating_a_change_changes_nothing_more(trust):
     batch = made(trust, body())["batch_id"]
     change(trust, batch, title="Fire Drill")
@@ -512,6 +566,45 @@ def test_class_administrators_schedule_in_their_subjects_alone(trust):
         given = {"PATCH": {"title": "x"}, "POST": {"reason": "x"} if "cancel" in path else None}.get(method)
         answer = trust.call(method, f"{ROUTE}/{batch}{path}", body=given, as_=moving)
         assert (answer.status_code, kind(answer.json_body)) == (404, "not-found"), path
+        facts = answer.json_body["facts"], answer.json_body["detail"]
+        assert facts == ({"batch": batch}, "There is no such schedule."), "it does not tell that there is one"
+
+
+def listed(api, as_=ADMINISTRATOR, **query):
+    answer = api.get(f"{ROUTE}?{urlencode(query)}", as_=as_)
+    assert answer.status_code == 200, answer.json_body
+    return answer.json_body
+
+
+def test_schedules_are_listed_newest_first_within_the_callers_subjects(trust, clock, four_at_a_time):
+    fire = b.person(2, role="class_administrator", subjects=["fire"])
+    moving = b.person(3, role="class_administrator", subjects=["moving"])
+    stranger = b.person(5, employer="505", role="learning_administrator")
+    b.offered(course_id="504-moving", subject="moving")
+    assert listed(trust) == {"schedules": [], "next_cursor": None}
+    batches = []
+    for number, course in enumerate(("504-fire", "504-moving", "504-fire"), 1):
+        clock.now = NOW + timedelta(minutes=number)
+        given = body(course_id=course, title=f"Class {number}", accept_cautions=True)
+        batches.append(made(trust, given)["batch_id"])
+    clock.now += timedelta(minutes=1)
+    with dying_after(1):
+        made(trust, body(TWELVE, accept_cautions=True), 503, headers=ONCE)
+    found = listed(trust)["schedules"]
+    assert [each["batch_id"] for each in found[1:]] == batches[::-1]
+    assert [each["complete"] for each in found] == [False, True, True, True]
+    assert (found[0]["total"], found[0]["pattern"]) == (12, "Every day from 4 January 2027, 12 classes")
+    assert found[1] == {
+        **{"batch_id": batches[2], "course_id": "504-fire", "course": "Fire Safety", "title": "Class 3"},
+        **{"pattern": "Every week on Monday from 22 March 2027, 3 classes", "total": 3, "complete": True},
+        **{"first_day": "2027-03-22", "last_day": "2027-04-12", "made_by": "p9", "made_at": "2026-11-23T10:03:00Z"},
+    }
+    assert [each["batch_id"] for each in listed(trust, moving)["schedules"]] == [batches[1]]
+    assert [len(listed(trust, each)["schedules"]) for each in (fire, stranger)] == [3, 0]
+    page, pages = listed(trust, fire, limit="2"), []
+    while pages.append([each["title"] for each in page["schedules"]]) or page["next_cursor"]:
+        page = listed(trust, fire, limit="2", cursor=page["next_cursor"])
+    assert pages == [["Fire Safety", "Class 3"], ["Class 1"]]
 
 
 def test_a_schedule_of_another_employer_is_not_found(trust):
