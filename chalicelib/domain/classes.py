@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.calendar import LONDON, long_day
-from chalicelib.domain.catalogue import Catalogue, Course, Mode
+from chalicelib.domain.calendar import EARLIEST, LATEST, LONDON, london_day, long_day
+from chalicelib.domain.catalogue import Catalogue, Course, CourseStatus, Mode
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Rulebook
@@ -37,7 +37,7 @@ class Session:
 
 
 class NoSuchTime(ValueError):
-    """A civil time that the clocks skip when they go forward."""
+    """A civil time that the clocks skip when they go forward, or that lies outside the calendar."""
 
 
 def session_on(day: date, from_: time, until: time, until_day: date | None = None) -> Session:
@@ -50,6 +50,8 @@ def session_on(day: date, from_: time, until: time, until_day: date | None = Non
 
 
 def _instant(day: date, at: time) -> datetime:
+    if not EARLIEST <= day <= LATEST:
+        raise NoSuchTime(f"{day} lies outside {EARLIEST} to {LATEST}")
     civil = datetime.combine(day, at, tzinfo=LONDON)
     instant = civil.astimezone(UTC)
     if instant.astimezone(LONDON).time() != at:
@@ -123,7 +125,8 @@ def in_sessions(class_: Class, sessions: Iterable[Session]) -> Class:
 def copied(class_: Class, day: date) -> Class:
     """A class like this one that begins on another day: civil times, gaps between sessions and enrolment dates as they were.
 
-    Everything else is taken over, enrolments never; what was closed or cancelled is open again (domain.md §8). Raises NoSuchTime.
+    Everything else is taken over, enrolments never; what was closed or cancelled is open again (domain.md §8). An enrolment date
+    that would leave the calendar becomes its end: what was open for ever still is. Raises NoSuchTime.
     """
     if class_.starts_at is None:
         return replace(class_, status=_opened(class_.status), batch=None, reason=None, revision=1)
@@ -131,8 +134,8 @@ def copied(class_: Class, day: date) -> Class:
     again = replace(
         class_,
         status=_opened(class_.status),
-        enrol_from=class_.enrol_from and class_.enrol_from + later,
-        enrol_until=class_.enrol_until and class_.enrol_until + later,
+        enrol_from=class_.enrol_from and _within_calendar(class_.enrol_from, later),
+        enrol_until=class_.enrol_until and _within_calendar(class_.enrol_until, later),
         batch=None,
         reason=None,
         revision=1,
@@ -144,6 +147,11 @@ def copied(class_: Class, day: date) -> Class:
 
 def _opened(status: ClassStatus) -> ClassStatus:
     return ClassStatus.NORMAL if status in (ClassStatus.CLOSED, ClassStatus.CANCELLED) else status
+
+
+def _within_calendar(day: date, later: timedelta) -> date:
+    number = day.toordinal() + later.days
+    return date.fromordinal(min(max(number, EARLIEST.toordinal()), LATEST.toordinal()))
 
 
 def _later(instant: datetime, by: timedelta) -> datetime:
@@ -226,6 +234,8 @@ def _wrong_offering(class_: Class, course: Course | None) -> Iterator[FieldError
     if course is None:
         yield FieldError("course", "is not in the catalogue")
         return
+    if course.status is CourseStatus.WITHDRAWN:
+        yield FieldError("course", "is withdrawn")
     offering = next((each for each in course.offerings if each.id == class_.offering), None)
     if offering is None:
         yield FieldError("offering", "is not an offering of this course")
@@ -272,6 +282,10 @@ def _wrong_places(class_: Class) -> Iterator[FieldError]:
 
 
 def _wrong_enrolment_dates(class_: Class) -> Iterator[FieldError]:
+    for name in ("enrol_from", "enrol_until"):
+        day = getattr(class_, name)
+        if day and not EARLIEST <= day <= LATEST:
+            yield FieldError(name, f"lies outside {EARLIEST} to {LATEST}")
     if class_.enrol_from and class_.enrol_until and class_.enrol_until < class_.enrol_from:
         yield FieldError("enrol_until", "lies before enrol_from")
 
@@ -280,7 +294,9 @@ def _wrong_venue(class_: Class, catalogue: Catalogue) -> Iterator[FieldError]:
     if class_.venue is None:
         return
     venue = catalogue.venues.get(class_.venue)
-    if venue is None:
+    if catalogue.employer == NATIONAL:
+        yield FieldError("venue", "is an employer's: a national class has none")
+    elif venue is None:
         yield FieldError("venue", "is not in the register of venues")
     elif not venue.in_use:
         yield FieldError("venue", "is out of use")
@@ -294,6 +310,8 @@ def _wrong_units(class_: Class, rulebook: Rulebook) -> Iterator[FieldError]:
             yield FieldError(f"only_units[{number}]", "a national class is not narrowed to units of an employer")
         elif unit not in rulebook.units:
             yield FieldError(f"only_units[{number}]", "is not a unit of this employer")
+        elif unit in class_.only_units[:number]:
+            yield FieldError(f"only_units[{number}]", "is named twice")
 
 
 # --- what is doubtful -----------------------------------------------------------------------------------------
@@ -307,6 +325,8 @@ class CautionKind(StrEnum):
     VENUE_TOO_SMALL = "venue too small"
     BELOW_CONFIRMED = "maximum below confirmed"
     IN_THE_PAST = "in the past"
+    NOBODY_CAN_ENROL = "nobody can enrol"
+    COURSE_NOT_LIVE = "course not live"
 
 
 REFUSED_UNLESS_ACCEPTED = frozenset(
@@ -409,6 +429,21 @@ def _too_small(class_: Class, catalogue: Catalogue) -> Caution | None:
     )
 
 
+def worth_knowing(
+    class_: Class, catalogue: Catalogue, now: datetime, seats: Seats | None = None
+) -> tuple[Caution, ...]:
+    """What is doubtful about a class in itself: whoever saves it is told, and need not accept it. Nothing of a cancelled one."""
+    if class_.status is ClassStatus.CANCELLED:
+        return ()
+    found = (
+        in_the_past(class_, now),
+        below_confirmed(class_, seats) if seats else None,
+        nobody_can_enrol(class_, now),
+        course_not_live(class_, catalogue, now),
+    )
+    return tuple(each for each in found if each)
+
+
 def below_confirmed(class_: Class, seats: Seats) -> Caution | None:
     """A maximum below the seats taken: allowed, everybody keeps their seat, and nobody is promoted (domain.md §2)."""
     if class_.maximum is None or seats.taken <= class_.maximum:
@@ -429,3 +464,40 @@ def in_the_past(class_: Class, now: datetime) -> Caution | None:
         "The class lies in the past: nobody is told of it.",
         {"starts_at": class_.starts_at.isoformat()},
     )
+
+
+def nobody_can_enrol(class_: Class, now: datetime) -> Caution | None:
+    """Enrolment dates that let nobody in: over today, or behind the start. Allowed, for whoever adds people afterwards (§8)."""
+    opens, closed = class_.enrol_from, class_.enrol_until
+    if started(class_, now):
+        return None
+    if closed and closed < london_day(now):
+        return Caution(
+            CautionKind.NOBODY_CAN_ENROL,
+            f"Enrolment closed on {long_day(closed)}: nobody can enrol.",
+            {"enrol_until": closed.isoformat()},
+        )
+    if opens and class_.starts_at and opens > london_day(class_.starts_at):
+        return Caution(
+            CautionKind.NOBODY_CAN_ENROL,
+            f"Enrolment opens on {long_day(opens)}, after the class starts: nobody can enrol.",
+            {"enrol_from": opens.isoformat()},
+        )
+    return None
+
+
+def course_not_live(class_: Class, catalogue: Catalogue, now: datetime) -> Caution | None:
+    """A course that is a draft, or that cannot be found on the day of the class: allowed, to plan ahead of it."""
+    course = catalogue.courses.get(class_.course)
+    if course is None:
+        return None
+    day = london_day(class_.starts_at or now)
+    if course.status is CourseStatus.DRAFT:
+        why = "is a draft: nobody finds its classes before it is live"
+    elif course.starts_on and day < course.starts_on:
+        why = f"begins on {long_day(course.starts_on)}, after the class starts"
+    elif course.ends_on and course.ends_on < day:
+        why = f"ends on {long_day(course.ends_on)}, before the class starts"
+    else:
+        return None
+    return Caution(CautionKind.COURSE_NOT_LIVE, f"The course {why}.", {"course": course.id})

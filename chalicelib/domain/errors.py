@@ -300,6 +300,12 @@ class ClassCautions(Refusal):
     way_out = "Choose another time, venue or instructor, or send `accept_cautions: true` to save it all the same."
 
 
+class ClassHeld(Refusal):
+    """People have outcomes on the class, so it was held: cancelling it would leave them on a class that never was."""
+
+    way_out = "If it was not held, correct those outcomes first."
+
+
 # --- external training (domain.md §3 and §10) -----------------------------------------------------------------
 
 

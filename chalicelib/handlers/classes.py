@@ -45,12 +45,11 @@ class SessionBody(msgspec.Struct, frozen=True):
     day: date
     from_: CivilTime = msgspec.field(name="from")
     until: CivilTime
+    until_day: Annotated[date | None, msgspec.Meta(description="If it ends on the next day: 22:00 to 02:00.")] = None
 
     def session(self) -> Session:
         """The sitting, in UTC. Raises NoSuchTime for a time that the clocks skip or a day beyond all calendars."""
-        if not EARLIEST <= self.day <= LATEST:
-            raise NoSuchTime(f"{self.day} lies outside {EARLIEST} to {LATEST}")
-        return session_on(self.day, time.fromisoformat(self.from_), time.fromisoformat(self.until))
+        return session_on(self.day, time.fromisoformat(self.from_), time.fromisoformat(self.until), self.until_day)
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -61,12 +60,14 @@ class SessionView(msgspec.Struct, frozen=True):
     day: date
     from_: str = msgspec.field(name="from")
     until: str
+    until_day: Annotated[date | UnsetType, msgspec.Meta(description="If it ends on another day.")] = UNSET
 
     @classmethod
     def of(cls, session: Session) -> "SessionView":
         """Present a session."""
         start, end = (each.astimezone(LONDON) for each in (session.starts_at, session.ends_at))
-        return cls(session.starts_at, session.ends_at, start.date(), f"{start:%H:%M}", f"{end:%H:%M}")
+        until_day = end.date() if end.date() != start.date() else UNSET
+        return cls(session.starts_at, session.ends_at, start.date(), f"{start:%H:%M}", f"{end:%H:%M}", until_day)
 
 
 def sessions_of(given: Sequence[SessionBody], where: str = "body.sessions") -> tuple[Session, ...]:
@@ -86,7 +87,15 @@ def sessions_of(given: Sequence[SessionBody], where: str = "body.sessions") -> t
 
 _ID = r"^[\w.~|-]{1,80}$(?!\n)"
 Id = Annotated[str, msgspec.Meta(pattern=_ID)]
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="The course's, unless given.")]
+_HIDDEN = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Control characters and what turns the direction of writing round."""
+
+_LINE = rf"^(?=.*\w)[^\x00-\x1f{_HIDDEN}]+$(?!\n)"
+_NOT_IN_TEXT = rf"(?![\s\S]*[\x00-\x08\x0b-\x1f{_HIDDEN}])"
+
+Title = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=200, pattern=_LINE, description="One line; the course's, unless given.")
+]
 Sessions = Annotated[
     list[SessionBody],
     msgspec.Meta(max_length=MOST_SESSIONS, description="By start; the class lasts from the first to the last."),
@@ -100,14 +109,22 @@ EnrolUntil = Annotated[date, msgspec.Meta(description="Last London day on which 
 Link = Annotated[
     str, msgspec.Meta(pattern=r"^https://[^\s<>\"']{1,500}$(?!\n)", description="Where an online classroom meets.")
 ]
-Instructions = Annotated[str, msgspec.Meta(max_length=4000, description="In place of the course's, unless empty.")]
+Instructions = Annotated[
+    str,
+    msgspec.Meta(max_length=4000, pattern=f"^{_NOT_IN_TEXT}", description="In place of the course's, unless empty."),
+]
 Units = Annotated[
     list[Id], msgspec.Meta(max_length=50, description="Only people of these units, and of those below, can find it.")
 ]
 Accept = Annotated[
     bool, msgspec.Meta(description="Save it although venue or instructor are taken, or the venue is too small.")
 ]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"\S", description="Told to learners.")]
+Reason = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=500, pattern=rf"^{_NOT_IN_TEXT}(?=[\s\S]*\w)", description="Told to learners."
+    ),
+]
 
 
 class NewClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,13 +147,11 @@ class NewClass(msgspec.Struct, frozen=True, kw_only=True):
     accept_cautions: Accept = False
 
 
-class ChangedClass(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change of a class; what is left out stays as it is."""
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be otherwise with a class, or with a copy of one; what is left out stays as it is."""
 
-    revision: Annotated[int, msgspec.Meta(ge=1, description="The one you have read.")]
     offering: Id | UnsetType = UNSET
     title: Title | UnsetType = UNSET
-    sessions: Sessions | UnsetType = UNSET
     minimum: Minimum | UnsetType = UNSET
     maximum: Maximum | UnsetType | None = UNSET
     venue: VenueId | UnsetType | None = UNSET
@@ -146,21 +161,33 @@ class ChangedClass(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | UnsetType | None = UNSET
     joining_instructions: Instructions | UnsetType = UNSET
     only_units: Units | UnsetType = UNSET
-    status: (
-        Annotated[ClassStatus, msgspec.Meta(description="planned, normal or closed; cancelling is a POST.")] | UnsetType
-    ) = UNSET
     accept_cautions: Accept = False
 
     def fields(self) -> dict[str, Any]:
         """What was sent, under the names of a class's own fields."""
-        sent = {name: getattr(self, name) for name in self.__struct_fields__}
-        given = {name: value for name, value in sent.items() if value is not UNSET}
-        del given["revision"], given["accept_cautions"]
+        sent = {name: getattr(self, name) for name in self.__struct_fields__ if name in Class.__dataclass_fields__}
+        given = {name: value for name, value in sent.items() if value is not UNSET and name != "revision"}
         if "sessions" in given:
             given["sessions"] = sessions_of(given["sessions"])
         if "only_units" in given:
             given["only_units"] = tuple(given["only_units"])
         return given
+
+
+class ChangedClass(Changes, frozen=True, kw_only=True):
+    """What to change of a class; what is left out stays as it is."""
+
+    revision: Annotated[int, msgspec.Meta(ge=1, description="The one you have read.")]
+    sessions: Sessions | UnsetType = UNSET
+    status: (
+        Annotated[ClassStatus, msgspec.Meta(description="planned, normal or closed; cancelling is a POST.")] | UnsetType
+    ) = UNSET
+
+
+class CopiedClass(Changes, frozen=True, kw_only=True):
+    """The day on which the copy of a class begins, and what is to be otherwise with it."""
+
+    day: date
 
 
 # --- what is answered -----------------------------------------------------------------------------------------
@@ -172,7 +199,8 @@ class CautionView(msgspec.Struct, frozen=True):
     kind: Annotated[
         str,
         msgspec.Meta(
-            description="venue taken, instructor taken, venue too small, maximum below confirmed or in the past."
+            description="venue taken, instructor taken, venue too small, maximum below confirmed, in the past, "
+            "nobody can enrol or course not live."
         ),
     ]
     detail: str
@@ -213,7 +241,10 @@ class KeptClass(msgspec.Struct, frozen=True, kw_only=True):
     batch: Annotated[str | None, msgspec.Meta(description="The schedule it came from.")]
     reason: Annotated[str | None, msgspec.Meta(description="Why it was cancelled.")]
     revision: Annotated[int, msgspec.Meta(description="To be sent with a change.")]
-    warnings: Annotated[list[CautionView], msgspec.Meta(description="What was accepted, or is only to be known.")]
+    warnings: Annotated[
+        list[CautionView],
+        msgspec.Meta(description="What was accepted, or is only to be known; after a change, of what was changed."),
+    ]
     job: Annotated[
         str | None,
         msgspec.Meta(description="Brings the enrolments up to date and tells people: GET /v1/jobs/{job_id}."),
@@ -317,8 +348,11 @@ def _planned(body: NewClass, employer: str) -> Class:
     refusals=REFUSED,
 )
 def kept_class(request: Request) -> Kept:
-    """Everything of a class that may be changed, and the revision to send with a change."""
-    return classes.kept(request.actor, request.path["class_id"])
+    """Everything of a class that may be changed, the revision to send with a change, and what is doubtful about it as of now.
+
+    So two who took one venue at the same moment see it here.
+    """
+    return classes.shown(request.actor, request.path["class_id"], request.now)
 
 
 @routes.route(
@@ -351,28 +385,33 @@ class Cancellation(msgspec.Struct, frozen=True):
     reason: Reason
 
 
+class CancelledClass(Cancellation, frozen=True):
+    """Why a class is cancelled, and whether although it is over."""
+
+    accept_cautions: Annotated[
+        bool, msgspec.Meta(description="Cancel it although it is over and people have no outcome yet.")
+    ] = False
+
+
 @routes.route(
     "POST",
     "/v1/classes/{class_id}/cancellation",
     capability=Capability.EDIT_CLASSES,
     summary="Cancel a class",
-    body=Cancellation,
+    body=CancelledClass,
     answer=KeptClass,
-    refusals=(*REFUSED, errors.Conflict),
+    refusals=(*REFUSED, errors.ClassHeld, errors.ClassCautions, errors.Conflict),
 )
 def cancel_class(request: Request) -> Kept:
     """Cancel a class for good. Nobody can be placed on it from now on; the job that follows tells everybody who was.
 
-    Repeating it changes nothing, and answers the class with the first reason.
+    Repeating it changes nothing, and answers the class with the first reason. A class that is over is refused if somebody has an
+    outcome, and unless `accept_cautions` says otherwise if somebody holds a seat.
     """
-    return classes.cancel(request.actor, request.path["class_id"], request.body.reason.strip(), request.now)
-
-
-class NewDay(msgspec.Struct, frozen=True):
-    """The day on which the copy of a class begins."""
-
-    day: date
-    accept_cautions: Accept = False
+    body = request.body
+    return classes.cancel(
+        request.actor, request.path["class_id"], body.reason.strip(), request.now, body.accept_cautions
+    )
 
 
 @routes.route(
@@ -380,18 +419,21 @@ class NewDay(msgspec.Struct, frozen=True):
     "/v1/classes/{class_id}/copy",
     capability=Capability.EDIT_CLASSES,
     summary="Copy a class to another day",
-    body=NewDay,
+    body=CopiedClass,
     answer=KeptClass,
     status=201,
     refusals=(*REFUSED, errors.ClassCautions, errors.Conflict),
 )
 def copy_class(request: Request) -> Kept:
-    """Make a class like this one: sessions at the same civil times and gaps, capacity, venue, text, instructor; no enrolments."""
-    day = request.body.day
-    if not EARLIEST <= day <= LATEST:
+    """Make a class like this one: sessions at the same civil times and gaps, capacity, venue, text, instructor; no enrolments.
+
+    What is sent is taken in place of the original's, such as another venue for one that is out of use by now.
+    """
+    body, class_id = request.body, request.path["class_id"]
+    if not EARLIEST <= body.day <= LATEST:
         raise Invalid(FieldError("body.day", f"lies outside {EARLIEST} to {LATEST}"))
     return classes.copy(
-        request.actor, request.path["class_id"], day, request.now, request.body.accept_cautions, request.once
+        request.actor, class_id, body.day, request.now, body.fields(), body.accept_cautions, request.once
     )
 
 

@@ -11,7 +11,7 @@ from chalicelib.domain.jobs import Job
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor, Page
-from chalicelib.services import jobs, reconciliation
+from chalicelib.services import classes, jobs, reconciliation
 from chalicelib.services.reconciliation import Progress
 from chalicelib.storage import cursor
 
@@ -27,7 +27,7 @@ class JobView(msgspec.Struct, frozen=True):
     """A long job and how far it is."""
 
     job_id: str
-    kind: Annotated[str, msgspec.Meta(description="rules, what-if, reconciliation or workforce file.")]
+    kind: Annotated[str, msgspec.Meta(description="rules, what-if, reconciliation, workforce file or class change.")]
     state: Annotated[
         str, msgspec.Meta(description="running, done, failed, or stalled: nothing of it was done for an hour.")
     ]
@@ -92,14 +92,18 @@ def list_jobs(request: Request) -> Any:
 @routes.route(
     "GET",
     "/v1/jobs/{job_id}",
-    capability=Capability.FOLLOW_JOBS,
+    capability=Capability.EDIT_CLASSES,
     summary="How far a job is",
     answer=JobView,
     refusals=(errors.NotFound,),
 )
 def show_job(request: Request) -> Progress:
-    """A job, its progress, and for a reconciliation the differences found so far."""
+    """A job, its progress, and for a reconciliation the differences found so far.
+
+    Whoever edits classes, and does not follow all long work, follows the changes of the classes they may edit.
+    """
     progress = reconciliation.progress_of(request.actor.employer, request.path["job_id"])
+    classes.check_may_follow(request.actor, progress.job)
     return msgspec.structs.replace(progress, job=progress.job.seen_at(request.now))
 
 

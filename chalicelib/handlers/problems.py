@@ -98,8 +98,11 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.InUse: ProblemType(409, "in-use", "Something else names this"),
     errors.NotADraft: ProblemType(409, "not-a-draft", "This has been live"),
     errors.ClassCautions: ProblemType(409, "class-cautions", "Something stands against this"),
+    errors.ClassHeld: ProblemType(409, "class-held", "The class was held"),
     errors.OwnExternalTraining: ProblemType(403, "own-external-training", "Others decide on your training"),
-    errors.ExternalTrainingNotThere: ProblemType(409, "external-training-not-there", "The training is not at that point"),
+    errors.ExternalTrainingNotThere: ProblemType(
+        409, "external-training-not-there", "The training is not at that point"
+    ),
     errors.EvidenceRefused: ProblemType(409, "evidence-refused", "Evidence is missing or of another kind"),
     errors.TooMuchEvidence: ProblemType(409, "too-much-evidence", "There is enough evidence"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),

@@ -3,10 +3,11 @@
 A change is one transaction of the class, its audit entry and, where its enrolments are concerned, the job that follows.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -15,10 +16,12 @@ from chalicelib.domain import classes as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.catalogue import Catalogue, Mode, may_belong, owner_of
-from chalicelib.domain.classes import Caution, Class, ClassStatus, Held, Seats, Session
+from chalicelib.domain.classes import Caution, CautionKind, Class, ClassStatus, Held, Seats, Session
+from chalicelib.domain.enrolment import HISTORY
 from chalicelib.domain.errors import (
     ClassCancelled,
     ClassCautions,
+    ClassHeld,
     FieldError,
     Invalid,
     NotFound,
@@ -26,6 +29,8 @@ from chalicelib.domain.errors import (
     Outdated,
     refuse_body,
 )
+from chalicelib.domain.jobs import Job, JobKind
+from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.services import class_changes
@@ -34,6 +39,7 @@ from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
 from chalicelib.storage.catalogue import CourseRow
+from chalicelib.storage.class_lists import roster
 from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.transaction import Transaction, retried
 
@@ -98,7 +104,10 @@ def create(
     class_ = replace(planned, id=f"{actor.employer}-{new_id(now)[:_ID_LETTERS]}", revision=1)
     rulebook, catalogue = rules.rulebook_and_catalogue(actor.employer, consistent=True)
     check_subject(actor, class_.course, catalogue)
-    wrong = rules_of.wrong_fields(class_, catalogue, rulebook)
+    wrong = [
+        FieldError("course_id", each.reason) if each.field == "course" else each
+        for each in rules_of.wrong_fields(class_, catalogue, rulebook)
+    ]
     if class_.status not in (ClassStatus.PLANNED, ClassStatus.NORMAL):
         wrong.append(FieldError("status", "of a new class is planned or normal"))
     refuse_body([*wrong, *wrong_instructor(class_, now)])
@@ -129,7 +138,8 @@ def change(
     """
     before, seats, rulebook, catalogue = _for_edit(actor, class_id)
     if before.revision != revision:
-        raise Outdated("Somebody else has changed this class since you read it.", current=Kept(before, seats))
+        current = _shown(before, seats, catalogue, now)
+        raise Outdated("Somebody else has changed this class since you read it.", current=current)
     after = _changed(before, fields)
     if after == before:
         return Kept(before, seats)
@@ -166,13 +176,37 @@ def _untouched(wrong: FieldError, before: Class, after: Class) -> bool:
 
 
 @retried
-def cancel(actor: Actor, class_id: str, reason: str, now: datetime) -> Kept:
-    """Cancel a class for good; everybody with an open enrolment is told why. One that is cancelled stays as it is."""
+def cancel(actor: Actor, class_id: str, reason: str, now: datetime, accept_cautions: bool = False) -> Kept:
+    """Cancel a class for good; everybody with an open enrolment is told why. One that is cancelled stays as it is.
+
+    Of a class that is over, what people have done stands: raises ClassHeld if somebody has an outcome, and ClassCautions if
+    somebody waits for one and that is not accepted.
+    """
     before, seats, _, _ = _for_edit(actor, class_id)
     if before.status is ClassStatus.CANCELLED:
         return Kept(before, seats)
+    warnings = _refuse_held(before, seats, accept_cautions) if rules_of.over(before, now) else ()
     after = replace(before, status=ClassStatus.CANCELLED, reason=reason)
-    return _commit(actor, before, after, seats, (), now)
+    return _commit(actor, before, after, seats, warnings, now)
+
+
+def _refuse_held(class_: Class, seats: Seats, accept: bool) -> tuple[Caution, ...]:
+    owner = owner_of(class_.id)
+    employers = rules.employers() if owner == NATIONAL else [owner]
+    outcomes = sum(each.status in HISTORY for employer in employers for each in roster(employer, class_.id))
+    if outcomes:
+        raise ClassHeld(f"This class was held: {outcomes} of those on it have an outcome.", outcomes=outcomes)
+    if not seats.taken and not seats.waiting:
+        return ()
+    lost = Caution(
+        CautionKind.IN_THE_PAST,
+        f"The class is over. {seats.taken} hold seats and {seats.waiting} wait: they lose their enrolments, and are not told.",
+        {"taken": seats.taken, "waiting": seats.waiting},
+    )
+    if not accept:
+        way_out = "Enter the outcomes of those who were there, or send `accept_cautions: true` if it was not held."
+        raise _to_accept([lost], way_out)
+    return (lost,)
 
 
 def _commit(
@@ -201,15 +235,16 @@ def copy(
     class_id: str,
     day: date,
     now: datetime,
+    fields: Mapping[str, Any],
     accept_cautions: bool = False,
     once: Idempotency | None = None,
 ) -> Kept:
-    """Make a class like another one that begins on this day; enrolments are never taken over (domain.md §8)."""
+    """Make a class like another one, but for these fields of it, that begins on this day; enrolments are never taken over (§8)."""
     original = _for_edit(actor, class_id)[0]
     if original.starts_at is None:
         raise Invalid(FieldError("body.day", "a class without dates is not copied to a day"))
     try:
-        again = rules_of.copied(original, day)
+        again = replace(rules_of.copied(original, day), **fields)
     except rules_of.NoSuchTime as skipped:
         raise Invalid(FieldError("body.day", str(skipped))) from skipped
     return create(actor, again, now, accept_cautions, once)
@@ -219,9 +254,35 @@ def copy(
 
 
 def kept(actor: Actor, class_id: str) -> Kept:
-    """A class as whoever may edit it sees it. Raises NotFound, also outside their subjects, or NotYourItem."""
+    """A class as whoever may edit it works on it. Raises NotFound, also outside their subjects, or NotYourItem."""
     class_, seats, _, _ = _for_edit(actor, class_id)
     return Kept(class_, seats)
+
+
+def shown(actor: Actor, class_id: str, now: datetime) -> Kept:
+    """A class as `kept`, with what is doubtful about it as things stand now: also a clash that came about unseen."""
+    class_, seats, _, catalogue = _for_edit(actor, class_id)
+    return _shown(class_, seats, catalogue, now)
+
+
+def _shown(class_: Class, seats: Seats, catalogue: Catalogue, now: datetime) -> Kept:
+    if class_.status is ClassStatus.CANCELLED:
+        return Kept(class_, seats)
+    told = rules_of.worth_knowing(class_, catalogue, now, seats)
+    return Kept(class_, seats, (*cautions([class_], catalogue)[class_.id], *told))
+
+
+def check_may_follow(actor: Actor, job: Job) -> None:
+    """Raise NotFound for a job that is none of the actor's: whoever edits a class follows what becomes of its enrolments."""
+    if actor.scopes(Capability.FOLLOW_JOBS):
+        return
+    try:
+        if job.kind is JobKind.CLASS:
+            _for_edit(actor, job.facts["class"])
+            return
+    except (NotFound, NotYourItem):
+        pass
+    raise NotFound("There is no such job.", job=job.id)
 
 
 def _for_edit(actor: Actor, class_id: str) -> tuple[Class, Seats, Rulebook, Catalogue]:
@@ -231,7 +292,8 @@ def _for_edit(actor: Actor, class_id: str) -> tuple[Class, Seats, Rulebook, Cata
     if owner_of(class_id) != actor.employer:
         raise NotYourItem("This is a national class.", owner=owner_of(class_id))
     rulebook, catalogue = rules.rulebook_and_catalogue(actor.employer, consistent=True)
-    check_subject(actor, loaded[0].course, catalogue)
+    if not actor.reaches(Capability.EDIT_CLASSES, _subject(loaded[0].course, catalogue), catalogue):
+        raise NotFound("There is no such class.", class_id=class_id)
     return *loaded, rulebook, catalogue
 
 
@@ -267,34 +329,48 @@ def _accepted(
 ) -> tuple[Caution, ...]:
     """What is doubtful about a class as it would be. Raises ClassCautions for what has to be accepted and is not.
 
-    What stood against the class before, and still does, was accepted then.
+    What stood against the class before, and still does, was accepted then. Where nothing has changed that could clash, nothing is
+    looked for: `shown` tells what there is.
     """
-    found = cautions([class_], catalogue)[class_.id]
-    known = cautions([before], catalogue)[before.id] if before and found else ()
-    told = [rules_of.in_the_past(class_, now), rules_of.below_confirmed(class_, seats) if seats else None]
+    held = () if before and not _may_clash(before, class_) else _held_meanwhile([class_])
+    found = rules_of.cautions([class_], held, catalogue).get(class_.id, ())
+    known = rules_of.cautions([before], held, catalogue).get(before.id, ()) if before else ()
     refused = [each for each in found if each not in known and each.kind in rules_of.REFUSED_UNLESS_ACCEPTED]
     if refused and not accept:
-        detail = " ".join(each.detail for each in refused)
-        raise ClassCautions(detail, cautions=[{"kind": each.kind.value, **each.facts} for each in refused])
-    return (*found, *(each for each in told if each))
+        raise _to_accept(refused)
+    return (*found, *rules_of.worth_knowing(class_, catalogue, now, seats))
+
+
+def _may_clash(before: Class, after: Class) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in ("sessions", "venue", "instructor", "status"))
+
+
+def _to_accept(refused: Iterable[Caution], way_out: str | None = None) -> ClassCautions:
+    each_with_kind = [{"kind": each.kind.value, **each.facts} for each in refused]
+    return ClassCautions(" ".join(each.detail for each in refused), way_out=way_out, cautions=each_with_kind)
 
 
 def cautions(planned: Iterable[Class], catalogue: Catalogue) -> dict[str, tuple[Caution, ...]]:
     """What is doubtful about classes of one owner, by their id, against everything held at their times and among themselves."""
     classes = list(planned)
-    held = dict.fromkeys(each for class_ in classes for each in _held_meanwhile(class_))
-    found = rules_of.cautions(classes, held, catalogue)
+    found = rules_of.cautions(classes, _held_meanwhile(classes), catalogue)
     return {each.id: found.get(each.id, ()) for each in classes}
 
 
-def _held_meanwhile(class_: Class) -> Iterator[Held]:
-    owner = owner_of(class_.id)
-    for each in rules_of.sittings(class_):
-        starts_at, ends_at = each.session.starts_at, each.session.ends_at
-        if class_.venue:
-            yield from stored.held_at_venue(owner, class_.venue, starts_at, ends_at)
-        if class_.instructor:
-            yield from stored.held_by_instructor(owner, class_.instructor, starts_at, ends_at)
+def _held_meanwhile(planned: Iterable[Class]) -> Iterable[Held]:
+    """What each of their venues and instructors holds from the first start to the last end there: a range query for each."""
+    wanted: dict[tuple[Callable[..., Iterator[Held]], str, str], list[Session]] = defaultdict(list)
+    for each in (sitting for class_ in planned for sitting in rules_of.sittings(class_)):
+        owner = owner_of(each.class_id)
+        if each.venue:
+            wanted[stored.held_at_venue, owner, each.venue].append(each.session)
+        if each.instructor:
+            wanted[stored.held_by_instructor, owner, each.instructor].append(each.session)
+    found = (
+        read(owner, resource, min(each.starts_at for each in sessions), max(each.ends_at for each in sessions))
+        for (read, owner, resource), sessions in wanted.items()
+    )
+    return dict.fromkeys(chain.from_iterable(found))  # what takes both stands in both
 
 
 # --- lists --------------------------------------------------------------------------------------------------------

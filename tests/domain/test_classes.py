@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import classes as rules
 from chalicelib.domain import enrolment as enrolments
-from chalicelib.domain.catalogue import Catalogue, Mode, Venue
+from chalicelib.domain.catalogue import Catalogue, CourseStatus, Mode, Venue
 from chalicelib.domain.classes import (
     CautionKind,
     ClassStatus,
@@ -61,6 +61,22 @@ def test_a_night_shift_copied_over_the_clock_change_keeps_its_hours():
     copy = copied(night, date(2027, 3, 27))
     assert copy.sessions == (Session(utc(2027, 3, 27, 21), utc(2027, 3, 28, 4)),)
     assert copy.enrol_until == date(2027, 3, 26)
+
+
+def test_enrolment_opens_and_closes_as_long_before_a_copy_as_before_its_original():
+    original = b.class_(enrol_from=date(2026, 9, 1), enrol_until=date(2026, 11, 24))
+    copy = copied(original, date(2027, 12, 1))
+    assert (copy.enrol_from, copy.enrol_until) == (date(2027, 9, 1), date(2027, 11, 24))
+
+
+def test_what_is_open_for_ever_is_so_in_a_copy_and_no_copy_leaves_the_calendar():
+    for_ever = b.class_(enrol_from=date.min, enrol_until=date.max)
+    for day in (date(1900, 1, 1), date(2199, 12, 31)):
+        copy = copied(for_ever, day)
+        assert (copy.enrol_from, copy.enrol_until) == (date(1900, 1, 1), date(2199, 12, 31))
+    two_days = b.class_(sessions=[b.session(), b.session(date(2026, 12, 2))])
+    with pytest.raises(NoSuchTime, match="2200-01-01 lies outside"):
+        copied(two_days, date(2199, 12, 31))
 
 
 # --- states -------------------------------------------------------------------------------------------------
@@ -121,6 +137,54 @@ def test_what_a_stored_class_may_have_wrong_is_named():
     many = [b.session(date(2026, 12, 1) + timedelta(days=number)) for number in range(31)]
     assert wrong(b.class_(venue=None, sessions=many)) == {"sessions": "a class has at most 30"}
     assert wrong(b.class_(venue=None, course="504-none")) == {"course": "is not in the catalogue"}
+
+
+def test_enrolment_dates_no_calendar_has_units_named_twice_and_withdrawn_courses_are_wrong():
+    outside = {"enrol_from": date(1, 1, 1), "enrol_until": date(9999, 12, 31)}
+    reason = "lies outside 1900-01-01 to 2199-12-31"
+    assert wrong(b.class_(venue=None, **outside)) == {"enrol_from": reason, "enrol_until": reason}
+    assert wrong(b.class_(venue=None, only_units=("ward-9", "surgery", "ward-9"))) == {
+        "only_units[2]": "is named twice"
+    }
+    withdrawn = replace(KNOWN, courses={"504-fire": b.course(status=CourseStatus.WITHDRAWN)})
+    found = rules.wrong_fields(b.class_(venue=None), withdrawn, b.rulebook())
+    assert [(each.field, each.reason) for each in found] == [("course", "is withdrawn")]
+
+
+# --- what is worth knowing ----------------------------------------------------------------------------------
+
+
+def told(class_, **course):
+    known = replace(KNOWN, courses={"504-fire": b.course(**course)})
+    return [each.detail for each in rules.worth_knowing(class_, known, NOW)]
+
+
+def test_enrolment_that_lets_nobody_in_is_told():
+    for until, expected in ((date(2026, 11, 22), 1), (date(2026, 11, 23), 0), (date(2027, 12, 1), 0)):
+        for class_ in (b.class_(enrol_until=until), b.e_learning(enrol_until=until)):
+            assert len(told(class_)) == expected, (until, class_.mode)
+    for opens, expected in ((date(2026, 12, 2), 1), (date(2026, 12, 1), 0)):
+        assert len(told(b.class_(enrol_from=opens))) == expected, opens
+    assert told(b.class_(enrol_until=date(2020, 1, 1))) == [
+        "Enrolment closed on Wednesday 1 January 2020: nobody can enrol."
+    ]
+
+
+def test_a_course_that_nobody_finds_on_the_day_is_told():
+    assert told(b.class_(), status=CourseStatus.DRAFT) == [
+        "The course is a draft: nobody finds its classes before it is live."
+    ]
+    for ends, expected in ((date(2026, 11, 30), 1), (date(2026, 12, 1), 0)):
+        assert len(told(b.class_(), ends_on=ends)) == expected, ends
+    for starts, expected in ((date(2026, 12, 2), 1), (date(2026, 12, 1), 0)):
+        assert len(told(b.class_(), starts_on=starts)) == expected, starts
+    assert len(told(b.e_learning(), ends_on=date(2026, 11, 22))) == 1
+
+
+def test_of_a_past_class_only_that_is_told_and_of_a_cancelled_one_nothing():
+    held = b.class_(sessions=[b.session(date(2026, 11, 2))], enrol_until=date(2026, 11, 1))
+    assert told(held) == ["The class lies in the past: nobody is told of it."]
+    assert told(replace(held, status=X), status=CourseStatus.DRAFT) == []
 
 
 # --- what stands in each other's way ------------------------------------------------------------------------

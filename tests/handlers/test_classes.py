@@ -1,11 +1,13 @@
 """Classes through HTTP: made, changed by two at once, copied, cancelled and listed, by whoever may and nobody else."""
 
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.domain.catalogue import Mode, Offering, Subject, Venue
-from chalicelib.storage.catalogue import SubjectRow, VenueRow
+from chalicelib.domain.catalogue import CourseStatus, Mode, Offering, Subject, Venue
+from chalicelib.domain.enrolment import Status
+from chalicelib.storage.catalogue import CourseRow, SubjectRow, VenueRow
 from tests import builders as b
 from tests import seams
 
@@ -116,6 +118,8 @@ def test_every_wrong_field_of_a_class_is_named(trust):
         ),
         ({"venue": "old"}, {"venue": "is out of use"}),
         ({"enrol_from": "2026-12-02", "enrol_until": "2026-12-01"}, {"enrol_until": "lies before enrol_from"}),
+        ({"enrol_until": "9999-12-31"}, {"enrol_until": "lies outside 1900-01-01 to 2199-12-31"}),
+        ({"only_units": ["ward-9", "ward-9"]}, {"only_units[1]": "is named twice"}),
         ({"offering": "carrier-pigeon"}, {"offering": "is not an offering of this course"}),
         ({"course_id": "504-none"}, {"course_id": "is not in the catalogue"}),
         ({"status": "closed"}, {"status": "of a new class is planned or normal"}),
@@ -134,6 +138,73 @@ def test_every_wrong_field_of_a_class_is_named(trust):
     for changes in ({"link": "javascript:alert(1)"}, {"sessions": [{**DECEMBER, "from": "9:00"}]}, {"maximum": 0}):
         made(trust, answers=400, **changes)
     assert trust.get("/v1/classes?from=2026-12-01", as_=ADA).json_body["classes"] == []
+
+
+def test_what_is_read_by_people_is_visible_and_holds_nothing_hidden(trust):
+    hidden = ("\0", "a\x07b", "a\x9bb", "a\u2028b", "\u202e evil", "\u2066a")
+    for title in ("   ", "\u200b", "a\nb", "a\r\nBcc: x", "a\n", *hidden):
+        assert list(wrong(made(trust, answers=400, title=title))) == ["title"], repr(title)
+    for text in hidden:
+        assert list(wrong(made(trust, answers=400, joining_instructions=text))) == ["joining_instructions"], repr(text)
+    class_ = made(trust, title="Łódź – 2°", joining_instructions="One.\n\tTwo.\n")
+    assert (class_["title"], class_["joining_instructions"]) == ("Łódź – 2°", "One.\n\tTwo.\n")
+    for reason in (*hidden, "\n"):
+        answer = trust.post(f"/v1/classes/{class_['id']}/cancellation", {"reason": reason}, as_=ADA)
+        assert list(wrong(answer.json_body)) == ["reason"], repr(reason)
+
+
+def test_a_night_shift_is_held_until_the_next_day(trust):
+    night = {"day": "2026-12-01", "from": "22:00", "until": "02:00"}
+    assert wrong(made(trust, answers=400, sessions=[night])) == {"sessions[0]": "ends before it starts"}
+    class_ = made(trust, sessions=[{**night, "until_day": "2026-12-02"}])
+    assert class_["ends_at"] == "2026-12-02T02:00:00Z"
+    assert class_["sessions"][0].items() >= {**night, "until_day": "2026-12-02"}.items()
+    for until_day, reason in (("2026-12-03", "is longer than a day"), ("2026-11-30", "ends before it starts")):
+        late = {**night, "until_day": until_day}
+        assert wrong(made(trust, answers=400, sessions=[late])) == {"sessions[0]": reason}
+    assert list(wrong(made(trust, answers=400, sessions=[{**night, "until_day": "9999-12-31"}]))) == ["sessions[0]"]
+    copy = trust.post(f"/v1/classes/{class_['id']}/copy", {"day": "2026-12-08"}, as_=ADA).json_body
+    assert copy["sessions"][0]["until_day"] == "2026-12-09"
+
+
+def test_a_withdrawn_course_gets_no_new_class_and_a_draft_one_with_a_warning(trust):
+    class_ = made(trust)
+    for status, expected in ((CourseStatus.DRAFT, 201), (CourseStatus.WITHDRAWN, 400)):
+        b.offered(course_id=f"504-{status.value}", status=status)
+        answer = made(trust, answers=expected, course_id=f"504-{status.value}", venue=None)
+        if expected == 201:
+            assert [each["kind"] for each in answer["warnings"]] == ["course not live"]
+        else:
+            assert wrong(answer) == {"course_id": "is withdrawn"}
+    CourseRow.of(b.course(status=CourseStatus.WITHDRAWN)).save()
+    b.classes.rules.forget()
+    assert changed(trust, class_, minimum=3)["minimum"] == 3  # what is wrong already is left alone
+
+
+def test_two_who_take_one_room_at_the_same_moment_see_it_afterwards(trust):
+    others = []
+    with seams.before_commit(lambda: others.append(made(trust, as_=BEN, title="Ben's"))):
+        mine = made(trust, title="Ada's")
+    assert mine["warnings"] == others[0]["warnings"] == []
+    for class_, other in ((mine, others[0]), (others[0], mine)):
+        told = trust.get(f"/v1/classes/{class_['id']}/details", as_=ADA).json_body["warnings"]
+        assert [(each["kind"], each["facts"]["class"]) for each in told] == [("venue taken", other["id"])]
+
+
+def test_clashes_are_looked_for_with_two_queries_and_only_if_something_could_clash(trust):
+    days = [{**DECEMBER, "day": (date(2027, 1, 4) + timedelta(days=number)).isoformat()} for number in range(30)]
+    class_ = made(trust, sessions=days, instructor="p93")
+    queries = Counter()
+
+    def counted(call, operation, request):
+        queries[request.get("IndexName")] += operation == "Query"
+        return call(operation, request)
+
+    with seams.intercepted(counted):
+        class_ = changed(trust, class_, minimum=2)
+        assert not queries["gsi1"] + queries["gsi2"]
+        changed(trust, class_, sessions=days[1:])
+    assert (queries["gsi1"], queries["gsi2"]) == (1, 1)
 
 
 def test_a_taken_venue_or_instructor_and_a_small_venue_are_refused_unless_accepted(trust):
@@ -264,6 +335,42 @@ def test_states_move_as_the_rules_say(trust):
     assert trust.post(f"/v1/classes/{class_['id']}/cancellation", {"reason": "  "}, as_=ADA).status_code == 400
 
 
+def test_what_people_did_on_a_class_that_is_over_is_not_cancelled_unawares(trust):
+    past = {**DECEMBER, "day": "2026-11-02"}
+    classes = [made(trust, sessions=[past], venue=None) for _ in range(3)]
+    statuses = (Status.COMPLETED, Status.CONFIRMED)
+    for number, (class_, status) in enumerate(zip(classes, statuses, strict=False), 11):
+        on = b.class_(class_["id"], sessions=[b.session(date(2026, 11, 2))])
+        b.person(number, enrolments=[b.enrolment(status, at=on, person=f"p{number}")])
+
+    def cancel(class_, **more):
+        return trust.post(f"/v1/classes/{class_['id']}/cancellation", {"reason": "Not held.", **more}, as_=ADA)
+
+    held, unsure, empty = classes
+    for more in ({}, {"accept_cautions": True}):
+        refused = cancel(held, **more).json_body
+        assert (refused["type"].rpartition(":")[2], refused["facts"]) == ("class-held", {"outcomes": 1})
+    refused = cancel(unsure).json_body
+    assert refused["type"].endswith("class-cautions")
+    assert refused["facts"]["cautions"] == [{"kind": "in the past", "taken": 1, "waiting": 0}]
+    assert cancel(unsure, accept_cautions=True).json_body["status"] == "cancelled"
+    assert cancel(empty).json_body["status"] == "cancelled"
+
+
+def test_whoever_changes_a_class_follows_what_becomes_of_it_and_nothing_else(trust):
+    fire, hoists = made(trust), made(trust, course_id="504-hoist", venue=None)
+    mine = changed(trust, fire, as_=CARA, venue=None)["job"]
+    others = changed(trust, hoists, sessions=[{**DECEMBER, "day": "2026-12-02"}])["job"]
+    counting = trust.post("/v1/jobs/reconciliation", as_=ADA).json_body["job_id"]
+    shown = trust.get(f"/v1/jobs/{mine}", as_=CARA)
+    assert (shown.status_code, shown.json_body["kind"]) == (200, "class change")
+    for job in (others, counting, "01JDZZZZZZZZZZZZZZZZZZZZZZ"):
+        answer = trust.get(f"/v1/jobs/{job}", as_=CARA)
+        assert (answer.status_code, answer.json_body["facts"]) == (404, {"job": job})
+        assert trust.get(f"/v1/jobs/{job}", as_=INA).status_code == 403
+    assert trust.get(f"/v1/jobs/{others}", as_=ADA).status_code == 200
+
+
 # --- copying ------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +388,29 @@ def test_a_copy_keeps_times_and_gaps_across_the_clock_change_and_takes_nobody_ov
     ]
     assert (copy["enrol_until"], copy["only_units"], copy["taken"]) == ("2027-03-23", ["ward-9"], 0)
     assert copy["id"] != class_["id"]
+
+
+def test_a_copy_takes_something_else_in_place_of_what_is_possible_no_more(trust):
+    class_ = made(trust, instructor="p93", enrol_until="2026-11-30")
+    VenueRow.of("504", Venue("room-1", "Seminar Room 1", 15, "", False)).save()
+    b.classes.rules.forget()
+
+    def copy(answers=201, **more):
+        answer = trust.post(f"/v1/classes/{class_['id']}/copy", {"day": "2026-12-08", **more}, as_=ADA)
+        assert answer.status_code == answers, answer.body
+        return answer.json_body
+
+    assert wrong(copy(400)) == {"venue": "is out of use"}
+    other = copy(venue="room-2", maximum=8, title="Again", enrol_until=None)
+    assert (other["venue"], other["maximum"], other["title"]) == ("room-2", 8, "Again")
+    assert (other["instructor"], other["enrol_until"], other["minimum"]) == ("p93", None, 4)
+    assert wrong(copy(400, venue=None, sessions=[DECEMBER])) == {"sessions": "is not known here"}
+
+
+def test_a_class_that_is_open_for_ever_is_copied(trust):
+    b.classes.add_class(b.SYSTEM, b.class_("504-old", venue=None, enrol_until=date.max), b.NOW)
+    answer = trust.post("/v1/classes/504-old/copy", {"day": "2027-12-10"}, as_=ADA)
+    assert (answer.status_code, answer.json_body["enrol_until"]) == (201, "2199-12-31")
 
 
 def test_e_learning_and_days_beyond_the_calendar_are_not_copied_to(trust):

@@ -77,7 +77,7 @@ BODIES |= {
     **{f"change_{kind}": {"revision": 1} for kind in ("subject", "venue", "synonyms", "course", "path")},
 }
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
-FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * 17}\n"
+FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * 18}\n"
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
     "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
@@ -178,7 +178,7 @@ NATIONAL_ITEMS = {"list_competencies", "define_competency", "export_framework", 
 NATIONAL_ITEMS |= {
     *("course_rules", "set_course_rules", "path_rules", "set_path_rules", "course_audience", "path_audience"),
     *("course_prerequisites", "set_course_prerequisites", "explain_course", "explain_path"),
-    *("create_class", "kept_class", "change_class", "copy_class", "cancel_class"),
+    *("create_class", "kept_class", "change_class", "copy_class", "cancel_class", "show_job"),
     *("preview_schedule", "make_schedule", "show_schedule", "change_schedule", "complete_schedule", "cancel_schedule"),
     *("add_subject", "change_subject", "delete_subject", "add_venue", "change_venue", "delete_venue"),
     *("list_synonyms", "add_synonyms", "change_synonyms", "delete_synonyms"),
