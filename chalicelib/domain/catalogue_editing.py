@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from chalicelib.domain.calendar import EARLIEST, LATEST
+from chalicelib.domain.calendar import EARLIEST, LATEST, london_day
 from chalicelib.domain.catalogue import (
     Catalogue,
     Course,
@@ -21,7 +21,9 @@ from chalicelib.domain.catalogue import (
     Subject,
     Synonyms,
     Venue,
+    live_on,
 )
+from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.requirements import Rulebook
@@ -143,6 +145,8 @@ def _wrong_subject(subject: Subject, catalogue: Catalogue, _: Rulebook) -> Itera
 
 
 def _wrong_venue(venue: Venue, _: Catalogue, __: Rulebook) -> Iterator[FieldError]:
+    if venue.owner == NATIONAL:
+        yield FieldError("id", "the nation keeps no venues: each employer keeps its own")
     yield from _wrong_line("name", venue.name)
     yield from _wrong_text("address", venue.address, LONGEST_ADDRESS)
     if venue.capacity is not None:
@@ -221,7 +225,13 @@ def _wrong_item(item: Item, catalogue: Catalogue) -> Iterator[FieldError]:
         yield FieldError("ends_on", "lies before starts_on")
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, but for tab and the ends of lines
+    "\u200b\u2060-\u2064\ufeff"  # blanks of no width; joiners (U+200C, U+200D) are part of words and emoji
+    "\u202a-\u202e\u2066-\u206f"  # what turns round the text behind it
+    "\ufff9-\ufffd\U000e0000-\U000e007f]"  # annotations, what was lost on the way, and tags
+)
+"""Characters that nobody sees and that make lists and messages show something else than is there."""
 
 
 def _wrong_line(where: str, line: str, longest: int = LONGEST_TITLE) -> Iterator[FieldError]:
@@ -229,6 +239,8 @@ def _wrong_line(where: str, line: str, longest: int = LONGEST_TITLE) -> Iterator
         yield FieldError(where, "is empty")
     elif line != one_line(line):
         yield FieldError(where, "has blanks around it or two together")
+    elif not any(map(str.isalnum, line)):
+        yield FieldError(where, "has neither letter nor digit")
     else:
         yield from _wrong_text(where, line, longest)
 
@@ -236,8 +248,8 @@ def _wrong_line(where: str, line: str, longest: int = LONGEST_TITLE) -> Iterator
 def _wrong_text(where: str, text: str, longest: int) -> Iterator[FieldError]:
     if len(text) > longest:
         yield FieldError(where, f"is longer than {longest} characters")
-    elif _CONTROL.search(text):
-        yield FieldError(where, "has a character that cannot be printed")
+    elif _UNSEEN.search(text):
+        yield FieldError(where, "has a character that cannot be seen")
 
 
 def _wrong_number(where: str, number: int, least: int, most: int) -> Iterator[FieldError]:
@@ -293,6 +305,21 @@ def taken_away(before: Entry, after: Entry) -> tuple[str, ...]:
         return ()
     kept = {each.id: each.mode for each in after.offerings}
     return tuple(each.id for each in before.offerings if kept.get(each.id) is not each.mode)
+
+
+def concerns(before: Entry, after: Entry, class_: Class, today: date) -> bool:
+    """Whether a change is to be told of with a class to come: on its day its course is to be found no more, or its venue is out of
+    use or too small for it. E-learning, which has no day, counts as today's.
+    """
+    if isinstance(before, Course) and isinstance(after, Course):
+        day = london_day(class_.starts_at) if class_.starts_at else today
+        return live_on(before, day) and not live_on(after, day)
+    if isinstance(before, Venue) and isinstance(after, Venue):
+        retired = before.in_use and not after.in_use
+        if after.capacity is None or (before.capacity is not None and before.capacity <= after.capacity):
+            return retired
+        return retired or (class_.maximum or 0) > after.capacity
+    return False
 
 
 # --- what names it --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ within their cells. All or nothing: every row is checked, every wrong cell named
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
@@ -33,8 +33,8 @@ from chalicelib.domain.catalogue import (
     Venue,
 )
 from chalicelib.domain.catalogue_editing import WORDS, Kind, entries, one_line
-from chalicelib.domain.csv_file import FileRefused, Position, Records, begins_like_formula, is_blank
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.csv_file import BYTE_ORDER_MARK, Table, begins_like_formula
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 
 COLUMNS = (
@@ -58,12 +58,9 @@ COLUMNS = (
     "sections",
     "capacity",
     "address",
+    "revision",
 )
 """Every column; none may be left out, so that leaving one out cannot mean to empty it."""
-
-MOST_ROWS = 5_000
-MOST_ERRORS = 100
-"""Wrong cells that are listed; of the others, how many there are."""
 
 MOST_RULES = MOST_PREREQUISITES = 20
 MOST_TARGETS = 6
@@ -71,11 +68,9 @@ MOST_TARGETS = 6
 IN_USE, OUT_OF_USE = "in use", "out of use"
 """The status of a venue."""
 
-_BYTE_ORDER_MARK = "\ufeff"
-_LOST = "\ufffd"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_IDENTIFIER = re.compile(r"[\w.~|-]{1,80}")
+_ID_TEXT = r"[\w.~|-]{1,80}"
+_IDENTIFIER = re.compile(_ID_TEXT)
 
 Cells = Mapping[str, str]
 T = TypeVar("T")
@@ -83,7 +78,7 @@ S = TypeVar("S", bound=StrEnum)
 
 
 class Malformed(Exception):
-    """A cell that cannot be read, and why."""
+    """A cell that cannot be read, and each reason why."""
 
 
 # --- cells, there and back ------------------------------------------------------------------------------------
@@ -99,17 +94,24 @@ def _bare(cell: str) -> str:
 
 
 def _lines(cell: str) -> list[str]:
-    return [line for each in cell.splitlines() if (line := one_line(each))]
+    """Its lines as they stand, blanks within included: names of competencies may hold some."""
+    return [line for each in cell.split("\n") if (line := each.strip())]
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(map(one_line, _lines(cell)))
 
 
 def _listed(cell: str, read: Callable[[str], T]) -> tuple[T, ...]:
-    """One thing to a line; says which line is wrong."""
-    found = []
+    """One thing to a line; says which lines are wrong."""
+    found, wrong = [], []
     for number, line in enumerate(_lines(cell), 1):
         try:
             found.append(read(line))
-        except Malformed as wrong:
-            raise Malformed(f"line {number}: {wrong}") from None
+        except Malformed as malformed:
+            wrong += [f"line {number}: {reason}" for reason in malformed.args]
+    if wrong:
+        raise Malformed(*wrong)
     return tuple(found)
 
 
@@ -139,14 +141,10 @@ def _maybe_number(text: str) -> int | None:
 
 
 def _day(text: str) -> date | None:
-    if not text:
-        return None
     try:
-        if _DAY.fullmatch(text):  # Python reads 20261123 and 2026-W48-1 as well
-            return date.fromisoformat(text)
+        return csv_file.day(text)
     except ValueError:
-        pass
-    raise Malformed("is not a day written like 2026-11-23")
+        raise Malformed(csv_file.NO_DAY) from None
 
 
 def _shown(value: object) -> str:
@@ -243,9 +241,9 @@ def write(catalogue: Catalogue, owner: str, with_drafts: bool) -> str:
             if each.owner == owner and (with_drafts or getattr(each, "status", None) is not CourseStatus.DRAFT)
         ]
         for each in sorted(own, key=lambda entry: entry.id):
-            cells = {"kind": word, "id": each.id, **_cells(each)}
+            cells = {"kind": word, "id": each.id, **_cells(each), "revision": str(each.revision)}
             writer.writerow({column: _armoured(cell) for column, cell in cells.items()})
-    return _BYTE_ORDER_MARK + text.getvalue()
+    return BYTE_ORDER_MARK + text.getvalue()
 
 
 def _cells(entry: Entry) -> dict[str, str]:
@@ -300,7 +298,7 @@ _OF_AN_ITEM: dict[str, tuple[str, Callable[[str], Any]]] = {
     "subject": ("subject", one_line),
     "status": ("status", lambda cell: _one_of(CourseStatus, cell)),
     "description": ("description", str),
-    "also_called": ("also_called", lambda cell: tuple(_lines(cell))),
+    "also_called": ("also_called", _words),
     "starts_on": ("starts_on", _day),
     "ends_on": ("ends_on", _day),
     "access_rules": ("access_rules", lambda cell: _numbered(_listed(cell, _rule))),
@@ -314,7 +312,7 @@ _READERS: dict[Kind, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "capacity": ("capacity", _maybe_number),
         "address": ("address", str),
     },
-    Synonyms: {"also_called": ("words", lambda cell: tuple(_lines(cell)))},
+    Synonyms: {"also_called": ("words", _words)},
     Course: _OF_AN_ITEM
     | {
         "duration_minutes": ("duration_minutes", _number),
@@ -333,79 +331,47 @@ _AS_THEY_ARE = ("description", "joining_instructions", "address")
 """Columns of free text, whose blanks are kept."""
 
 
-class Sheet:
-    """The rows of a file, as far as each can be understood alone: what stands in a row, and what is wrong by row and column."""
+_STAND_INS: dict[str, Any] = {"duration_minutes": 0, "grants": (), "sections": ()}
+"""What stands for a field of something new whose cell cannot be read, so that the rest of its row can be judged."""
 
-    def __init__(self, raw: bytes, owner: str) -> None:
-        self.found: dict[int, Entry] = {}
-        self.wrong: list[tuple[int, FieldError]] = []
-        self._owner = owner
+_PERSON = re.compile(rf"\b{TargetKind.PERSON} ({_ID_TEXT})")
+
+
+class Line(NamedTuple):
+    """A row of a file as it was sent: what it is of, and its cells."""
+
+    kind: Kind
+    id: str
+    cells: Cells
+
+
+class Sheet:
+    """The rows of a file whose kind and id can be understood, by row; what is wrong with the others stands in its table."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Raises Invalid for a file that is no catalogue."""
+        self.table = Table(raw, COLUMNS, "catalogue")
+        self.lines: dict[int, Line] = {}
         self._rows: dict[tuple[str, str], int] = {}
-        taken = 0
-        records = Records((raw,), Position())
-        columns = csv_file.header(records, COLUMNS, COLUMNS, "catalogue")
-        for cells in records:
-            if is_blank(cells):
-                continue
-            taken += 1
-            if taken > MOST_ROWS:
-                raise FileRefused(f"The file has more than {MOST_ROWS} rows.", "Send it in parts.")
-            if len(cells) == len(columns):
-                self._take(records.at.row, dict(zip(columns, map(_bare, cells), strict=True)))
-            else:
-                self._refuse(records.at.row, "", f"has {len(cells)} fields where the header has {len(columns)}")
+        for row, cells in self.table.rows.items():
+            self._take(row, {column: _bare(cell) for column, cell in cells.items()})
 
     def people(self) -> set[str]:
         """The people at whom access rules of the file are aimed."""
-        items = (each for each in self.found.values() if isinstance(each, Course | LearningPath))
-        targets = (target for item in items for rule in item.access_rules for target in rule.targets)
-        return {target.id for target in targets if target.kind is TargetKind.PERSON}
-
-    def _refuse(self, row: int, column: str, reason: str) -> None:
-        self.wrong.append((row, FieldError(column, reason)))
+        return {id_ for line in self.lines.values() for id_ in _PERSON.findall(line.cells["access_rules"])}
 
     def _take(self, row: int, cells: Cells) -> None:
-        for column, cell in cells.items():
-            if _LOST in cell:  # a gateway on the way replaces what it cannot read
-                self._refuse(row, column, "has a character that was lost on the way: the file was not UTF-8")
         kind = next((kind for kind, word in WORDS.items() if word == one_line(cells["kind"])), None)
         if kind is None:
-            self._refuse(row, "kind", f"is none of {', '.join(WORDS.values())}")
+            self.table.refuse(row, "kind", f"is none of {', '.join(WORDS.values())}")
             return
         id_ = one_line(cells["id"])
         shared = WORDS[LearningPath if kind is Course else kind]  # courses and learning paths share their ids
         first = self._rows.setdefault((shared, id_), row)
         if first != row:
-            self._refuse(row, "id", f"stands in row {first} already")
+            self.table.refuse(row, "id", f"stands in row {first} already")
             return
-        fields = self._fields(row, kind, cells)
-        if fields is not None:
-            whose: dict[str, Any] = {} if kind in (Course, LearningPath) else {"owner": self._owner}
-            self.found[row] = kind(id_, **fields, **whose)
-
-    def _fields(self, row: int, kind: Kind, cells: Cells) -> dict[str, Any] | None:
-        """The fields of a row; None if one of them cannot be read."""
-        readers = _READERS[kind]
-        fields: dict[str, Any] = {}
-        for column, cell in cells.items():
-            if column in readers:
-                field, read = readers[column]
-                try:
-                    fields[field] = read(cell if column in _AS_THEY_ARE else cell.strip())
-                except Malformed as wrong:
-                    self._refuse(row, column, str(wrong))
-            elif cell.strip() and column not in ("kind", "id"):
-                self._refuse(row, column, f"is nothing that {WORDS[kind]} has")
-        return fields if len(fields) == len(readers) else None
-
-
-def parse(raw: bytes, owner: str) -> Sheet:
-    """The rows of a file for an owner's catalogue. Raises Invalid for a file that is none; its rows are judged by `judge`."""
-    try:
-        return Sheet(raw, owner)
-    except FileRefused as refused:
-        columns = (FieldError(f"row 1.{each.field}", each.reason) for each in refused.errors)
-        raise Invalid(FieldError("body", f"{refused.sentence} {refused.way_out}"), *columns) from refused
+        self.lines[row] = Line(kind, id_, cells)
 
 
 # --- judging --------------------------------------------------------------------------------------------------
@@ -435,35 +401,85 @@ class Known(NamedTuple):
     people: Collection[str]
 
 
-def judge(sheet: Sheet, owner: str, known: Known) -> tuple[Row, ...]:
+def judge(sheet: Sheet, owner: str, known: Known, written: Collection[int] = ()) -> tuple[Row, ...]:
     """What a file changes. Raises Invalid naming every wrong cell by row, as a spreadsheet numbers them, and column.
 
-    A row that is as it was is right whatever it holds; the others are judged by the catalogue as the whole file makes it.
+    A row that is as it was is right whatever it holds; the others carry the revision that they change, and are judged by the
+    catalogue as the whole file makes it. What was `written` already is left out: others may have changed it since.
     """
-    rows = [_row(number, after, owner, known.catalogue) for number, after in sheet.found.items()]
-    changing = [row for row in rows if row.changes]
+    wrong: list[tuple[int, FieldError]] = []
+    rows = [
+        _row(number, line, owner, known.catalogue, wrong)
+        for number, line in sheet.lines.items()
+        if number not in written
+    ]
+    unread = {number for number, _ in wrong}
+    changing = [row for row in rows if row.changes or row.number in unread]
     becoming = known._replace(
         catalogue=catalogue_editing.with_entries(known.catalogue, (row.after for row in changing))
     )
-    named = {(number, wrong.field) for number, wrong in sheet.wrong}
-    taken = {
-        row.number for row in changing if not row.before and catalogue_editing.is_taken(row.after, known.catalogue)
-    }
-    together = [(number, FieldError("id", "is taken by something else")) for number in sorted(taken)]
-    together += [(row.number, each) for row in changing for each in _wrong_with(row, owner, becoming)]
-    wrong = sheet.wrong + [each for each in together if (each[0], each[1].field) not in named]
-    if wrong:
-        raise Invalid(*_told(wrong))
+    unreadable = {(number, error.field) for number, error in wrong}
+    for row in changing:
+        found = [*_wrong_beside(row, sheet.lines[row.number].cells["revision"].strip(), known.catalogue)]
+        found += _wrong_with(row, owner, becoming)
+        wrong += [(row.number, each) for each in found if (row.number, each.field) not in unreadable]
+    sheet.table.refuse_all_wrong(wrong)
     return tuple(rows)
 
 
-def _row(number: int, after: Entry, owner: str, catalogue: Catalogue) -> Row:
-    """A row beside what stands in the catalogue, with the revision it would get."""
-    before: Entry | None = entries(catalogue, type(after)).get(after.id)
-    if before is None or before.owner != owner:
-        return Row(number, None, after)
-    after = _in_the_order_of(before, replace(after, revision=before.revision))
+def _row(number: int, line: Line, owner: str, catalogue: Catalogue, wrong: list[tuple[int, FieldError]]) -> Row:
+    """A row beside what stands in the catalogue, with the revision it would get. Adds to `wrong` what cannot be read."""
+    kind, id_, cells = line
+    before: Entry | None = entries(catalogue, kind).get(id_)
+    if before is not None and before.owner != owner:
+        before = None
+    fields, unreadable = _fields(kind, cells, before)
+    wrong += [(number, each) for each in unreadable]
+    if before is None:
+        whose: dict[str, Any] = {} if kind in (Course, LearningPath) else {"owner": owner}
+        names = {field for field, _ in _READERS[kind].values()}
+        stand_ins = {name: value for name, value in _STAND_INS.items() if name in names}
+        return Row(number, None, kind(id_, **stand_ins | fields, **whose))
+    after: Entry = _in_the_order_of(before, replace(before, **fields))
     return Row(number, before, after if after == before else replace(after, revision=before.revision + 1))
+
+
+def _fields(kind: Kind, cells: Cells, before: Entry | None) -> tuple[dict[str, Any], list[FieldError]]:
+    """The fields that a row changes or gives to something new, as far as its cells can be read, and what is wrong with the others.
+
+    A cell that is as it goes out is not read: what it holds stands in the catalogue already, however odd.
+    """
+    readers = _READERS[kind]
+    known = _cells(before) if before else {}
+    fields: dict[str, Any] = {}
+    wrong: list[FieldError] = []
+    for column, cell in cells.items():
+        if column in ("kind", "id", "revision") or (before and cell == known.get(column, "")):
+            continue
+        if csv_file.is_lost(cell):
+            wrong.append(FieldError(column, csv_file.LOST))
+        elif column not in readers:
+            wrong += [FieldError(column, f"is nothing that {WORDS[kind]} has")] if cell.strip() else []
+        else:
+            field, read = readers[column]
+            try:
+                fields[field] = read(cell if column in _AS_THEY_ARE else cell.strip())
+            except Malformed as malformed:
+                wrong += [FieldError(column, reason) for reason in malformed.args]
+    return fields, wrong
+
+
+def _wrong_beside(row: Row, revision: str, catalogue: Catalogue) -> Iterator[FieldError]:
+    """Why a row cannot stand in place of what is there now, if it cannot."""
+    if row.before is None:
+        if catalogue_editing.is_taken(row.after, catalogue):
+            yield FieldError("id", "is taken by something else")
+        elif revision:
+            yield FieldError("revision", "is of something that is not there (any more); to add it, leave this empty")
+    elif revision != str(row.before.revision):
+        now = f"it has revision {row.before.revision} now"
+        reason = f"this was changed since the file went out: {now}" if revision else f"is empty, but this exists: {now}"
+        yield FieldError("revision", reason)
 
 
 def _in_the_order_of(before: Entry, after: Entry) -> Entry:
@@ -522,11 +538,3 @@ def _of_column(wrong: FieldError, columns: Mapping[str, str]) -> FieldError:
     within = match["within"].replace("[", " ").replace("]", "").replace(".", " ").strip()
     line = f"line {int(match['place']) + 1}"
     return FieldError(column, f"{line}, {within}: {wrong.reason}" if within else f"{line}: {wrong.reason}")
-
-
-def _told(wrong: Iterable[tuple[int, FieldError]]) -> Iterator[FieldError]:
-    ordered = sorted(wrong, key=lambda each: each[0])
-    for row, error in ordered[:MOST_ERRORS]:
-        yield FieldError(f"row {row}.{error.field}" if error.field else f"row {row}", error.reason)
-    if len(ordered) > MOST_ERRORS:
-        yield FieldError("body", f"has {len(ordered) - MOST_ERRORS} more wrong fields than are listed")

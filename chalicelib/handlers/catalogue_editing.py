@@ -1,6 +1,7 @@
 """What the routes that keep the catalogue share: fields that may be left out, and both versions for whoever comes second."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from chalicelib.domain.catalogue import Entry, Grants, Offering, Section
 from chalicelib.domain.catalogue_editing import Kind, one_line
 from chalicelib.handlers.http import Request
 from chalicelib.services import catalogue_items
+from chalicelib.services.catalogue_items import Changed
 
 NewId = Annotated[
     str,
@@ -53,7 +55,7 @@ def add(request: Request, entry: Entry) -> Entry:
     return catalogue_items.add(request.actor, entry, request.now, request.once)
 
 
-def change(request: Request, kind: Kind, entry_id: str, view: Any) -> Entry:
+def change(request: Request, kind: Kind, entry_id: str, view: Any) -> Changed:
     """Change what was sent. Whoever sends an old revision gets it as it is (`current`, as `view` presents it) and their own."""
     body = request.body
     try:
@@ -67,6 +69,38 @@ def remove(request: Request, kind: Kind, entry_id: str) -> None:
     """Delete an entry of the employer's own."""
     catalogue_items.remove(request.actor, kind, entry_id, request.now)
 
+
+class ClassToCome(msgspec.Struct, frozen=True):
+    """A class to come that a change concerns."""
+
+    id: str
+    title: str
+    starts_at: Annotated[datetime | None, msgspec.Meta(description="null: e-learning, which has no date.")]
+    maximum: int | None
+    confirmed: int
+    waitlisted: int
+
+
+class WarningOfClasses(msgspec.Struct, frozen=True):
+    """What a change leaves to think of: the classes to come, which stay as they are."""
+
+    detail: str
+    total: Annotated[int, msgspec.Meta(description="How many there are.")]
+    classes: Annotated[list[ClassToCome], msgspec.Meta(description="The first of them, by start.")]
+
+    @classmethod
+    def all_of(cls, changed: Changed, detail: str) -> "list[WarningOfClasses]":
+        """One warning, or none if no class is concerned."""
+        if not changed.classes:
+            return []
+        shown = [
+            ClassToCome(class_.id, class_.title, class_.starts_at, seats.maximum, seats.taken, seats.waiting)
+            for class_, seats in changed.classes[: catalogue_items.SHOWN]
+        ]
+        return [cls(detail, len(changed.classes), shown)]
+
+
+Warnings = Annotated[list[WarningOfClasses], msgspec.Meta(description="What is to be thought of now.")]
 
 CHANGING = (errors.NotFound, errors.NotYourItem, errors.Outdated, errors.Conflict)
 DELETING = (errors.NotFound, errors.NotYourItem, errors.InUse, errors.Conflict)

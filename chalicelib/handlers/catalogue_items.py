@@ -1,7 +1,7 @@
 """Keeping courses and learning paths: drafted, brought out, changed and withdrawn by administrators."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from chalice import Blueprint
@@ -18,6 +18,8 @@ from chalicelib.handlers.catalogue_editing import (
     Name,
     NewId,
     Revision,
+    WarningOfClasses,
+    Warnings,
     Word,
     add,
     change,
@@ -27,7 +29,7 @@ from chalicelib.handlers.catalogue_editing import (
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import catalogue_items
-from chalicelib.services.catalogue_items import Page, Wanted
+from chalicelib.services.catalogue_items import Changed, Page, Wanted
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -107,7 +109,7 @@ class OfferingView(msgspec.Struct, frozen=True):
     language: str
 
 
-class KeptCourse(msgspec.Struct, frozen=True, kw_only=True):
+class CourseFields(msgspec.Struct, frozen=True, kw_only=True):
     """A course as those who keep it see it. Access rules and prerequisites have addresses of their own."""
 
     id: str
@@ -129,29 +131,51 @@ class KeptCourse(msgspec.Struct, frozen=True, kw_only=True):
     prerequisites: Annotated[int, msgspec.Meta(description="How many there are.")]
     revision: Annotated[int, msgspec.Meta(description="To send with a change.")]
 
+
+def _shown(course: Course) -> dict[str, Any]:
+    return {
+        "id": course.id,
+        "owner": course.owner,
+        "title": course.title,
+        "subject": course.subject,
+        "description": course.description,
+        "duration_minutes": course.duration_minutes,
+        "status": course.status.value,
+        "awards": [AwardView(each.competency, each.level) for each in course.grants],
+        "award_timing": course.award_timing.value,
+        "offerings": [OfferingView(each.id, each.mode.value, each.language) for each in course.offerings],
+        "joining_instructions": course.joining_instructions,
+        "cost_pence": course.cost_pence,
+        "also_called": list(course.also_called),
+        "starts_on": course.starts_on,
+        "ends_on": course.ends_on,
+        "access_rules": len(course.access_rules),
+        "prerequisites": len(course.prerequisites),
+        "revision": course.revision,
+    }
+
+
+class KeptCourse(CourseFields, frozen=True, kw_only=True):
+    """A course as those who keep it see it. Access rules and prerequisites have addresses of their own."""
+
     @classmethod
     def of(cls, course: Course) -> "KeptCourse":
         """Present a course."""
-        return cls(
-            id=course.id,
-            owner=course.owner,
-            title=course.title,
-            subject=course.subject,
-            description=course.description,
-            duration_minutes=course.duration_minutes,
-            status=course.status.value,
-            awards=[AwardView(each.competency, each.level) for each in course.grants],
-            award_timing=course.award_timing.value,
-            offerings=[OfferingView(each.id, each.mode.value, each.language) for each in course.offerings],
-            joining_instructions=course.joining_instructions,
-            cost_pence=course.cost_pence,
-            also_called=list(course.also_called),
-            starts_on=course.starts_on,
-            ends_on=course.ends_on,
-            access_rules=len(course.access_rules),
-            prerequisites=len(course.prerequisites),
-            revision=course.revision,
+        return cls(**_shown(course))
+
+
+class CourseAfterChange(CourseFields, frozen=True, kw_only=True):
+    """A course as it is now, and the classes to come on whose day it is to be found no more."""
+
+    warnings: Warnings
+
+    @classmethod
+    def of(cls, changed: Changed) -> "CourseAfterChange":
+        """Present a course that was changed."""
+        detail = (
+            "On the day of these classes the course is to be found no more: they take place, unless you cancel them."
         )
+        return cls(**_shown(changed.entry), warnings=WarningOfClasses.all_of(changed, detail))
 
 
 class KeptCoursePage(msgspec.Struct, frozen=True):
@@ -276,13 +300,14 @@ class ChangedCourse(msgspec.Struct, frozen=True, kw_only=True):
     capability=Capability.EDIT_CATALOGUE,
     summary="Change a course, bring it out or withdraw it",
     body=ChangedCourse,
-    answer=KeptCourse,
+    answer=CourseAfterChange,
     refusals=(*CHANGING, errors.InUse, errors.PrerequisiteCycle),
 )
-def change_course(request: Request) -> Entry:
+def change_course(request: Request) -> Changed:
     """Change what is sent, at once for every search and page. Whoever sends an old revision gets 409 with both versions.
 
-    Enrolments keep what their course awarded when they were placed. An offering that classes to come are of stays.
+    Enrolments keep what their course awarded when they were placed. An offering that classes to come are of stays. `warnings` names
+    the classes to come of a course that is withdrawn, or that ends before they begin, with how many are on them.
     """
     return change(request, Course, request.path["course_id"], KeptCourse)
 
@@ -438,9 +463,9 @@ class ChangedPath(msgspec.Struct, frozen=True, kw_only=True):
     answer=KeptPath,
     refusals=CHANGING,
 )
-def change_path(request: Request) -> Entry:
+def change_path(request: Request) -> Any:
     """Change what is sent. Whoever sends an old revision gets 409 with both versions."""
-    return change(request, LearningPath, request.path["path_id"], KeptPath)
+    return change(request, LearningPath, request.path["path_id"], KeptPath).entry
 
 
 @routes.route(

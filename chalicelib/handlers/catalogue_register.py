@@ -1,6 +1,7 @@
 """What courses and classes are put under: subjects, venues and synonyms, kept by administrators."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import msgspec
 from chalice import Blueprint
@@ -16,6 +17,8 @@ from chalicelib.handlers.catalogue_editing import (
     Name,
     NewId,
     Revision,
+    WarningOfClasses,
+    Warnings,
     Word,
     add,
     change,
@@ -26,7 +29,7 @@ from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor
 from chalicelib.handlers.paging import Page as PageQuery
 from chalicelib.services import catalogue_items
-from chalicelib.services.catalogue_items import Page
+from chalicelib.services.catalogue_items import Changed, Page
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -128,9 +131,9 @@ class ChangedSubject(msgspec.Struct, frozen=True):
     answer=SubjectView,
     refusals=CHANGING,
 )
-def change_subject(request: Request) -> Entry:
+def change_subject(request: Request) -> Any:
     """Change what is sent. Class administrators of a subject reach what is moved below it from then on."""
-    return change(request, Subject, request.path["subject_id"], SubjectView)
+    return change(request, Subject, request.path["subject_id"], SubjectView).entry
 
 
 @routes.route(
@@ -149,7 +152,7 @@ def delete_subject(request: Request) -> None:
 # --- venues ---------------------------------------------------------------------------------------------------
 
 
-class VenueView(msgspec.Struct, frozen=True):
+class VenueFields(msgspec.Struct, frozen=True, kw_only=True):
     """A venue of the register."""
 
     id: str
@@ -157,13 +160,31 @@ class VenueView(msgspec.Struct, frozen=True):
     capacity: Annotated[int | None, msgspec.Meta(description="How many it holds; null: not known.")]
     address: str
     in_use: Annotated[bool, msgspec.Meta(description="false: no new class is held there.")]
-    owner: Annotated[str, msgspec.Meta(description="NHS, or the employer's code.")]
+    owner: Annotated[str, msgspec.Meta(description="The employer's code.")]
     revision: int
+
+
+class VenueView(VenueFields, frozen=True, kw_only=True):
+    """A venue of the register."""
 
     @classmethod
     def of(cls, venue: Venue) -> "VenueView":
         """Present a venue."""
-        return cls(venue.id, venue.name, venue.capacity, venue.address, venue.in_use, venue.owner, venue.revision)
+        return cls(**asdict(venue))
+
+
+class VenueAfterChange(VenueFields, frozen=True, kw_only=True):
+    """A venue as it is now, and the classes to come for which it is out of use or too small by the change."""
+
+    warnings: Warnings
+
+    @classmethod
+    def of(cls, changed: Changed) -> "VenueAfterChange":
+        """Present a venue that was changed."""
+        detail = (
+            "These classes stay there, though it is out of use or too small for them: move them, or tell who comes."
+        )
+        return cls(**asdict(changed.entry), warnings=WarningOfClasses.all_of(changed, detail))
 
 
 class VenuePage(msgspec.Struct, frozen=True):
@@ -213,7 +234,7 @@ class NewVenue(msgspec.Struct, frozen=True):
     refusals=(errors.Conflict,),
 )
 def add_venue(request: Request) -> Entry:
-    """Add a venue to the register."""
+    """Add a venue to the register of the employer; the nation keeps none."""
     body = request.body
     return add(request, Venue(body.id, owner=request.actor.employer, **fields(body)))
 
@@ -234,11 +255,13 @@ class ChangedVenue(msgspec.Struct, frozen=True):
     capability=Capability.EDIT_CATALOGUE,
     summary="Change a venue, or take it out of use",
     body=ChangedVenue,
-    answer=VenueView,
+    answer=VenueAfterChange,
     refusals=CHANGING,
 )
-def change_venue(request: Request) -> Entry:
-    """Change what is sent. Classes that are planned at a venue taken out of use stay there."""
+def change_venue(request: Request) -> Changed:
+    """Change what is sent. Classes that are planned at a venue taken out of use stay there; `warnings` names those to come, and
+    those that are larger than the venue has become.
+    """
     return change(request, Venue, request.path["venue_id"], VenueView)
 
 
@@ -251,7 +274,9 @@ def change_venue(request: Request) -> Entry:
     refusals=DELETING,
 )
 def delete_venue(request: Request) -> None:
-    """Delete a venue at which no class is or was. Another is taken out of use, so that past classes keep their place."""
+    """Delete a venue at which no class ever was, not even one cancelled or moved since. Another is taken out of use, so that past
+    classes keep their place.
+    """
     remove(request, Venue, request.path["venue_id"])
 
 
@@ -338,9 +363,9 @@ class ChangedSynonyms(msgspec.Struct, frozen=True):
     answer=SynonymsView,
     refusals=CHANGING,
 )
-def change_synonyms(request: Request) -> Entry:
+def change_synonyms(request: Request) -> Any:
     """Put these words in place of those of the set."""
-    return change(request, Synonyms, request.path["synonyms_id"], SynonymsView)
+    return change(request, Synonyms, request.path["synonyms_id"], SynonymsView).entry
 
 
 @routes.route(

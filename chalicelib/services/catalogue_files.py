@@ -1,9 +1,10 @@
 """A catalogue as a file: written for spreadsheets, judged as a whole when it comes back, and kept (decision 0015)."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +20,9 @@ from chalicelib.storage.transaction import Transaction, retried
 
 ROWS_A_TRANSACTION = 90
 """DynamoDB takes 100 actions; the rest is for the version and the audit."""
+
+LETTERS_A_TRANSACTION = 300_000
+"""Of the entries as they were and are: an audit entry takes 400 kB, a transaction 4 MB."""
 
 MOST_TAKEN_AWAY = 50
 """Courses of a file that may lose an offering: each is looked for among the classes to come."""
@@ -48,25 +52,25 @@ def imported(actor: Actor, raw: bytes, now: datetime) -> Imported:
     column, or PrerequisiteCycle. Up to 90 rows of the table are one transaction; more are several, of which a repetition after a
     crash finishes the rest.
     """
-    sheet = catalogue_file.parse(raw, actor.employer)
+    sheet = Sheet(raw)
     states: dict[int, str] = {}
-    _take(actor, sheet, states, now)
+    _take(actor, sheet, states, set(), now)
     counts = Counter(states.values())
     return Imported(counts[ADDED], counts[CHANGED], counts[UNCHANGED])
 
 
 @retried
-def _take(actor: Actor, sheet: Sheet, states: dict[int, str], now: datetime) -> None:
+def _take(actor: Actor, sheet: Sheet, states: dict[int, str], written: set[int], now: datetime) -> None:
     """Write what a file changes, and note in `states` what became of each row when it was first looked at.
 
-    If somebody else changes the catalogue meanwhile, the file is judged again, and the rest is written.
+    If somebody else changes the catalogue meanwhile, what is not `written` is judged again, and then written.
     """
     owner = actor.employer
     rulebook, known = rules.rulebook_and_catalogue(owner, consistent=True)
     employers = rules.employers() if owner == NATIONAL else ()
     there = people.names_of(owner, sheet.people())
-    rows = catalogue_file.judge(sheet, owner, Known(known, rulebook, employers, there))
-    changing = [row for row in rows if row.changes]
+    rows = catalogue_file.judge(sheet, owner, Known(known, rulebook, employers, there), written)
+    changing = sorted((row for row in rows if row.changes), key=_rank)
     _refuse_taking_away_by_rows(changing, now)
     after = catalogue_editing.with_entries(known, (row.after for row in changing))
     prerequisites.refuse_cycle(known, after, rulebook)
@@ -74,6 +78,12 @@ def _take(actor: Actor, sheet: Sheet, states: dict[int, str], now: datetime) -> 
         states.setdefault(row.number, _state(row))
     for number, batch in enumerate(_batches(changing)):
         _write(actor, batch, known.version[0] + number, now)
+        written.update(change.row.number for change in batch)
+
+
+def _rank(row: Row) -> int:
+    """What is named comes before what names it: subjects first, learning paths last."""
+    return list(WORDS).index(type(row.after))
 
 
 def _state(row: Row) -> str:
@@ -103,28 +113,50 @@ def _refuse_taking_away_by_rows(rows: Iterable[Row], now: datetime) -> None:
         raise Invalid(*wrong)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[tuple[Row, catalogue.Difference]]]:
-    """Rows of the file with what they write, as many together as fit a transaction; what one writes is never divided."""
-    batch: list[tuple[Row, catalogue.Difference]] = []
-    room = ROWS_A_TRANSACTION
-    for row in rows:
-        difference = catalogue.Difference.between(row.before, row.after)
-        if batch and len(difference) > room:
+class _Change(NamedTuple):
+    """What a row writes: its rows of the table, and how the entry was and is."""
+
+    row: Row
+    difference: catalogue.Difference
+    letters: int
+
+    @classmethod
+    def of(cls, row: Row) -> "_Change":
+        whole = json.dumps([msgspec.to_builtins(row.before), msgspec.to_builtins(row.after)])
+        return cls(row, catalogue.Difference.between(row.before, row.after), len(whole))
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[_Change]]:
+    """As many changes together as fit a transaction; what one row of the file writes is never divided."""
+    batch: list[_Change] = []
+    actions = letters = 0
+    for change in map(_Change.of, rows):
+        actions, letters = actions + len(change.difference), letters + change.letters
+        if batch and (actions > ROWS_A_TRANSACTION or letters > LETTERS_A_TRANSACTION):
             yield batch
-            batch, room = [], ROWS_A_TRANSACTION
-        batch.append((row, difference))
-        room -= len(difference)
+            batch, actions, letters = [], len(change.difference), change.letters
+        batch.append(change)
     if batch:
         yield batch
 
 
-def _write(actor: Actor, batch: Sequence[tuple[Row, catalogue.Difference]], version: int, now: datetime) -> None:
+def _write(actor: Actor, batch: Sequence[_Change], version: int, now: datetime) -> None:
     transaction = Transaction()
-    for _, difference in batch:
-        difference.add_to(transaction)
+    for change in batch:
+        change.difference.add_to(transaction)
     rules.move_version(transaction, actor.employer, keys.CATALOGUE, version)
-    facts: dict[str, list[Any]] = {_state(row): [] for row, _ in batch}
-    for row, _ in batch:
-        facts[_state(row)].append([WORDS[type(row.after)], row.after.id, row.after.revision])
+    facts: dict[str, list[Any]] = {_state(change.row): [] for change in batch}
+    for row, _, _ in batch:
+        facts[_state(row)].append({"kind": WORDS[type(row.after)], "id": row.after.id, **_audited(row)})
     catalogue_items.record(transaction, actor.person, actor.employer, "catalogue.imported", now, facts)
     transaction.commit()
+
+
+def _audited(row: Row) -> dict[str, Any]:
+    """What an audit entry keeps of a row: what differs, before and after, of something new all of it."""
+    after = catalogue_items.said(row.after)
+    if row.before is None:
+        return {"after": after}
+    before = catalogue_items.said(row.before)
+    differing = [name for name in after if getattr(row.before, name) != getattr(row.after, name)]
+    return {"before": {name: before[name] for name in differing}, "after": {name: after[name] for name in differing}}

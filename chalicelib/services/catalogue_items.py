@@ -6,13 +6,14 @@ that nothing else of the owner's catalogue has changed meanwhile; else it is jud
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from chalicelib.domain import catalogue_editing, prerequisites
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import (
     Catalogue,
     Course,
@@ -25,7 +26,7 @@ from chalicelib.domain.catalogue import (
     owner_of,
 )
 from chalicelib.domain.catalogue_editing import WORDS, Kind, entries
-from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.errors import (
     Conflict,
     FieldError,
@@ -152,8 +153,15 @@ def add(actor: Actor, entry: Entry, now: datetime, once: Idempotency | None = No
     return entry
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """Something as it is now, and the classes to come, with their places, of whose course or venue somebody should think again."""
+
+    entry: Any
+    classes: tuple[tuple[Class, Seats], ...] = ()
+
+
 @retried
-def change(actor: Actor, kind: Kind, entry_id: str, revision: int, fields: Mapping[str, Any], now: datetime) -> Entry:
+def change(actor: Actor, kind: Kind, entry_id: str, revision: int, fields: Mapping[str, Any], now: datetime) -> Changed:
     """Change fields of something, by their names in the domain. If it is as it was, nothing is written.
 
     What was wrong already and is left alone stays. Raises NotFound, NotYourItem, Outdated with it as it is (`current`), Invalid,
@@ -165,15 +173,17 @@ def change(actor: Actor, kind: Kind, entry_id: str, revision: int, fields: Mappi
         raise Outdated("Somebody else has changed this since you read it.", current=before)
     changed: Entry = replace(before, **fields)
     if changed == before:
-        return changed
+        return Changed(changed)
     changed = replace(changed, revision=revision + 1)
     after = catalogue_editing.with_entries(known, [changed])
     refuse_body(_newly_wrong(before, changed, fields, known, after, rulebook))
+    if isinstance(changed, Course) and "status" in fields:
+        refuse_body(prerequisites.drafts_asked_for(changed, after))
     _refuse_taking_away(before, changed, now)
     if isinstance(changed, Course) and before.grants != changed.grants:
         prerequisites.refuse_cycle(known, after, rulebook)
     _saving(actor, before, changed, known, now).commit()
-    return changed
+    return Changed(changed, _concerned(before, changed, now))
 
 
 def _newly_wrong(
@@ -212,7 +222,7 @@ def _saving(actor: Actor, before: Entry | None, after: Entry | None, known: Cata
     entry = after or before
     assert entry is not None
     done = "changed" if before and after else "added" if after else "deleted"
-    facts = {"id": entry.id, "before": _said(before), "after": _said(after)}
+    facts = {"id": entry.id, "before": before and said(before), "after": after and said(after)}
     record(transaction, actor.person, actor.employer, f"{WORDS[type(entry)]}.{done}", now, facts)
     return transaction
 
@@ -221,12 +231,10 @@ _NOT_SAID = ("description", "joining_instructions", "address")
 """Free text, in which people may be named."""
 
 
-def _said(entry: Entry | None) -> dict[str, Any] | None:
+def said(entry: Entry) -> dict[str, Any]:
     """What an audit entry keeps of something: ids, states and rules; of free text how long it is."""
-    if entry is None:
-        return None
-    said: dict[str, Any] = msgspec.to_builtins(entry)
-    return {name: len(value) if name in _NOT_SAID else value for name, value in said.items()}
+    fields: dict[str, Any] = msgspec.to_builtins(entry)
+    return {name: len(value) if name in _NOT_SAID else value for name, value in fields.items()}
 
 
 def record(transaction: Transaction, actor: str, owner: str, action: str, now: datetime, facts: dict[str, Any]) -> None:
@@ -290,11 +298,33 @@ def _refuse_taking_away(before: Entry, after: Entry, now: datetime) -> None:
 
 def classes_to_come(course: Entry, offerings: Sequence[str], now: datetime) -> list[str]:
     """The ids of classes of some of a course's offerings, whosoever's, that start from now on or have no date. May lag a moment."""
-    if not offerings:
-        return []
-    return [
-        each.id
-        for owner in _users_of(course.owner)
-        for each in classes.of_course(owner, course.id, now)
-        if each.offering in offerings and each.status is not ClassStatus.CANCELLED
-    ]
+    return [each.id for each in _to_come(course, now) if each.offering in offerings] if offerings else []
+
+
+def _to_come(course: Entry, now: datetime) -> list[Class]:
+    found = (each for owner in _users_of(course.owner) for each in classes.of_course(owner, course.id, now))
+    return [each for each in found if each.status is not ClassStatus.CANCELLED]
+
+
+# --- what is to be told of ----------------------------------------------------------------------------------------
+
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _concerned(before: Entry, after: Entry, now: datetime) -> tuple[tuple[Class, Seats], ...]:
+    """The classes to come that a change concerns, by start. Classes are found by indexes, which may lag a moment."""
+    ids: Iterable[str] = ()
+    if isinstance(before, Course) and isinstance(after, Course) and _found_when(before) != _found_when(after):
+        ids = (each.id for each in _to_come(before, now))
+    elif isinstance(before, Venue) and isinstance(after, Venue) and _room(before) != _room(after):
+        ids = {each.class_id for each in classes.held_at_venue(before.owner, before.id, now, _FOR_EVER)}
+    today = london_day(now)
+    return tuple(each for each in classes.summaries(ids) if catalogue_editing.concerns(before, after, each[0], today))
+
+
+def _found_when(course: Course) -> tuple[Any, ...]:
+    return course.status, course.starts_on, course.ends_on
+
+
+def _room(venue: Venue) -> tuple[Any, ...]:
+    return venue.in_use, venue.capacity

@@ -99,7 +99,7 @@ def known(*entries):
 
 
 def judged(text, *entries):
-    sheet = catalogue_file.parse(text.encode(), "504")
+    sheet = catalogue_file.Sheet(text.encode())
     return catalogue_file.judge(sheet, "504", known(*entries))
 
 
@@ -111,6 +111,19 @@ def wrong(text, *entries):
     with pytest.raises(Invalid) as refused:
         judged(text, *entries)
     return [(each.field, each.reason) for each in refused.value.errors]
+
+
+def without_revisions(text):
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    return as_text(*({**each, "revision": ""} for each in rows))
+
+
+def as_text(*rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def row(**cells):
@@ -126,7 +139,7 @@ def test_everything_comes_back_as_it_went_out():
 
 
 def test_into_an_empty_catalogue_everything_comes_as_new_with_rules_numbered_anew():
-    rows = {each.after.id: each.after for each in judged(written(*EVERYTHING), NATIONAL)}
+    rows = {each.after.id: each.after for each in judged(without_revisions(written(*EVERYTHING)), NATIONAL)}
     rules = tuple(replace(each, id=each.id[1:]) for each in COURSE.access_rules)
     assert rows["504-first-aid"] == replace(COURSE, access_rules=rules, revision=1)
     assert (rows["504-week"], rows["room-1"]) == (PATH, replace(VENUE, revision=1))
@@ -203,7 +216,7 @@ def test_every_cell_that_cannot_be_is_named_with_its_line():
         ),
         ends_on=date(2025, 1, 1),
     )
-    assert wrong(written(*SUBJECTS, changed), *SUBJECTS) == [
+    assert wrong(without_revisions(written(*SUBJECTS, changed)), *SUBJECTS) == [
         ("row 4.subject", "is no subject of this catalogue"),
         ("row 4.ends_on", "lies before starts_on"),
         ("row 4.awards", "line 2, competency: is in no framework this employer uses"),
@@ -241,7 +254,8 @@ def test_rows_are_judged_by_the_catalogue_that_the_whole_file_makes():
     after = replace(COURSE, id="504-z", prerequisites=(Prerequisite(PrerequisiteKind.COURSE, "504-a"),))
     before = replace(COURSE, id="504-a", prerequisites=())
     new = Subject("new", "New", "newer", "504"), Subject("newer", "Newer", None, "504")
-    rows = judged(written(*new, replace(after, subject="new"), before, *SUBJECTS), *SUBJECTS)
+    text = without_revisions(written(*new, replace(after, subject="new"), before, *SUBJECTS))
+    rows = judged(text, *SUBJECTS)
     assert [each.after.id for each in rows if each.changes] == ["new", "newer", "504-a", "504-z"]
     circle = replace(SUBJECTS[0], parent="drills")
     assert wrong(written(circle, SUBJECTS[1]), *SUBJECTS) == [("row 3.subject", "lies below this subject itself")]
@@ -255,7 +269,7 @@ def test_a_live_course_does_not_become_a_draft_by_a_file_either():
 
 
 def test_of_very_many_wrong_cells_a_hundred_are_listed_and_the_others_counted():
-    text = ",".join(COLUMNS) + "\n" + "".join(f"x,{number}{',' * 18}\n" for number in range(150))
+    text = ",".join(COLUMNS) + "\n" + "".join(f"x,{number}{',' * 19}\n" for number in range(150))
     errors = wrong(text)
     assert (len(errors), errors[-1]) == (101, ("body", "has 50 more wrong fields than are listed"))
 
@@ -270,10 +284,71 @@ CELL = st.one_of(
 
 @given(
     st.sampled_from(["subject", "venue", "synonyms", "course", "learning path", "x"]),
-    st.lists(CELL | st.just(""), min_size=19, max_size=19),
+    st.lists(CELL | st.just(""), min_size=20, max_size=20),
 )
 def test_whatever_stands_in_its_cells_a_row_is_taken_or_refused(kind, cells):
     text = io.StringIO()
     csv.writer(text).writerows([COLUMNS, [kind, *cells]])
     with contextlib.suppress(Invalid):
         judged(text.getvalue().encode(errors="replace").decode(), *EVERYTHING)
+
+
+# --- revisions ------------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_changes_something_carries_the_revision_that_it_has():
+    old = written(*SUBJECTS, COURSE)
+    changed = replace(COURSE, title="Changed by somebody else", revision=8)
+    late = "this was changed since the file went out: it has revision 8 now"
+    assert wrong(old, *SUBJECTS, changed, NATIONAL) == [("row 4.revision", late)]
+    empty = "is empty, but this exists: it has revision 8 now"
+    assert wrong(without_revisions(old), *SUBJECTS, changed, NATIONAL) == [("row 4.revision", empty)]
+    assert not any(each.changes for each in judged(without_revisions(old), *SUBJECTS, COURSE, NATIONAL))
+
+
+def test_what_was_deleted_since_does_not_come_back_by_an_older_file():
+    ((field, reason),) = wrong(written(*SUBJECTS, VENUE), *SUBJECTS)
+    assert (field, "to add it, leave this empty" in reason) == ("row 4.revision", True)
+
+
+# --- odd cells ------------------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_the_catalogue_goes_out_and_comes_back_however_odd():
+    names = ("504|LOCAL|Two  blanks|", "504|LOCAL|No\u00a0break|", "504|LOCAL|Line\u2028end|")
+    odd = replace(COURSE, description="lost \ufffd", title="a  b", grants=tuple(map(Grants, names)))
+    assert not any(each.changes for each in judged(written(*SUBJECTS, odd), *SUBJECTS, odd))
+    retitled = wrong(written(*SUBJECTS, odd).replace("a  b", "Retitled"), *SUBJECTS, odd, NATIONAL)
+    assert {field for field, _ in retitled} == {"row 4.awards", "row 4.description"}
+
+
+def test_a_competency_is_read_by_the_name_it_has_with_all_its_blanks():
+    line = catalogue_file._listed("1; 504|LOCAL|Two  blanks|\r\n 1; 504|LOCAL|No\u00a0break| ", catalogue_file._award)
+    assert line == (Grants("504|LOCAL|Two  blanks|"), Grants("504|LOCAL|No\u00a0break|"))
+
+
+def test_a_cell_that_cannot_be_read_hides_neither_the_others_nor_other_rows():
+    text = as_text(
+        dict.fromkeys(COLUMNS, "")
+        | {"kind": "course", "id": "504-a", "subject": "nothing", "status": "live", "award_timing": "automatic"}
+        | {"duration_minutes": "1.5", "awards": f"{FIRE}\n1; {FIRE}\nx; {FIRE}", "offerings": "a; blended\na; blended"},
+        dict.fromkeys(COLUMNS, "")
+        | {"kind": "learning path", "id": "504-p", "title": "P", "subject": "fire", "status": "live"}
+        | {"sections": "One: 504-a"},
+    )
+    assert wrong(text, *SUBJECTS) == [
+        ("row 2.duration_minutes", "is not a whole number"),
+        ("row 2.awards", "line 1: is not written like `level; competency`"),
+        ("row 2.awards", "line 3: is not a whole number"),
+        ("row 2.title", "is empty"),
+        ("row 2.subject", "is no subject of this catalogue"),
+        ("row 2.offerings", "line 2, id: is used twice"),
+    ]
+
+
+def test_the_nation_keeps_no_venues_by_a_file_either():
+    text = row(kind="venue", id="room", title="Room", status="in use")
+    sheet = catalogue_file.Sheet(text.encode())
+    with pytest.raises(Invalid) as refused:
+        catalogue_file.judge(sheet, "NHS", known())
+    assert [each.field for each in refused.value.errors] == ["row 2.id"]

@@ -82,8 +82,8 @@ def test_everything_goes_out_and_comes_back_unchanged(trust):
 def test_a_file_adds_and_changes_and_leaves_alone_what_it_does_not_name(trust):
     rows = {each["id"]: each for each in rows_of(exported(trust))}
     changed = rows["504-first-aid"] | {"title": "First Aid at Work", "status": "live", "access_rules": ""}
-    added = rows["504-fire"] | {"id": "504-fire-2", "title": "Fire again", "subject": "night"}
-    night = rows["drills"] | {"id": "night", "title": "Night drills", "subject": "drills"}
+    added = rows["504-fire"] | {"id": "504-fire-2", "title": "Fire again", "subject": "night", "revision": ""}
+    night = rows["drills"] | {"id": "night", "title": "Night drills", "subject": "drills", "revision": ""}
     sent = as_file([changed, added, night, rows["504-week"]])
     assert send(trust, sent).json_body == {"added": 2, "changed": 1, "unchanged": 1}
     shown = get(trust, "catalogue/courses/504-first-aid")
@@ -114,7 +114,7 @@ def test_a_file_with_one_wrong_cell_changes_nothing(trust):
 def test_a_file_cannot_make_what_nobody_could_begin_nor_take_an_offering_from_a_class(trust):
     rows = {each["id"]: each for each in rows_of(exported(trust))}
     circle = [rows["504-fire"] | {"prerequisites": "mandatory; course; 1; 504-first-aid"}]
-    circle += [rows["504-first-aid"] | {"prerequisites": "mandatory; course; 1; 504-fire"}]
+    circle += [rows["504-first-aid"] | {"status": "live", "prerequisites": "mandatory; course; 1; 504-fire"}]
     assert problem(send(trust, as_file(circle))) == (409, "prerequisite-cycle")
     b.offered(b.class_("504-c2"), course_id="504-third")
     answer = send(trust, as_file([rows["504-fire"] | {"offerings": "classroom; blended"}]))
@@ -125,7 +125,7 @@ def test_a_file_cannot_make_what_nobody_could_begin_nor_take_an_offering_from_a_
 def test_what_a_crash_leaves_behind_a_repetition_finishes(trust, monkeypatch):
     monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 8)
     subject = rows_of(exported(trust))[0]
-    sent = as_file([subject | {"id": f"s{number}", "subject": ""} for number in range(20)])
+    sent = as_file([subject | {"id": f"s{number}", "subject": "", "revision": ""} for number in range(20)])
     before = rules.catalogue_now("504").version[0]
     written = iter([False, True])  # the second transaction fails for good
 
@@ -155,7 +155,7 @@ def test_somebody_else_changes_the_catalogue_in_the_middle_and_both_stand(trust)
 def test_a_file_of_many_transactions_is_counted_as_it_came_whoever_comes_in_between(trust, monkeypatch):
     monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 4)
     subject = rows_of(exported(trust))[0]
-    sent = as_file([subject | {"id": f"s{number}", "subject": ""} for number in range(40)])
+    sent = as_file([subject | {"id": f"s{number}", "subject": "", "revision": ""} for number in range(40)])
     others = iter([False, False, True])
 
     def with_somebody_else(*arguments):
@@ -198,3 +198,77 @@ def test_a_catalogue_of_the_size_of_a_trust_fits_a_file(trust):
     sent = as_file([one | {"id": f"504-course-{number}", "status": "?"} for number in range(3000)])
     answer = send(trust, sent)
     assert (answer.status_code, answer.json_body["errors"][-1]["field"]) == (400, "body")
+
+
+def test_an_older_file_undoes_nothing_that_others_have_changed_since(trust):
+    old = exported(trust).body
+    rule = {"mode": "approval", "targets": [{"kind": "POS", "id": "nurse-9"}]}
+    put(trust, "courses/504-fire/access-rules", {"rules": [rule], "revision": 1})
+    answer = send(trust, old)
+    assert [each["field"] for each in answer.json_body["errors"]] == ["row 7.revision"]
+    assert get(trust, "courses/504-fire/access-rules")["rules"][0]["targets"][0]["id"] == "nurse-9"
+
+
+def test_what_a_file_has_written_already_may_be_changed_by_others_before_it_ends(trust, monkeypatch):
+    """The file's own change of a course is written; somebody changes the same course again; the rest follows."""
+    monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 1)
+    rows = {each["id"]: each for each in rows_of(exported(trust))}
+    sent = as_file([rows["drills"] | {"title": "Exercises"}, rows["moving"] | {"title": "Lifting"}])
+    others = iter([False, True])
+
+    def with_somebody_else(*arguments):
+        if next(others, False):
+            patch(trust, "subjects/drills", 2, name="Mine")
+        write(*arguments)
+
+    write = catalogue_files._write
+    monkeypatch.setattr(catalogue_files, "_write", with_somebody_else)
+    assert send(trust, sent).json_body == {"added": 0, "changed": 2, "unchanged": 0}
+    assert {each["name"] for each in get(trust, "subjects")["subjects"]} == {"Mine", "Fire safety", "Lifting"}
+
+
+def test_the_audit_of_a_file_says_what_differs_before_and_after(trust):
+    rows = {each["id"]: each for each in rows_of(exported(trust))}
+    fire = rows["504-fire"] | {"access_rules": "approval; UNIT ward-9", "joining_instructions": "Ask for Sarah."}
+    night = rows["drills"] | {"id": "night", "title": "Night", "revision": ""}
+    send(trust, as_file([fire, night]))
+    (entry,) = (row for row in AuditRow.scan() if row.action == "catalogue.imported")
+    (changed,), (added,) = entry.facts["changed"], entry.facts["added"]
+    assert (changed["kind"], changed["id"]) == ("course", "504-fire")
+    assert set(changed["before"]) == set(changed["after"]) == {"access_rules", "joining_instructions", "revision"}
+    assert (changed["before"]["access_rules"][0]["mode"], changed["before"]["revision"]) == ("self-enrol", 1)
+    assert (changed["after"]["access_rules"][0]["mode"], changed["after"]["revision"]) == ("approval", 2)
+    assert (added["id"], added["after"]["name"]) == ("night", "Night")
+    assert "Sarah" not in str(entry.facts)
+
+
+def test_what_is_named_is_written_before_what_names_it(trust, monkeypatch):
+    monkeypatch.setattr(catalogue_files, "ROWS_A_TRANSACTION", 4)
+    rows = {each["id"]: each | {"revision": ""} for each in rows_of(exported(trust))}
+    path = rows["504-week"] | {"id": "504-p", "subject": "night", "sections": "One: 504-c0"}
+    courses = [rows["504-fire"] | {"id": f"504-c{number}", "subject": "night"} for number in range(3)]
+    written = []
+
+    def noting(actor, batch, *arguments):
+        written.extend(change.row.after.id for change in batch)
+        write(actor, batch, *arguments)
+
+    write = catalogue_files._write
+    monkeypatch.setattr(catalogue_files, "_write", noting)
+    night = rows["drills"] | {"id": "night", "subject": ""}
+    assert send(trust, as_file([path, *courses, night])).json_body["added"] == 5
+    assert written == ["night", "504-c0", "504-c1", "504-c2", "504-p"]
+
+
+def test_large_entries_go_in_transactions_that_the_table_and_the_audit_take(trust):
+    rows = {each["id"]: each | {"revision": ""} for each in rows_of(exported(trust))}
+    courses = [rows["504-fire"] | {"id": f"504-{'x' * 50}-{number}", "prerequisites": ""} for number in range(40)]
+    ids = [each["id"] for each in courses]
+    sections = "\n".join(f"Part {number}: {', '.join(ids[number * 2 : number * 2 + 2])}" for number in range(20))
+    paths = [
+        rows["504-week"] | {"id": f"504-path-{number}", "sections": sections, "description": "ü" * 4000}
+        for number in range(80)
+    ]
+    assert send(trust, as_file([*courses, *paths])).json_body == {"added": 120, "changed": 0, "unchanged": 0}
+    largest = max(len(str(row.facts)) for row in AuditRow.scan() if row.action == "catalogue.imported")
+    assert largest < catalogue_files.LETTERS_A_TRANSACTION

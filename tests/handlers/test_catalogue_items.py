@@ -1,6 +1,7 @@
 """Keeping the catalogue over HTTP: courses and learning paths."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -89,6 +90,7 @@ def test_every_field_is_changed_and_what_is_left_out_stays(trust):
     }
     for revision, (field, value) in enumerate(changes.items(), 1):
         after = patch(trust, "courses/504-first-aid", revision, **{field: value}).json_body
+        assert after.pop("warnings") == []
         assert after == {**before, field: value, "revision": revision + 1}
         before = after
     assert get(trust, "catalogue/courses/504-first-aid") == before
@@ -103,7 +105,7 @@ def test_rules_and_prerequisites_outlive_a_change_of_the_course(trust):
     assert (changed.json_body["access_rules"], changed.json_body["prerequisites"]) == (1, 1)
     (kept,) = get(trust, "courses/504-fire/access-rules")["rules"]
     assert kept["targets"][0]["id"] == "nurse-9"
-    assert get(trust, "catalogue/courses/504-fire") == changed.json_body
+    assert {**get(trust, "catalogue/courses/504-fire"), "warnings": []} == changed.json_body
 
 
 def test_of_two_administrators_the_second_gets_both_versions_and_nothing_is_lost(trust):
@@ -354,3 +356,32 @@ def test_offerings_read_back_in_one_order_however_they_were_sent(trust):
     turned = replace(course, offerings=course.offerings[::-1])
     sent = [{"id": each.id, "mode": each.mode, "language": each.language} for each in turned.offerings]
     assert patch(trust, "courses/504-fire", offerings=sent).json_body["revision"] == 1
+
+
+# --- classes to come ------------------------------------------------------------------------------------------
+
+
+def test_withdrawing_or_ending_a_course_names_the_classes_to_come_and_who_is_on_them(trust):
+    planned = b.class_("504-c2")
+    b.offered(planned, b.class_("504-c3", status=ClassStatus.CANCELLED), course_id="504-third")
+    assert post(trust, "me/enrolments", {"class_id": "504-c2"}, as_=LEARNER).status_code == 201
+    day = planned.starts_at.date()
+    on_the_day = patch(trust, "courses/504-fire", ends_on=day.isoformat())
+    assert on_the_day.json_body["warnings"] == []
+    before = patch(trust, "courses/504-fire", 2, ends_on=(day - timedelta(days=1)).isoformat())
+    (warning,) = before.json_body["warnings"]
+    assert (warning["total"], [each["id"] for each in warning["classes"]]) == (1, ["504-c2"])
+    assert (warning["classes"][0]["confirmed"], warning["classes"][0]["waitlisted"]) == (1, 0)
+    assert patch(trust, "courses/504-fire", 3, ends_on=None).json_body["warnings"] == []
+    withdrawn = patch(trust, "courses/504-fire", 4, status="withdrawn").json_body
+    assert (withdrawn["status"], withdrawn["warnings"]) == ("withdrawn", [warning])
+    assert patch(trust, "courses/504-fire", 5, title="Fire").json_body["warnings"] == []
+
+
+def test_titles_and_words_are_of_characters_that_are_seen(trust):
+    for title in ("\u202eerif", "\u200b", "!!!", "Fire\u2066", "Fire \ufffd"):
+        assert fields(patch(trust, "courses/504-fire", title=title)) == (400, ["body.title"]), ascii(title)
+    assert fields(patch(trust, "courses/504-fire", description="a\u202eb")) == (400, ["body.description"])
+    assert fields(post(trust, "synonyms", {"id": "a", "words": ["!!!", "fire"]})) == (400, ["body.words[0]"])
+    for revision, title in enumerate(("می\u200cخواهم", "👩\u200d🚒 Fire", "Dŵr 2"), 1):
+        assert patch(trust, "courses/504-fire", revision, title=title).json_body["title"] == title

@@ -1,5 +1,7 @@
 """Keeping subjects, venues and synonyms over HTTP."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests import builders as b
@@ -8,6 +10,7 @@ from tests.catalogue_keeping import (
     WEEK,
     delete,
     get,
+    nation,
     patch,
     post,
     small_trust,
@@ -84,8 +87,9 @@ def test_a_venue_is_kept_changed_and_taken_out_of_use(trust):
     added = post(trust, "venues", venue)
     assert added.json_body == {**venue, "in_use": True, "owner": "504", "revision": 1}
     changed = patch(trust, "venues/room-1", capacity=None, in_use=False)
-    assert changed.json_body == {**added.json_body, "capacity": None, "in_use": False, "revision": 2}
-    assert get(trust, "venues", as_=LEARNER)["venues"] == [changed.json_body]
+    kept = {**added.json_body, "capacity": None, "in_use": False, "revision": 2}
+    assert changed.json_body == {**kept, "warnings": []}
+    assert get(trust, "venues", as_=LEARNER)["venues"] == [kept]
 
 
 def test_a_venue_where_classes_were_is_retired_and_not_deleted(trust):
@@ -109,3 +113,35 @@ def test_synonyms_find_the_same_at_once(trust):
     assert delete(trust, "synonyms/burning").status_code == 204
     assert get(trust, "synonyms")["total"] == 0
     assert fields(post(trust, "synonyms", {"id": "same", "words": ["Fire", "fire"]})) == (400, ["body.words[1]"])
+
+
+def test_a_venue_that_a_class_has_left_is_not_deleted_either(trust):
+    for id_ in ("room-1", "room-2", "room-3"):
+        post(trust, "venues", {"id": id_, "name": id_})
+    b.offered(b.class_("504-c1", venue="room-1"), b.class_("504-c2", venue="room-2"), course_id="504-other")
+    moved = patch(trust, "classes/504-c1", venue="room-3")
+    cancelled = post(trust, "classes/504-c2/cancellation", {"reason": "Flooded."})
+    assert (moved.status_code, cancelled.status_code) == (200, 200)
+    for venue, class_ in (("room-1", "504-c1"), ("room-2", "504-c2"), ("room-3", "504-c1")):
+        refused = delete(trust, f"venues/{venue}")
+        assert refused.json_body["facts"] == {"named_by": {"classes": [class_]}}, venue
+
+
+def test_retiring_or_shrinking_a_venue_names_the_classes_to_come_there(trust):
+    post(trust, "venues", {"id": "room-1", "name": "Room 1", "capacity": 30})
+    past = b.class_("504-c2", venue="room-1", sessions=[b.session(b.NOW - timedelta(days=9))])
+    b.offered(b.class_("504-c1", venue="room-1", maximum=12), past, course_id="504-other")
+    assert patch(trust, "venues/room-1", capacity=12).json_body["warnings"] == []
+    (shrunk,) = patch(trust, "venues/room-1", 2, capacity=11).json_body["warnings"]
+    assert [(each["id"], each["maximum"]) for each in shrunk["classes"]] == [("504-c1", 12)]
+    assert patch(trust, "venues/room-1", 3, name="Cellar").json_body["warnings"] == []
+    (retired,) = patch(trust, "venues/room-1", 4, in_use=False).json_body["warnings"]
+    assert [each["id"] for each in retired["classes"]] == ["504-c1"]
+
+
+def test_the_nation_keeps_no_venues(trust):
+    national = nation(trust)
+    assert fields(post(trust, "venues?employer=NHS", {"id": "hall", "name": "Hall"}, as_=national)) == (
+        400,
+        ["body.id"],
+    )
