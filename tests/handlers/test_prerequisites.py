@@ -112,6 +112,20 @@ def test_a_course_that_nobody_can_begin_any_more_says_so_and_asks_for_no_draft(t
     assert fields(again) == (400, ["body.prerequisites[0].id"])
 
 
+def test_a_draft_that_asks_for_a_draft_becomes_live_after_it(trust):
+    keep(stored.CourseRow.of(b.course(status=CourseStatus.DRAFT)))
+    draft = advanced(trust, {"kind": "course", "id": "504-fire"}, status=CourseStatus.DRAFT).json_body
+
+    def publish(course, revision):
+        return trust.call(
+            "PATCH", f"/v1/courses/{course}", body={"revision": revision, "status": "live"}, as_=ADMINISTRATOR
+        )
+
+    assert fields(publish("504-advanced", draft["revision"])) == (400, ["body.prerequisites[0].id"])
+    assert publish("504-fire", 1).status_code == 200
+    assert publish("504-advanced", draft["revision"]).status_code == 200
+
+
 def test_a_national_draft_that_a_course_asks_for_lets_nobody_begin(trust):
     """An employer does not know the nation's drafts: it is not named, and it is achieved nowhere else."""
     b.offered(course_id="NHS-base", title="Base", status=CourseStatus.DRAFT)
