@@ -35,7 +35,8 @@ def invitation(notification: Notification, person: Person) -> Invitation | None:
     """The meeting request that goes with a message; None for messages about nothing dated, or not in the person's calendar.
 
     Several sessions are one series: the first event carries the days of the others, and each other one its own times, all
-    under one UID as RFC 5546 asks. Cancelling names the series alone.
+    under one UID as RFC 5546 asks. Cancelling names the series alone. Days that an update takes away are excepted from the series,
+    because calendars keep what an earlier request said of them alone.
     """
     method = _METHODS.get(notification.template)
     sessions = [_session(pair) for pair in notification.data.get("sessions", [])]
@@ -50,6 +51,8 @@ def invitation(notification: Notification, person: Person) -> Invitation | None:
     first, *others = sessions
     series = _event(notification, person, method, first)
     calendar.add_component(series)
+    if method == "REQUEST" and (gone := _gone(notification, sessions)):
+        series.add("exdate", gone)
     if method == "REQUEST" and others:
         series.add("rdate", [start for start, _ in others])
         for session in others:
@@ -60,6 +63,12 @@ def invitation(notification: Notification, person: Person) -> Invitation | None:
         first_date=date(sessions[0][0].year, 1, 1), last_date=date(sessions[-1][1].year + 1, 1, 1)
     )
     return Invitation(method, calendar.to_ical())
+
+
+def _gone(notification: Notification, sessions: list[tuple[datetime, datetime]]) -> list[datetime]:
+    """When sessions began that a series had beside its first and has no more."""
+    former = [_session(pair)[0] for pair in notification.data.get("former", {}).get("sessions", [])]
+    return [start for start in former[1:] if start not in [each for each, _ in sessions]]
 
 
 def _session(pair: list[str]) -> tuple[datetime, datetime]:

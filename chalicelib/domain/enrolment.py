@@ -97,7 +97,7 @@ class Enrolment:
         """Whether the class counts it among those waiting for a seat."""
         return self.status is Status.WAITLISTED and not self.passed_over
 
-    def overlaps(self, class_: Class) -> bool:
+    def overlaps(self, class_: "Class | Enrolment") -> bool:
         """Whether this enrolment holds a seat at the time of that class (touching ends do not overlap)."""
         if self.status is not Status.CONFIRMED:
             return False
@@ -319,9 +319,11 @@ def following(enrolment: Enrolment, class_: Class, title: str, venue: str | None
 
     A cancelled class cancels what is open, a closed one what is requested, and a planned one sends those with a seat to the
     waiting list, in the order in which they were placed. Otherwise dates, place, link and title follow those of the class. What was
-    given up or refused stays as it was, and nothing goes back to an earlier revision of the class.
+    given up or refused stays as it was, so does the history of a class without dates, in which there is nothing to put right, and
+    nothing goes back to an earlier revision of the class.
     """
-    if enrolment.class_revision > class_.revision or not (enrolment.open or enrolment.status in HISTORY):
+    follows = enrolment.open or (enrolment.status in HISTORY and class_.starts_at is not None)
+    if enrolment.class_revision > class_.revision or not follows:
         return enrolment
     if class_.status is ClassStatus.CANCELLED:
         return enrolment.moved_to(Status.CANCELLED, at, by, class_.reason) if enrolment.open else enrolment
@@ -373,3 +375,17 @@ def passed_over(enrolment: Enrolment) -> Enrolment:
 def in_the_way(class_: Class, mine: Iterable[Enrolment]) -> Enrolment | None:
     """A seat held on another class at the same time, if there is one: whoever holds it is passed over (domain.md §2)."""
     return next((each for each in mine if each.class_id != class_.id and each.overlaps(class_)), None)
+
+
+def no_longer_passed_over(mine: Iterable[Enrolment]) -> list[Enrolment]:
+    """Of somebody's enrolments everywhere, places on waiting lists for which they were passed over and nothing is in the way any
+    more: as they are once they count as waiting again.
+    """
+    everywhere = tuple(mine)
+    return [
+        replace(each, passed_over=False, revision=each.revision + 1)
+        for each in everywhere
+        if each.passed_over
+        and each.status is Status.WAITLISTED
+        and not any(other.overlaps(each) for other in everywhere)
+    ]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.requirements import Rulebook
@@ -26,13 +28,17 @@ REPORTS_DELAY_SECONDS = 90
 in, so that none is still to commit what it read before; and than the index lags.
 """
 
+LOOK_AGAIN_SECONDS = 60
+"""When a class that has changed is followed once more, for what the index did not show the first time and nothing counts."""
+
 PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
     JobKind.RECONCILIATION: reconciliation.reconcile,
     JobKind.WHAT_IF: what_if.try_unit,
-    JobKind.CLASS: class_changes.follow,
 }
-"""What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless."""
+"""What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless.
+Classes are followed by `_follow_class`, which hands on.
+"""
 
 
 def now() -> datetime:
@@ -59,7 +65,6 @@ def project_events(stream_event: dict[str, Any]) -> BatchFailures:
             continue
         if event.person is not None:
             changed.setdefault(event.employer, {}).setdefault(event.person, place)
-            continue
         try:
             _set_going(event, at)
         except Exception as fault:
@@ -85,6 +90,8 @@ def _event_in(record: dict[str, Any]) -> Event | None:
 
 
 def _set_going(event: Event, at: datetime) -> None:
+    if freed := event.data.get("promote"):
+        queues.queue_works([{"kind": "promote", "class": class_id} for class_id in freed])
     if event.type is EventType.JOB_STARTED:
         jobs.queue_parts(event)
     elif event.type is EventType.RULES_CHANGED:
@@ -148,8 +155,13 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
             move_reports(employer, promised, person)
         case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
             job = jobs.job(employer, job_id)
+            if job.kind is JobKind.CLASS:
+                _follow_class(job, part, message, remaining_ms, at)
+                return
             # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.
             jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
+        case {"kind": "promote", "class": class_id}:
+            _promote(class_id, remaining_ms, at)
         case {"kind": "file", "employer": employer, "job": job_id}:
             from chalicelib.services import workforce_file
 
@@ -162,6 +174,27 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
             queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
         case _:
             raise ValueError("This is no work we know.")
+
+
+def _follow_class(
+    job: Job, class_id: str, message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime
+) -> None:
+    """Follow a class on from where the message says; then promote, and once more look for whom the index did not show."""
+    before = msgspec.convert(message.get("walk", {}), class_changes.Walk)
+    walk = class_changes.follow(job, class_id, at, lambda: remaining_ms() > HAND_ON_MS, before)
+    if not walk.finished:
+        queues.queue_work({**message, "walk": msgspec.to_builtins(walk)})
+        return
+    _promote(class_id, remaining_ms, at)
+    jobs.finish_part(job, class_id, {"changed": walk.changed}, at)
+    if not message.get("again"):
+        again = {"kind": "part", "employer": job.employer, "job": job.id, "part": class_id, "again": True}
+        queues.queue_works([again], LOOK_AGAIN_SECONDS)
+
+
+def _promote(class_id: str, remaining_ms: Callable[[], int], at: datetime) -> None:
+    if not class_changes.promote(class_id, at, lambda: remaining_ms() > HAND_ON_MS):
+        queues.queue_work({"kind": "promote", "class": class_id})
 
 
 def _do_day(employer: str, after: Any, remaining_ms: Callable[[], int], at: datetime) -> None:

@@ -4,10 +4,10 @@ Each enrolment is compared with the class as it stands and brought up to date wi
 finds what is left, everybody is told once, and however jobs overtake one another the class as it is now has the last word.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from heapq import merge
-from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.services import jobs
-from chalicelib.services.enrolment import tell
+from chalicelib.services.enrolment import count_again, everywhere, tell
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -34,8 +34,21 @@ WAITING_LIST = "system:waiting-list"
 """Who promotes, in history and audit."""
 
 
-class WaitersUnseen(Exception):
-    """The class counts people waiting whom its list does not show yet: the queue delivers the work again."""
+class Unseen(Exception):
+    """The class counts people whom its roster does not show yet: the queue delivers the work again."""
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """How far a job has come on the rosters of a class: behind which enrolment of which employer it goes on, how many it has
+    changed, and how many seats and people waiting it has seen.
+    """
+
+    employer: str = ""
+    after: str = ""
+    changed: int = 0
+    seated: int = 0
+    waiting: int = 0
+    finished: bool = False
 
 
 def start(transaction: Transaction, actor: str, class_: Class, now: datetime) -> Job:
@@ -44,21 +57,62 @@ def start(transaction: Transaction, actor: str, class_: Class, now: datetime) ->
     return jobs.start(transaction, owner_of(class_.id), JobKind.CLASS, actor, [class_.id], facts, now)
 
 
-def follow(job: Job, class_id: str, now: datetime) -> dict[str, Any]:
-    """Bring every enrolment of the class up to date, then promote; how many were changed and promoted. Safe to repeat."""
+def follow(job: Job, class_id: str, now: datetime, time_left: Callable[[], bool], walk: Walk) -> Walk:
+    """Bring the enrolments of the class up to date, from where a walk has come until there is no time left; how far it came then.
+
+    Safe to repeat. Raises Unseen if the rosters show less than the class counts, so that nobody is left behind who booked just
+    before. Those whom a class does not count (without a maximum; requested) are found by looking again some seconds later.
+    """
     catalogue = rules.catalogue_now(owner_of(class_id))
-    changed = promoted = 0
+    class_, _ = _class(class_id)
+    only_open = class_.maximum is None and class_.starts_at is None  # there, nothing else could follow
+    places = _Places(class_)
     for employer in _employers_of(class_id):
-        for enrolment in roster(employer, class_id):
-            changed += _bring_up_to_date(enrolment, catalogue, job.by, now)
-    promoted = promote(class_id, catalogue, now)
-    return {"changed": changed, "promoted": promoted}
+        if employer < walk.employer:
+            continue
+        after = walk.after if employer == walk.employer else ""
+        for listed in roster(employer, class_id, after, only_open):
+            now_is = listed
+            if _followed(listed, class_, catalogue, job.by, now) is not listed:
+                now_is = _bring_up_to_date(listed, catalogue, job.by, now, places) or listed
+            walk = Walk(
+                employer,
+                enrolments.place_on_roster(listed),
+                walk.changed + (now_is.revision > listed.revision),
+                walk.seated + now_is.seated,
+                walk.waiting + now_is.awaiting,
+            )
+            if not time_left():
+                return walk
+    _, seats = _class(class_id)
+    if (walk.seated, walk.waiting) != (seats.taken, seats.waiting):
+        raise Unseen(class_id)
+    return msgspec.structs.replace(walk, finished=True)
 
 
 def _employers_of(class_id: str) -> list[str]:
-    """Whose people can be on a class: its owner's, and of a national one everybody's."""
+    """Whose people can be on a class: its owner's, and of a national one everybody's; in order."""
     owner = owner_of(class_id)
-    return rules.employers() if owner == NATIONAL else [owner]
+    return sorted(rules.employers()) if owner == NATIONAL else [owner]
+
+
+class _Places:
+    """Which place on the waiting list somebody has: counted once, when it is first asked for.
+
+    Those still to follow them from a seat to the list count, too.
+    """
+
+    def __init__(self, class_: Class) -> None:
+        self._class = class_
+        self._placed: list[datetime] | None = None
+
+    def of(self, enrolment: Enrolment) -> int:
+        """The place, from 1."""
+        if self._placed is None:
+            rosters = (roster(each, self._class.id, only_open=True) for each in _employers_of(self._class.id))
+            listed = (each for one in rosters for each in one)
+            self._placed = sorted(each.placed_at for each in listed if each.awaiting or each.status is Status.CONFIRMED)
+        return bisect_left(self._placed, enrolment.placed_at) + 1
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -80,34 +134,51 @@ def _read(listed: Enrolment) -> _Read | None:
 # --- bringing enrolments up to date -------------------------------------------------------------------------------
 
 
+def _followed(enrolment: Enrolment, class_: Class, catalogue: Catalogue, by: str, now: datetime) -> Enrolment:
+    course = catalogue.courses.get(class_.course)
+    title = course.title if course else enrolment.title
+    return rules_of.following(enrolment, class_, title, catalogue.venue_name(class_.venue), now, by)
+
+
 @retried
-def _bring_up_to_date(listed: Enrolment, catalogue: Catalogue, by: str, now: datetime) -> bool:
+def _bring_up_to_date(
+    listed: Enrolment, catalogue: Catalogue, by: str, now: datetime, places: _Places
+) -> Enrolment | None:
+    """The enrolment as it is then; None if there is none. What differs by the list is judged on what is read again."""
     read = _read(listed)
     if read is None:
-        return False
-    class_, before = read.class_, read.enrolment
-    course = catalogue.courses.get(class_.course)
-    title = course.title if course else before.title
-    after = rules_of.following(before, class_, title, catalogue.venue_name(class_.venue), now, by)
+        return None
+    before = read.enrolment
+    after = _followed(before, read.class_, catalogue, by, now)
     if after is before:
-        return False
+        return before
     transaction = Transaction()
-    enrolments.follow_class(transaction, read.learner, class_, before, after)
-    _tell_of(transaction, read, after, catalogue, by, now)
+    enrolments.follow_class(transaction, read.learner, read.class_, before, after)
+    freed = count_again(transaction, read.learner, after)
+    _tell_of(transaction, read, after, catalogue, by, now, places, freed)
     transaction.commit()
-    return True
+    return after
 
 
 def _tell_of(
-    transaction: Transaction, read: _Read, after: Enrolment, catalogue: Catalogue, by: str, now: datetime
+    transaction: Transaction,
+    read: _Read,
+    after: Enrolment,
+    catalogue: Catalogue,
+    by: str,
+    now: datetime,
+    places: _Places,
+    freed: list[str],
 ) -> None:
     """Add the event of a change: with a message if it is news to the learner, else only that their records changed."""
     before = read.enrolment
     type_ = _news(before, after)
     if type_ is None or not rules_of.told_of(before, after, now):
-        outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, after.employer, after.person, now))
+        kind = EventType.LEARNER_CHANGED
+        outbox.emit(transaction, Event(new_id(now), kind, after.employer, after.person, now, {"promote": freed}))
         return
-    clash = rules_of.in_the_way(read.class_, _everywhere(read.learner)) if after.status is Status.CONFIRMED else None
+    clash = rules_of.in_the_way(read.class_, everywhere(read.learner)) if after.status is Status.CONFIRMED else None
+    more = {"position": places.of(after)} if type_ is EventType.ENROLMENT_WAITLISTED else {}
     tell(
         transaction,
         type_,
@@ -122,6 +193,8 @@ def _tell_of(
             "link": before.link,
         },
         clash=clash.title if clash else None,
+        promote=freed,
+        **more,
     )
 
 
@@ -136,30 +209,27 @@ def _instructions(class_: Class, catalogue: Catalogue) -> str:
     return class_.joining_instructions or (course.joining_instructions if course else "")
 
 
-def _everywhere(learner: Learner) -> tuple[Enrolment, ...]:
-    return (*learner.enrolments, *learner.elsewhere)
-
-
 # --- promoting (domain.md §2) -------------------------------------------------------------------------------------
 
 
-def promote(class_id: str, catalogue: Catalogue, now: datetime) -> int:
-    """Give free seats to those waiting, first in first, until seats or waiters run out or the class starts; how many got one.
+def promote(class_id: str, now: datetime, time_left: Callable[[], bool]) -> bool:
+    """Give free seats to those waiting, first in first, until seats or waiters run out or the class starts; False if time ran out
+    before.
 
-    Whoever holds a seat elsewhere at that time is passed over. Raises WaitersUnseen if the list lags behind the class.
+    Whoever holds a seat elsewhere at that time is passed over. Raises Unseen if the list lags behind the class.
     """
-    promoted = 0
     if not _gives_seats(*_class(class_id), now):
-        return promoted
+        return True
+    catalogue = rules.catalogue_now(owner_of(class_id))
     for waiting in _waiting(class_id):
-        outcome = _promote(waiting, catalogue, now)
-        if outcome is None:
+        if not _promote(waiting, catalogue, now):
             break
-        promoted += outcome
+        if not time_left():
+            return False
     class_, seats = _class(class_id)
     if seats.waiting and _gives_seats(class_, seats, now):
-        raise WaitersUnseen(class_id)
-    return promoted
+        raise Unseen(class_id)
+    return True
 
 
 def _waiting(class_id: str) -> Iterator[Enrolment]:
@@ -179,25 +249,26 @@ def _gives_seats(class_: Class, seats: Seats, now: datetime) -> bool:
 
 
 @retried
-def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool | None:
-    """Whether somebody got a seat; None if there is none to give."""
+def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
+    """Give somebody a seat, or pass them over; False if there is none to give."""
     read = _read(listed)
     if read is None or read.enrolment.status is not Status.WAITLISTED:
-        return False
+        return True
     class_, before = read.class_, read.enrolment
     if not _gives_seats(class_, read.seats, now):
-        return None
-    clash = rules_of.in_the_way(class_, _everywhere(read.learner))
-    if clash and before.passed_over:
         return False
+    clash = rules_of.in_the_way(class_, everywhere(read.learner))
+    if clash and before.passed_over:
+        return True
     transaction = Transaction()
     if clash:
         after = rules_of.passed_over(before)
         type_, more = EventType.ENROLMENT_PASSED_OVER, {"clash": clash.title}
     else:
-        after = rules_of.promoted(before, class_, now, WAITING_LIST)
+        current = _followed(before, class_, catalogue, WAITING_LIST, now)
+        after = rules_of.promoted(current, class_, now, WAITING_LIST)
         type_, more = EventType.ENROLMENT_PROMOTED, {}
     enrolments.follow_class(transaction, read.learner, class_, before, after)
     tell(transaction, type_, WAITING_LIST, after, now, _instructions(class_, catalogue), **more)
     transaction.commit()
-    return clash is None
+    return True

@@ -73,11 +73,38 @@ def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: I
 def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:
     before = _one_of(learner, enrolment_id)
     after = rules_of.withdraw(before, now, actor.person)
+    _give_back(learner, before, after, actor.person, now)
+    return after
+
+
+def _give_back(learner: Learner, before: Enrolment, after: Enrolment, by: str, now: datetime) -> None:
+    """Commit a withdrawal. Its event names the classes whose waiting lists can go on by it: this one, and any on whose list the
+    learner counts again.
+    """
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
-    tell(transaction, EventType.ENROLMENT_WITHDRAWN, actor.person, after, now)
+    freed = [before.class_id] if before.seated else []
+    freed += count_again(transaction, learner, after)
+    in_calendar = before.status is Status.CONFIRMED
+    tell(transaction, EventType.ENROLMENT_WITHDRAWN, by, after, now, in_calendar=in_calendar, promote=freed)
     transaction.commit()
-    return after
+
+
+def everywhere(learner: Learner) -> tuple[Enrolment, ...]:
+    """Somebody's enrolments at every employer: nobody can be in two places at once."""
+    return (*learner.enrolments, *learner.elsewhere)
+
+
+def count_again(transaction: Transaction, learner: Learner, changed: Enrolment) -> list[str]:
+    """Add to a transaction that changes one enrolment: the learner's places on waiting lists that counted no longer because of it
+    count again (decision 0018); the ids of their classes. The transaction moves the learner's booking revision.
+    """
+    one = (changed.employer, changed.id)
+    others = [each for each in everywhere(learner) if (each.employer, each.id) != one]
+    again = [each for each in rules_of.no_longer_passed_over([*others, changed]) if (each.employer, each.id) != one]
+    for each in again:
+        enrolments.count_as_waiting(transaction, each)
+    return [each.class_id for each in again]
 
 
 LEAVER = "system:leaver"
@@ -102,12 +129,10 @@ def _release_next(person: str, employer: str, now: datetime) -> bool:
     lost = rules_of.lost_by_leaving(learner.enrolments, learner.employment, london_day(now))
     if not lost:
         return False
-    before = lost[0]
-    after = rules_of.release(before, now, LEAVER)
-    transaction = Transaction()
-    enrolments.withdraw(transaction, learner, before, after)
-    tell(transaction, EventType.ENROLMENT_WITHDRAWN, LEAVER, after, now)
-    transaction.commit()
+    before = min(
+        lost, key=lambda each: each.status is Status.CONFIRMED
+    )  # waiting first, lest a seat given back promotes a leaver
+    _give_back(learner, before, rules_of.release(before, now, LEAVER), LEAVER, now)
     return True
 
 

@@ -8,14 +8,18 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment
 from chalicelib.storage import keys
 from chalicelib.storage.base import Record
-from chalicelib.storage.enrolment import EnrolmentRow
+from chalicelib.storage.enrolment import RANK_OF_OTHERS, EnrolmentRow
 from chalicelib.storage.people import AssignmentRow, EmploymentRow
 
 
-def roster(employer: str, class_id: str) -> Iterator[Enrolment]:
-    """Every enrolment of the employer's people on a class, page by page as it is taken. May lag a moment behind."""
-    for row in Record.gsi2.query(keys.roster(employer, class_id)):
-        if isinstance(row, EnrolmentRow):
+def roster(employer: str, class_id: str, after: str = "", only_open: bool = False) -> Iterator[Enrolment]:
+    """Enrolments of the employer's people on a class, page by page as they are taken: all, or those behind a `place_on_roster`, or
+    the open ones alone. May lag a moment behind.
+    """
+    last = RANK_OF_OTHERS if only_open else RANK_OF_OTHERS + 1
+    places = Record.gsi2sk.between(after or "0", str(last))
+    for row in Record.gsi2.query(keys.roster(employer, class_id), places):
+        if isinstance(row, EnrolmentRow) and row.gsi2sk != after:
             yield row.enrolment()
 
 

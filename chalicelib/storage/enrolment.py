@@ -17,7 +17,8 @@ from chalicelib.storage.people import BookingRow
 from chalicelib.storage.transaction import Transaction
 
 _RANK = {Status.WAITLISTED: 1, Status.CONFIRMED: 2, Status.REQUESTED: 3}
-_RANK_OF_OTHERS = 4
+RANK_OF_OTHERS = 4
+"""Closed enrolments come last on a roster."""
 
 
 class EnrolmentRow(Record, discriminator="enrolment"):
@@ -43,12 +44,11 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
         """The row of an enrolment."""
-        rank = _RANK.get(enrolment.status, _RANK_OF_OTHERS)
         return cls(
             keys.person(enrolment.person),
             keys.enrolment(enrolment.employer, enrolment.class_id, enrolment.attempt),
             gsi2pk=keys.roster(enrolment.employer, enrolment.class_id),
-            gsi2sk=keys.roster_sort(rank, enrolment.placed_at, enrolment.person),
+            gsi2sk=place_on_roster(enrolment),
             course=enrolment.course,
             title=enrolment.title,
             mode=enrolment.mode.value,
@@ -117,6 +117,12 @@ def exists(enrolment: Enrolment) -> bool:
     """Whether this attempt is written already, read strongly consistent."""
     key = EnrolmentRow.of(enrolment)
     return bool(EnrolmentRow.count(key.pk, EnrolmentRow.sk == key.sk, consistent_read=True))
+
+
+def place_on_roster(enrolment: Enrolment) -> str:
+    """Where an enrolment stands on the roster of its class: by state, then by when it was placed."""
+    rank = _RANK.get(enrolment.status, RANK_OF_OTHERS)
+    return keys.roster_sort(rank, enrolment.placed_at, enrolment.person)
 
 
 def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
@@ -188,6 +194,14 @@ def follow_class(
     else:
         transaction.check(SeatsRow, seats.pk, seats.sk, unchanged)
     move_booking_revision(transaction, learner)
+
+
+def count_as_waiting(transaction: Transaction, after: Enrolment) -> None:
+    """Add to a transaction: a place on a waiting list that counts again, if nobody changed it since. The caller moves the
+    booking revision.
+    """
+    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == after.revision - 1)
+    transaction.update(SeatsRow.key_of(after.class_id), [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
 
 
 def waiting_list(employer: str, class_id: str) -> Iterator[Enrolment]:

@@ -3,7 +3,8 @@
 import pytest
 
 from chalicelib.domain import errors
-from chalicelib.services import catalogue, enrolment, identity, recount, roles
+from chalicelib.domain.enrolment import Status
+from chalicelib.services import catalogue, enrolment, identity, recount, roles, takeover
 from chalicelib.storage import classes as stored
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
@@ -79,6 +80,17 @@ def test_a_class_closed_while_somebody_books_takes_nobody(last_seat):
     with seams.before_commit(close), pytest.raises(errors.ClassNotOpen):
         book(1)
     assert taken() == 0
+
+
+def test_whoever_books_while_somebody_joins_the_waiting_list_does_not_get_in_before_them(last_seat):
+    def wait():
+        waiting = b.enrolment(Status.WAITLISTED, person="p2")
+        takeover.take_over(b.SYSTEM, "504", "p2", [], [waiting], NOW)
+
+    with seams.before_commit(wait), pytest.raises(errors.ClassFull):
+        book(1)
+    assert taken() == 0
+    assert no_difference()
 
 
 def test_a_class_given_a_maximum_while_somebody_books_is_judged_again(last_seat):

@@ -14,10 +14,10 @@ from chalicelib.domain.catalogue import Venue
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
 from chalicelib.handlers import events, work
-from chalicelib.services import classes, enrolment, identity, inbox, recount, takeover
+from chalicelib.services import class_changes, classes, enrolment, identity, inbox, recount, takeover
 from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
-from chalicelib.storage import people
+from chalicelib.storage import people, queues
 from chalicelib.storage.catalogue import VenueRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -151,13 +151,17 @@ def newest(number):
     return inbox.page(f"p{number}", 1, None)[0][0]
 
 
-def meeting_request(notification):
+def calendar_of(notification):
     person = people.person(notification.person)
     message = mail.compose(notification, person)
     parts = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
-    if not parts:
+    return icalendar.Calendar.from_ical(parts[0].get_content()) if parts else None
+
+
+def meeting_request(notification):
+    calendar = calendar_of(notification)
+    if calendar is None:
         return None
-    calendar = icalendar.Calendar.from_ical(parts[0].get_content())
     event = calendar.walk("VEVENT")[0]
     return {"method": calendar["method"], "sequence": event["sequence"], "location": str(event.get("location"))}
 
@@ -203,6 +207,130 @@ def test_whoever_now_has_two_classes_at_once_is_told_which(trust):
     assert data["clash"] == "Fire Safety"
 
 
+def test_a_waiter_promoted_before_the_move_has_reached_them_is_told_the_new_day(trust):
+    on(1, Status.WAITLISTED)
+    Pump().run()
+    change(sessions=MOVED)
+    class_changes.promote("504-c1", NOW, lambda: True)
+    assert (of(1).status, of(1).sessions, of(1).class_revision) == ("confirmed", MOVED, 2)
+
+
+def test_an_unseen_booking_is_followed_when_the_work_is_delivered_again(trust):
+    for act, told_of, status in (
+        (lambda: change(sessions=MOVED), "changed", "confirmed"),
+        (lambda: classes.cancel(ada(), "504-c1", "The room is flooded.", NOW), "cancelled", "cancelled"),
+    ):
+        number = 1 + len(told())
+        b.person(number)
+        pump = Pump()
+        with seams.lagging_reads():
+            enrolment.enrol_myself(identity.identify(f"504-{number}", None, NOW), "504-c1", NOW)
+            act()
+            pump.project()
+            messages = queued()
+            assert work.do_work({"Records": messages}, plenty)["batchItemFailures"]
+        assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
+        assert (of(number).status, of(number).sessions) == (status, MOVED)
+        assert told()[number, told_of] == 1
+    assert in_step()
+
+
+def test_an_unseen_booking_that_no_class_counts_is_found_by_looking_again(trust, monkeypatch):
+    b.classes.add_class(b.SYSTEM, b.e_learning(), NOW)
+    b.person(1)
+    monkeypatch.setattr(work, "LOOK_AGAIN_SECONDS", 0)
+    pump = Pump()
+    with seams.lagging_reads():
+        enrolment.enrol_myself(identity.identify("504-1", None, NOW), "504-e1", NOW)
+        classes.cancel(ada(), "504-e1", "The licence has ended.", NOW)
+        pump.project()
+        assert work.do_work({"Records": queued()}, plenty) == {"batchItemFailures": []}
+    assert of(1, "504-e1").status == "confirmed"
+    pump.run()
+    assert of(1, "504-e1").status == "cancelled"
+
+
+def test_a_long_roster_is_followed_part_by_part_and_what_is_up_to_date_is_read_once(trust):
+    for number in range(1, 9):
+        on(number, minutes=number)
+    on(9, Status.COMPLETED)
+    pump = Pump()
+    moved = change(sessions=MOVED)
+    pump.project()
+    rounds = 0
+    reads = Counter()
+    with seams.intercepted(counted(reads)):
+        while work.jobs.job("504", moved.job).state == "running":
+            assert work.do_work({"Records": queued()}, one_row_at_a_time) == {"batchItemFailures": []}
+            rounds += 1
+    assert rounds > 9
+    assert told() == {(number, "changed"): 1 for number in range(1, 9)}
+    assert of(9).sessions == MOVED
+    assert dict(work.jobs.results("504", moved.job)) == {"504-c1": {"changed": 9}}
+    reads.clear()
+    job = work.jobs.job("504", moved.job)
+    with seams.intercepted(counted(reads)):
+        class_changes.follow(job, "504-c1", NOW, lambda: True, class_changes.Walk())
+    assert reads["Query"] < 5
+
+
+def one_row_at_a_time():
+    return 10
+
+
+def counted(calls):
+    def intercept(call, operation, request):
+        calls[operation] += 1
+        return call(operation, request)
+
+    return intercept
+
+
+def test_of_e_learning_only_the_open_enrolments_are_read(trust):
+    endless = b.e_learning()
+    b.classes.add_class(b.SYSTEM, endless, NOW)
+    on(1, Status.COMPLETED, endless)
+    on(2, Status.CONFIRMED, endless)
+    pump = Pump()
+    kept = change(class_id="504-e1", link="https://learn.invalid/fire")
+    pump.run()
+    assert (of(1, "504-e1").link, of(2, "504-e1").link) == (None, "https://learn.invalid/fire")
+    assert dict(work.jobs.results("504", kept.job)) == {"504-e1": {"changed": 1}}
+
+
+def test_a_new_link_of_e_learning_is_told_without_a_word_of_dates(trust):
+    b.classes.add_class(b.SYSTEM, b.e_learning(), NOW)
+    on(1, at=b.e_learning())
+    pump = Pump()
+    seen = set(pump.seen)
+    change(class_id="504-e1", link="https://learn.invalid/fire")
+    pump.run()
+    events.relay_events({"Records": stream_records(seen)})
+    message = mail.compose(newest(1), people.person("p1"))
+    html = message.get_body(("html",)).get_content()
+    for words in ("When", "before", "meeting request", "cannot come"):
+        assert words not in newest(1).text
+        assert words not in html
+    assert "Online: https://learn.invalid/fire" in newest(1).text
+    assert "Your place stays yours." in newest(1).text
+
+
+def test_days_taken_away_are_excepted_from_the_series_in_the_calendar(trust):
+    first, second, third = (b.session(date(2026, 12, day)) for day in (1, 3, 5))
+    several = b.class_("504-c9", sessions=[first, second, third])
+    b.classes.add_class(b.SYSTEM, several, NOW)
+    on(1, at=several)
+    pump = Pump()
+    seen = set(pump.seen)
+    change(class_id="504-c9", sessions=(first, third))
+    pump.run()
+    events.relay_events({"Records": stream_records(seen)})
+    series, last = calendar_of(newest(1)).walk("VEVENT")
+    assert [each.dt for each in series["exdate"].dts] == [second.starts_at]
+    assert [each.dt for each in series["rdate"].dts] == [third.starts_at]
+    assert last["recurrence-id"].dt == third.starts_at
+
+
 # --- states -------------------------------------------------------------------------------------------------
 
 
@@ -212,11 +340,16 @@ def test_planned_and_back_promotes_in_the_order_in_which_people_booked(trust):
     on(4, Status.REQUESTED)
     on(5, Status.WAITLISTED, minutes=40)
     pump = Pump()
+    seen = set(pump.seen)
     change(status=ClassStatus.PLANNED)
     pump.run()
     assert states(1, 2, 3, 4, 5) == ["waitlisted"] * 3 + ["requested", "waitlisted"]
     assert class_now()[1].waiting == 4
     assert in_step()
+    data = [row.data for row in EventRow.scan() if row.type == "enrolment.waitlisted"]
+    assert sorted(each["position"] for each in data) == [1, 2, 3]
+    events.relay_events({"Records": stream_records(seen)})
+    assert "You are number 3 on the list." in newest(1).text
     change(status=ClassStatus.NORMAL)
     change(maximum=4)
     with seams.intercepted(order := Promotions()):
@@ -398,11 +531,83 @@ def test_whoever_has_another_class_at_that_time_is_passed_over_once_and_holds_up
     assert told() == {(2, "passed-over"): 1, (3, "promoted"): 1}
     assert class_now("504-c9")[1].waiting == 0  # so that the free seat is anybody's
     assert in_step("504-c1", "504-c9")
-    enrolment.withdraw_myself(identity.identify("504-2", None, NOW), of(2).id, NOW)
-    change(class_id="504-c9", maximum=4)
+    withdraw(2)
+    assert class_now("504-c9")[1].waiting == 1  # at once, so that nobody books the seat before it is theirs
     pump.run()
     assert of(2, "504-c9").status == "confirmed"
     assert in_step("504-c1", "504-c9")
+
+
+def test_whoever_was_passed_over_has_their_turn_once_the_other_class_moves_or_is_cancelled(trust):
+    full = b.class_("504-c9", maximum=1, minimum=0)
+    b.classes.add_class(b.SYSTEM, full, NOW)
+    elsewhere = b.class_("504-c8", sessions=[b.session(hour=10)])
+    b.classes.add_class(b.SYSTEM, elsewhere, NOW)
+    for number, other in ((1, b.class_()), (2, elsewhere)):
+        on(number, Status.WAITLISTED, full, minutes=number, passed_over=True)
+        on(number, at=other)
+    pump = Pump()
+    change(class_id="504-c9", maximum=2)
+    pump.run()
+    assert [of(each, "504-c9").status for each in (1, 2)] == ["waitlisted"] * 2
+    change(sessions=MOVED)
+    classes.cancel(ada(), "504-c8", "The room is flooded.", NOW)
+    pump.run()
+    assert [of(each, "504-c9").status for each in (1, 2)] == ["confirmed"] * 2
+    assert in_step("504-c1", "504-c8", "504-c9")
+
+
+# --- seats given back ---------------------------------------------------------------------------------------
+
+
+def withdraw(number, class_id="504-c1"):
+    enrolment.withdraw_myself(identity.identify(f"504-{number}", None, NOW), of(number, class_id).id, NOW)
+
+
+@pytest.fixture(name="full")
+def _full(trust):
+    """The last seat of a class, and two people who wait."""
+    b.classes.add_class(b.SYSTEM, b.class_("504-c9", maximum=1, minimum=0), NOW)
+    full = b.class_("504-c9", maximum=1, minimum=0)
+    on(1, at=full)
+    on(2, Status.WAITLISTED, full, minutes=2)
+    on(3, Status.WAITLISTED, full, minutes=1)
+    return Pump()
+
+
+def test_a_seat_given_back_goes_to_the_first_in_line(full):
+    withdraw(1, "504-c9")
+    full.run()
+    assert [of(each, "504-c9").status for each in (1, 2, 3)] == ["withdrawn", "waitlisted", "confirmed"]
+    assert told() == {(1, "withdrawn"): 1, (3, "promoted"): 1}
+    assert in_step("504-c9")
+
+
+def test_whoever_only_waited_frees_no_seat_and_has_nothing_taken_out_of_their_calendar(full):
+    withdraw(3, "504-c9")
+    seen = set(full.seen)
+    full.run()
+    events.relay_events({"Records": stream_records(seen)})
+    assert told() == {(3, "withdrawn"): 1}
+    assert "out of your calendar" not in newest(3).text
+    assert meeting_request(newest(3)) is None
+
+
+def test_a_seat_that_could_not_be_queued_is_delivered_again(full):
+    withdraw(1, "504-c9")
+    records = stream_records(full.seen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "queue_works", raising(queues.NotQueued))
+        assert work.project_events({"Records": records})["batchItemFailures"]
+    full.run()
+    assert of(3, "504-c9").status == "confirmed"
+
+
+def raising(fault):
+    def fail(*_):
+        raise fault
+
+    return fail
 
 
 def test_a_seat_booked_a_moment_before_is_not_given_to_somebody_passed_over(trust):

@@ -96,6 +96,15 @@ def test_the_history_and_the_audit_say_that_the_service_did_it(sam):
     assert [row.action for row in AuditRow.scan() if row.actor == "system:leaver"] == ["enrolment.withdrawn"] * 2
 
 
+def test_the_seat_they_lose_goes_to_whoever_waits(sam, nothing_waits):
+    b.person(2, enrolments=[b.enrolment(Status.WAITLISTED, LATE, person="p2")])
+    pump = Pump()
+    leave(LAST_DAY)
+    pump.run()
+    assert learners.learner("p2", "504", consistent=True).enrolments[0].status is Status.CONFIRMED
+    assert list(recount.seats("504", ["504-c2"])) == []
+
+
 def test_an_employment_cancelled_altogether_keeps_nothing(sam):
     leave(None, cancelled=True)
     assert enrolment.release_leaver(sam, "504", NOW) == 4
