@@ -19,7 +19,7 @@ from chalicelib.domain import schedules as planning
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue, owner_of
-from chalicelib.domain.classes import Caution, Class, ClassStatus, Held, Seats
+from chalicelib.domain.classes import Caution, Class, ClassStatus, Seats
 from chalicelib.domain.errors import (
     ClassCautions,
     FieldError,
@@ -35,7 +35,6 @@ from chalicelib.domain.schedules import BankHolidays, Pattern, Schedule, Sitting
 from chalicelib.services import classes
 from chalicelib.services.classes import Kept
 from chalicelib.storage import audit, keys, rules
-from chalicelib.storage import classes as stored_classes
 from chalicelib.storage import schedules as stored
 from chalicelib.storage.base import new_id
 from chalicelib.storage.catalogue import CourseRow
@@ -152,22 +151,10 @@ _AS_SENT = {"course": "course_id", "enrol_from": "enrol_opens_days_before", "enr
 
 
 def _cautions(planned: Sequence[Class], known: Catalogue, now: datetime) -> dict[str, tuple[Caution, ...]]:
-    """What is doubtful about each class, by its id: what others hold of venue and instructor at its times, and the past."""
-    found = rules_of.cautions(planned, _held_meanwhile(planned), known)
-    past = {each.id: rules_of.in_the_past(each, now) for each in planned}
-    told = {each.id: (*found.get(each.id, ()), *filter(None, (past[each.id],))) for each in planned}
+    """What is doubtful about each class, by its id; a class of which nothing is has no entry."""
+    found = classes.cautions(planned, known)
+    told = {each.id: (*found[each.id], *rules_of.worth_knowing(each, known, now)) for each in planned}
     return {class_id: cautions for class_id, cautions in told.items() if cautions}
-
-
-def _held_meanwhile(planned: Sequence[Class]) -> Iterator[Held]:
-    """What their venue and their instructor hold from the first class to the last: two range queries, however many classes."""
-    owner, venue, instructor = owner_of(planned[0].id), planned[0].venue, planned[0].instructor
-    first = min(each.starts_at for each in planned if each.starts_at)
-    last = max(each.ends_at for each in planned if each.ends_at)
-    if venue:
-        yield from stored_classes.held_at_venue(owner, venue, first, last)
-    if instructor:
-        yield from stored_classes.held_by_instructor(owner, instructor, first, last)
 
 
 # --- making -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.calendar import london_time
-from chalicelib.domain.catalogue import Mode, Offering, Venue
+from chalicelib.domain.catalogue import CourseStatus, Mode, Offering, Venue
 from chalicelib.services import classes, schedules
 from chalicelib.storage import keys, rules
 from chalicelib.storage.base import AuditTable, Record
@@ -364,6 +364,16 @@ def test_what_died_half_way_shows_what_is_missing_and_is_finished_on_demand(trus
     assert made(trust, body(TWELVE), headers=ONCE)["batch_id"] == batch
     answers = [row for row in Record.scan() if isinstance(row, IdempotencyRow)]
     assert len(answers) == 1, "the answer is kept though there was nothing left to write"
+
+
+def test_a_preview_tells_that_enrolment_is_closed_before_it_opens_and_that_the_course_is_a_draft(trust):
+    b.offered(course_id="504-drill", title="Drill", status=CourseStatus.DRAFT)
+    soon = {"repeats": "listed", "days": ["2026-11-30", "2027-01-12"]}
+    found = preview(trust, body(soon, course_id="504-drill", enrol_closes_days_before=30))["classes"]
+    assert [[each["kind"] for each in one["cautions"]] for one in found] == [
+        ["nobody can enrol", "course not live"],
+        ["course not live"],
+    ]
 
 
 def test_finishing_tells_the_cautions_that_were_accepted(trust, four_at_a_time):
