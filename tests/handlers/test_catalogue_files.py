@@ -262,13 +262,13 @@ def test_what_is_named_is_written_before_what_names_it(trust, monkeypatch):
 
 def test_large_entries_go_in_transactions_that_the_table_and_the_audit_take(trust):
     rows = {each["id"]: each | {"revision": ""} for each in rows_of(exported(trust))}
-    courses = [rows["504-fire"] | {"id": f"504-{'x' * 50}-{number}", "prerequisites": ""} for number in range(40)]
+    courses = [rows["504-fire"] | {"id": f"504-{'x' * 50}-{number}", "prerequisites": ""} for number in range(80)]
     ids = [each["id"] for each in courses]
-    sections = "\n".join(f"Part {number}: {', '.join(ids[number * 2 : number * 2 + 2])}" for number in range(20))
+    sections = "\n".join(f"Part {number}: {', '.join(ids[number * 4 : number * 4 + 4])}" for number in range(20))
     paths = [
         rows["504-week"] | {"id": f"504-path-{number}", "sections": sections, "description": "ü" * 4000}
-        for number in range(80)
+        for number in range(170)
     ]
-    assert send(trust, as_file([*courses, *paths])).json_body == {"added": 120, "changed": 0, "unchanged": 0}
+    assert send(trust, as_file([*courses, *paths])).json_body == {"added": 250, "changed": 0, "unchanged": 0}
     largest = max(len(str(row.facts)) for row in AuditRow.scan() if row.action == "catalogue.imported")
     assert largest < catalogue_files.LETTERS_A_TRANSACTION
