@@ -237,7 +237,10 @@ def _fields(item: Item, catalogue: Catalogue) -> _Fields:
 
 
 def _scored(items: Sequence[_Fields]) -> tuple[dict[str, _Scores], dict[str, str]]:
-    """For each stem, the items it is in and how much it says about each of them (BM25F); and how it is written."""
+    """For each stem, the items it is in and how much it says about each of them, and how it is written.
+
+    BM25 of the field that says most, not of all together: a name that repeats the title says no more about the item.
+    """
     written: dict[str, str] = {}
     counted = [[(weight, Counter(_stems(words_of(text), written))) for weight, text in fields] for fields in items]
     lengths: defaultdict[float, float] = defaultdict(float)
@@ -251,7 +254,7 @@ def _scored(items: Sequence[_Fields]) -> tuple[dict[str, _Scores], dict[str, str
                 each = weight / (1 - _LENGTH + _LENGTH * words.total() / lengths[weight])
                 for word, count in words.items():
                     scores = weighed[word]
-                    scores[at] = scores.get(at, 0.0) + each * count
+                    scores[at] = max(scores.get(at, 0.0), each * count)
     for scores in weighed.values():
         rare = math.log(1 + (len(items) - len(scores) + 0.5) / (len(scores) + 0.5))
         for at, weight in scores.items():

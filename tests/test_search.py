@@ -269,7 +269,7 @@ def test_what_people_of_a_trust_type_finds_what_they_mean_first():
         )
     )  # fmt: skip
     expected = {
-        "fire training": "Fire",
+        "fire training": "Fire Safety",
         "fire safety refresher": "Fire Safety",
         "BLS training": "Resuscitation Level 2 - Adult",
         "GDPR training": "Information Governance",
@@ -283,7 +283,7 @@ def test_what_people_of_a_trust_type_finds_what_they_mean_first():
         "learning disabilities": "Oliver McGowan",
         "phlebotomist": "Venepuncture",
         "handwashing": "Hand Hygiene",
-        "fire OR moving": ("Fire", "Moving"),
+        "fire OR moving": ("Fire Safety", "Moving"),
         "resusitation": "Resuscitation Level 1",
         "manual handeling": "Moving and Handling",
         "womens health": "Women's Health",
