@@ -133,6 +133,14 @@ def test_whoever_has_left_has_no_calendar_and_whoever_teaches_no_more_an_empty_o
     assert taught.get(feed["href"]).status_code == 404
 
 
+def test_what_no_calendar_may_hold_is_left_out_of_it(taught):
+    teach("504-c2", title="a\x00b\r\nc\x07\td", sessions=[b.session(date(2026, 12, 2))])
+    document = taught.get(made(taught)["href"]).body
+    assert not {*document} & {*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F}
+    titles = {str(each["SUMMARY"]) for each in Calendar.from_ical(document).walk("VEVENT")}
+    assert "ab\nc\td" in titles
+
+
 def test_a_calendar_without_events_is_a_calendar(taught):
     learner = b.person(3, EmploymentKind.EXTERNAL)
     feed = taught.post("/v1/me/calendar-feeds", {}, as_=learner).json_body
