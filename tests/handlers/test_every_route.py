@@ -53,8 +53,10 @@ BODIES = {
     "end_exemption": {"competency": b.FIRE, "starts_on": "2026-11-23", "ends_on": "2026-12-31"},
 }
 BODIES |= {
-    **dict.fromkeys(("set_course_rules", "set_path_rules"), {"rules": [], "revision": 1}),
-    **dict.fromkeys(("course_audience", "path_audience"), {"on": "2026-12-01"}),
+    "set_course_rules": {"rules": [], "revision": 1},
+    "set_path_rules": {"rules": [], "revision": 1},
+    "course_audience": {"on": "2026-12-01"},
+    "path_audience": {"on": "2026-12-01"},
     "set_course_prerequisites": {"prerequisites": [], "revision": 1},
     "create_class": {"course_id": "504-fire", "offering": "e-learning"},
     "change_class": {"revision": 1, "minimum": 3},
