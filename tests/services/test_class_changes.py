@@ -274,6 +274,18 @@ def test_a_long_roster_is_followed_part_by_part_and_what_is_up_to_date_is_read_o
     assert reads["Query"] < 5
 
 
+def test_a_long_waiting_list_is_worked_on_part_by_part(trust):
+    for number in (1, 2, 3):
+        on(number, Status.WAITLISTED, minutes=number)
+    pump = Pump()
+    change(maximum=20)
+    pump.project()
+    while messages := queued():
+        assert work.do_work({"Records": messages}, one_row_at_a_time) == {"batchItemFailures": []}
+    assert states(1, 2, 3) == ["confirmed"] * 3
+    assert in_step()
+
+
 def one_row_at_a_time():
     return 10
 
