@@ -14,7 +14,7 @@ from tests.artefact.conftest import lambda_python
 
 LARGEST_ZIP_MB = 12
 SLOWEST_IMPORT_MS = 200
-LARGEST_OWN_SHARE = 0.7
+LARGEST_OWN_SHARE = 0.6
 HANDLERS = [f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder")]
 
 
