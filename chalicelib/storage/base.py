@@ -68,6 +68,19 @@ class InstantAttribute(Attribute[datetime]):
         return datetime.fromisoformat(value)
 
 
+class KindAttribute(DiscriminatorAttribute):
+    """The kind of a row, which says its class.
+
+    A partition holds rows of capabilities that its reader does not know and need not import: those are read as bare records, for
+    the reader to pass over.
+    """
+
+    def deserialize(self, value: str) -> type:
+        """The class that declares a kind; `Record` if no module in use does."""
+        known: type = self._discriminator_map.get(value, Record)
+        return known
+
+
 class Gsi1(GlobalSecondaryIndex["Record"]):
     """The first overloaded index of the records table."""
 
@@ -98,7 +111,7 @@ class Record(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
-    kind = DiscriminatorAttribute()
+    kind = KindAttribute()
     gsi1pk = UnicodeAttribute(null=True)
     gsi1sk = UnicodeAttribute(null=True)
     gsi2pk = UnicodeAttribute(null=True)

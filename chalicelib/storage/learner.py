@@ -3,7 +3,6 @@
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import Snapshot
-from chalicelib.storage import external_training as _its_rows_lie_among_a_persons  # noqa: F401
 from chalicelib.storage import keys
 from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record

@@ -10,7 +10,6 @@ from pynamodb.attributes import JSONAttribute, TTLAttribute, UnicodeAttribute
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Person
 from chalicelib.domain.workforce import Personnel, PersonSection, Register
-from chalicelib.storage import external_training as _its_rows_lie_among_a_persons  # noqa: F401
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
 from chalicelib.storage.cursor import going_on

@@ -1,15 +1,17 @@
 """Keys cannot be broken out of; transactions are all or nothing; cursors are ours or refused."""
 
 import inspect
+import os
 import re
 from datetime import UTC, date, datetime
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.storage import cursor, keys
+from chalicelib.storage import cursor, keys, learner
 from chalicelib.storage.people import PersonRow
 from chalicelib.storage.transaction import AlreadyDone, Stale, Transaction
 from tests import builders as b
@@ -120,3 +122,11 @@ def test_a_cursor_whose_position_was_altered_is_refused():
                 assert cursor.unseal("list", changed) == 20  # unused bits of the last character
             except Invalid:
                 continue
+
+
+def test_rows_of_a_kind_that_a_reader_does_not_know_are_passed_over(aws):
+    b.trust()
+    b.person()
+    unknown = {"pk": {"S": keys.person("p1")}, "sk": {"S": "E#504#NEW#1"}, "kind": {"S": "a kind of next year"}}
+    boto3.client("dynamodb").put_item(TableName=os.environ["RECORDS_TABLE"], Item=unknown)
+    assert learner.learner("p1", "504").person.id == "p1"
