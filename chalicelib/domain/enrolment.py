@@ -1,18 +1,15 @@
-"""Enrolment: its states, who may be placed, who may withdraw (domain.md §2)."""
+"""Enrolment: its states, who takes it from one to another, and what becomes of it when its class changes (domain.md §2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any
+from enum import IntEnum, StrEnum
 
 from chalicelib.domain import errors
-from chalicelib.domain.access import Access, AccessMode
-from chalicelib.domain.calendar import london_day, long_day
-from chalicelib.domain.catalogue import Course, CourseStatus, Grants, Mode, live_on
-from chalicelib.domain.classes import Class, ClassStatus, Seats, Session
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Grants, Mode
+from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.people import Employment
-from chalicelib.domain.prerequisites import Checked
 
 
 class Status(StrEnum):
@@ -35,6 +32,82 @@ OPEN = frozenset({Status.REQUESTED, Status.WAITLISTED, Status.CONFIRMED})
 SEATED = frozenset({Status.CONFIRMED, Status.COMPLETED, Status.ATTENDED_NOT_COMPLETED, Status.DID_NOT_ATTEND})
 """States that count against the maximum of a class."""
 
+OUTCOMES = SEATED - {Status.CONFIRMED}
+"""What is noted of a learner once the class has started: was there and completed it, was there and did not, was not there."""
+
+
+class Party(StrEnum):
+    """As who somebody changes an enrolment. Administrators: learning administrators, and class administrators in their subjects."""
+
+    LEARNER = "learner"
+    MANAGER = "manager"
+    INSTRUCTOR = "instructor"
+    ADMINISTRATOR = "administrator"
+    SYSTEM = "system"
+
+
+_LEARNER, _MANAGER, _INSTRUCTOR = Party.LEARNER, Party.MANAGER, Party.INSTRUCTOR
+_ADMINISTRATOR, _SYSTEM = Party.ADMINISTRATOR, Party.SYSTEM
+_PLACING = frozenset({_LEARNER, _MANAGER, _ADMINISTRATOR, _SYSTEM})
+_WITHDRAWING = frozenset({_LEARNER, _MANAGER, _ADMINISTRATOR, _SYSTEM})
+_CANCELLING = frozenset({_ADMINISTRATOR, _SYSTEM})
+_MARKING = frozenset({_INSTRUCTOR, _ADMINISTRATOR, _SYSTEM})
+_CORRECTING = frozenset({_ADMINISTRATOR})
+_APPROVING = frozenset({_MANAGER, _ADMINISTRATOR})
+
+MOVES: dict[Status | None, dict[Status, frozenset[Party]]] = {
+    None: {
+        Status.REQUESTED: frozenset({_LEARNER}),
+        Status.CONFIRMED: _PLACING,
+        Status.WAITLISTED: _PLACING,
+    },
+    Status.REQUESTED: {
+        Status.CONFIRMED: _APPROVING,
+        Status.WAITLISTED: _APPROVING,
+        Status.REJECTED: _APPROVING,
+        Status.WITHDRAWN: _WITHDRAWING,
+        Status.CANCELLED: _CANCELLING,
+    },
+    Status.WAITLISTED: {
+        Status.CONFIRMED: frozenset({_ADMINISTRATOR, _SYSTEM}),
+        Status.WITHDRAWN: _WITHDRAWING,
+        Status.CANCELLED: _CANCELLING,
+    },
+    Status.CONFIRMED: {
+        Status.WAITLISTED: frozenset({_ADMINISTRATOR, _SYSTEM}),
+        Status.WITHDRAWN: _WITHDRAWING,
+        Status.CANCELLED: _CANCELLING,
+        **dict.fromkeys(OUTCOMES, _MARKING),
+    },
+    **{before: dict.fromkeys(SEATED - {before}, _CORRECTING) for before in OUTCOMES},
+}
+"""Who takes an enrolment from which state to which; None is before there was one (domain.md §2). Nothing else can happen to it."""
+
+
+def may_move(before: Status | None, after: Status, party: Party) -> bool:
+    """Whether somebody may take an enrolment from one state to another (domain.md §2)."""
+    return party in MOVES.get(before, {}).get(after, frozenset())
+
+
+class Need(IntEnum):
+    """How much somebody needs what a class awards: what comes first on a waiting list by need (domain.md §2)."""
+
+    RED = 1
+    AMBER = 2
+    OTHER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The assignment through which somebody was placed, as it was then: its number, unit and position.
+
+    Whoever holds another post later has moved, and access is judged again (decision 0025).
+    """
+
+    assignment: str
+    unit: str
+    position: str
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
@@ -54,6 +127,11 @@ class Enrolment:
     `counted` says whether a seat of the class was counted for it; a class without a maximum counts none. `class_revision` is the
     class's when these facts were copied from it, `venue` the name of its place. `passed_over`: when a seat freed for somebody
     waiting, they held one on another class at the same time; the class no longer counts them as waiting, until a seat is theirs.
+
+    `post` is the assignment it was asked for through; None for whoever holds none. `approver` is who is asked while it is
+    requested, None the learning administrators. `need` orders a waiting list by need, None one by time. `overridden` names the
+    rules that an administrator set aside to place the learner (kinds of refusal); the reason stands in the history. `score` is in
+    per cent.
     """
 
     person: str
@@ -76,6 +154,11 @@ class Enrolment:
     class_revision: int = 1
     link: str | None = None
     passed_over: bool = False
+    post: Post | None = None
+    approver: str | None = None
+    need: Need | None = None
+    overridden: tuple[str, ...] = ()
+    score: float | None = None
 
     @property
     def id(self) -> str:
@@ -115,57 +198,9 @@ def _span(starts_at: datetime | None, ends_at: datetime | None) -> tuple[Session
     return (Session(starts_at, ends_at),) if starts_at and ends_at else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a learner may place themselves on a class now: the status it would give, or the refusal and its facts.
-
-    `advised` are the advisory prerequisites that are not met: a warning, and no refusal.
-    """
-
-    status: Status | None
-    refusal: errors.Refusal | None = None
-    advised: tuple[Checked, ...] = ()
-
-    def or_refuse(self) -> Status:
-        """The status given; raises the refusal if there is one."""
-        if self.refusal is not None:
-            raise self.refusal
-        assert self.status is not None
-        return self.status
-
-
-def judge_self_enrolment(
-    course: Course,
-    class_: Class,
-    seats: Seats,
-    access: Access,
-    mine: Iterable[Enrolment],
-    now: datetime,
-    prerequisites: Sequence[Checked] = (),
-) -> Verdict:
-    """May this learner enrol on this class now? The first rule that says no decides (domain.md §2 and §5).
-
-    `mine` are the person's enrolments at every employer: nobody can be in two places, or on one class twice. `prerequisites` are
-    those of the course as they stand on the day to judge them (`day_that_counts`). What is missing comes before approval: no
-    manager could help with it.
-    """
-    enrolments = tuple(mine)
-    refusal = (
-        _refused_by_course(course, london_day(now))
-        or _refused_by_class(class_, now)
-        or _refused_by_own_enrolments(class_, enrolments)
-        or _refused_by_access(access)
-        or _refused_by_prerequisites(prerequisites, day_that_counts(class_, now))
-        or _refused_by_mode(access)
-        or _refused_by_seats(seats)
-    )
-    advised = tuple(each for each in prerequisites if each.advised)
-    return Verdict(None, refusal, advised) if refusal else Verdict(Status.CONFIRMED, advised=advised)
-
-
-def day_that_counts(class_: Class, now: datetime) -> date:
-    """The London day on which prerequisites must be valid: that of the class's start, today without one (domain.md §5)."""
-    return london_day(class_.starts_at or now)
+def next_attempt(class_id: str, mine: Iterable[Enrolment]) -> int:
+    """The number of the learner's next attempt at a class, from 1."""
+    return max((enrolment.attempt for enrolment in mine if enrolment.class_id == class_id), default=0) + 1
 
 
 def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
@@ -173,113 +208,13 @@ def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
     return frozenset(each.course for each in enrolments if each.status is Status.COMPLETED)
 
 
-def _refused_by_course(course: Course, today: date) -> errors.Refusal | None:
-    if live_on(course, today):
-        return None
-    days = {"starts_on": course.starts_on, "ends_on": course.ends_on}
-    why = "not offered today" if course.status is CourseStatus.LIVE else course.status
-    return errors.CourseNotLive(
-        f"This course is {why}.",
-        status=course.status.value,
-        **{name: str(day) for name, day in days.items() if day},
-    )
-
-
-def _refused_by_class(class_: Class, now: datetime) -> errors.Refusal | None:
-    if class_.status is ClassStatus.CANCELLED:
-        return errors.ClassCancelled("This class was cancelled.")
-    if class_.starts_at is not None and class_.starts_at <= now:
-        return errors.ClassPast("This class has already started.", starts_at=class_.starts_at.isoformat())
-    if class_.status in (ClassStatus.PLANNED, ClassStatus.CLOSED):
-        return errors.ClassNotOpen(f"This class is {class_.status}.", status=class_.status.value)
-    today = london_day(now)
-    if class_.enrol_from and today < class_.enrol_from:
-        return errors.EnrolmentNotOpen("Enrolment has not begun.", enrol_from=class_.enrol_from.isoformat())
-    if class_.enrol_until and today > class_.enrol_until:
-        return errors.EnrolmentNotOpen("Enrolment has ended.", enrol_until=class_.enrol_until.isoformat())
-    return None
-
-
-def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...]) -> errors.Refusal | None:
-    for enrolment in enrolments:
-        if enrolment.class_id == class_.id and _blocks_another(enrolment):
-            return errors.AlreadyEnrolled(
-                f"You are already on this class: {enrolment.status}.",
-                enrolment=enrolment.id,
-                status=enrolment.status.value,
-            )
-    for enrolment in enrolments:
-        if enrolment.overlaps(class_):
-            return errors.Clash(
-                "You hold a seat on another class at the same time.", enrolment=enrolment.id, title=enrolment.title
-            )
-    return None
-
-
-def _blocks_another(enrolment: Enrolment) -> bool:
-    """A dated class is taken once; e-learning may be repeated, but only one attempt is open at a time."""
-    return enrolment.open or (enrolment.starts_at is not None and enrolment.status in SEATED)
-
-
-def _refused_by_access(access: Access) -> errors.Refusal | None:
-    if access.visible:
-        return None
-    return errors.AccessNotMet("You meet none of the access rules of this course.")
-
-
-def _refused_by_prerequisites(prerequisites: Sequence[Checked], day: date) -> errors.Refusal | None:
-    missing = [each for each in prerequisites if each.missing]
-    if not missing:
-        return None
-    names = ", ".join(each.name or "a course that you cannot find yourself" for each in missing)
-    first = list(dict.fromkeys(course.title for each in missing for course in each.courses))
-    return errors.PrerequisiteMissing(
-        f"Before this course comes what you do not hold, or will not on {long_day(day)}: {names}.",
-        way_out=f"Do first: {', or '.join(first)}." if first else None,
-        on=str(day),
-        missing=[_said(each) for each in missing],
-    )
-
-
-def _said(missing: Checked) -> dict[str, Any]:
-    """What is missing, and where to get it. A course that the learner cannot find is not named."""
-    wanted = missing.prerequisite
-    return {
-        "kind": wanted.kind.value,
-        "id": wanted.id if missing.name else None,
-        "level": wanted.level,
-        "name": missing.name,
-        "courses": [{"id": course.id, "title": course.title} for course in missing.courses],
-    }
-
-
-def _refused_by_mode(access: Access) -> errors.Refusal | None:
-    if access.mode is AccessMode.APPROVAL:
-        return errors.ApprovalNeeded("This course needs your manager's approval.")
-    if access.mode is AccessMode.ADMINISTRATOR:
-        return errors.AdministratorOnly("Only the learning team enrols people on this course.")
-    return None
-
-
-def _refused_by_seats(seats: Seats) -> errors.Refusal | None:
-    if seats.free is None or (seats.free > 0 and seats.waiting == 0):
-        return None
-    why = "Every seat on this class is taken." if seats.free == 0 else "Others are waiting for the seats that are free."
-    return errors.ClassFull(why, maximum=seats.maximum, free=seats.free, waiting=seats.waiting)
-
-
-def next_attempt(class_id: str, mine: Iterable[Enrolment]) -> int:
-    """The number of the learner's next attempt at a class, from 1."""
-    return max((enrolment.attempt for enrolment in mine if enrolment.class_id == class_id), default=0) + 1
-
-
-def withdraw(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
-    """The learner gives the place back; allowed from any open state until the class starts (domain.md §2)."""
+def withdraw(enrolment: Enrolment, now: datetime, by: str, reason: str | None = None) -> Enrolment:
+    """The place is given back; allowed from any open state until the class starts (domain.md §2)."""
     if not enrolment.open:
         raise errors.NotOpenToWithdraw(f"This enrolment is already {enrolment.status}.", status=enrolment.status.value)
     if enrolment.starts_at is not None and enrolment.starts_at <= now:
         raise errors.TooLateToWithdraw("The class has started.", starts_at=enrolment.starts_at.isoformat())
-    return enrolment.moved_to(Status.WITHDRAWN, now, by)
+    return enrolment.moved_to(Status.WITHDRAWN, now, by, reason)
 
 
 def lost_by_leaving(enrolments: Iterable[Enrolment], employment: Employment | None, today: date) -> list[Enrolment]:
@@ -307,11 +242,9 @@ def release(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
 
 # --- what becomes of enrolments when their class changes (domain.md §2) ---------------------------------------
 
-HISTORY = SEATED - {Status.CONFIRMED}
-"""Closed states in which somebody was there, or should have been: what the class was is corrected for them, too."""
-
 CLASS_CLOSED = "the class takes nobody new"
-CLASS_PLANNED = "the class is being planned again"
+CLASS_PLANNED = "the class is still being planned"
+CLASS_FULL = "every seat is taken, or others wait for those that are free"
 
 
 def following(enrolment: Enrolment, class_: Class, title: str, venue: str | None, at: datetime, by: str) -> Enrolment:
@@ -322,7 +255,7 @@ def following(enrolment: Enrolment, class_: Class, title: str, venue: str | None
     given up or refused stays as it was, so does the history of a class without dates, in which there is nothing to put right, and
     nothing goes back to an earlier revision of the class.
     """
-    follows = enrolment.open or (enrolment.status in HISTORY and class_.starts_at is not None)
+    follows = enrolment.open or (enrolment.status in OUTCOMES and class_.starts_at is not None)
     if enrolment.class_revision > class_.revision or not follows:
         return enrolment
     if class_.status is ClassStatus.CANCELLED:

@@ -109,7 +109,7 @@ class IdempotencyMismatch(Refusal):
 
 
 class ClassNotOpen(Refusal):
-    """The class is planned or closed: nobody may be placed on it."""
+    """The class is closed: nobody new may be placed on it."""
 
     way_out = "Choose another date of this course."
 
@@ -133,9 +133,9 @@ class EnrolmentNotOpen(Refusal):
 
 
 class ClassFull(Refusal):
-    """Every seat is taken, or those that are free have people waiting for them."""
+    """Every seat is taken, or those that are free have people waiting for them, and nobody can wait any more."""
 
-    way_out = "Choose another date of this course."
+    way_out = "Choose another date of this course, or have the maximum of the class raised."
 
 
 class AlreadyEnrolled(Refusal):
@@ -148,12 +148,6 @@ class Clash(Refusal):
     """The learner holds a seat on another class at the same time (domain.md §2)."""
 
     way_out = "Withdraw from the other class first, or choose another date."
-
-
-class ApprovalNeeded(Refusal):
-    """This course may be taken only with a manager's approval (domain.md §5)."""
-
-    way_out = "Ask your manager or the learning team to enrol you."
 
 
 class AccessNotMet(Refusal):

@@ -9,6 +9,9 @@ from typing import Any
 class EventType(StrEnum):
     """Kinds of event. Every one that names a person means that this learner's records changed."""
 
+    ENROLMENT_REQUESTED = "enrolment.requested"
+    ENROLMENT_APPROVED = "enrolment.approved"
+    ENROLMENT_REJECTED = "enrolment.rejected"
     ENROLMENT_CONFIRMED = "enrolment.confirmed"
     ENROLMENT_WITHDRAWN = "enrolment.withdrawn"
     ENROLMENT_CANCELLED = "enrolment.cancelled"
@@ -16,6 +19,9 @@ class EventType(StrEnum):
     ENROLMENT_WAITLISTED = "enrolment.waitlisted"
     ENROLMENT_PROMOTED = "enrolment.promoted"
     ENROLMENT_PASSED_OVER = "enrolment.passed-over"
+    ENROLMENT_LAPSED = "enrolment.lapsed"
+    ENROLMENT_MARKED = "enrolment.marked"
+    APPROVAL_DUE = "approval.due"
     EXTERNAL_TRAINING_REQUESTED = "external-training.requested"
     EXTERNAL_TRAINING_DECIDED = "external-training.decided"
     LEARNER_CHANGED = "learner.changed"

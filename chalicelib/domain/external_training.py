@@ -234,12 +234,6 @@ def added_for(
     )
 
 
-def chosen(assignments: Sequence[Assignment], number: str | None) -> Assignment | None:
-    """The assignment of that number; else the primary one, or any; None without assignments."""
-    primary_first = sorted(assignments, key=lambda each: (not each.primary, each.number))
-    return next((each for each in primary_first if each.number == number), next(iter(primary_first), None))
-
-
 # --- what may be said in it -----------------------------------------------------------------------------------
 
 

@@ -20,19 +20,25 @@ class Delivery(StrEnum):
     FAILED = "failed"
 
 
-TEMPLATES = {
-    EventType.ENROLMENT_CONFIRMED: "enrolment_confirmed",
-    EventType.ENROLMENT_WITHDRAWN: "enrolment_withdrawn",
-    EventType.ENROLMENT_WAITLISTED: "enrolment_waitlisted",
-    EventType.ENROLMENT_PROMOTED: "enrolment_promoted",
-    EventType.ENROLMENT_PASSED_OVER: "enrolment_passed_over",
-    EventType.ENROLMENT_CANCELLED: "enrolment_cancelled",
-    EventType.ENROLMENT_CHANGED: "enrolment_changed",
-    EventType.EXTERNAL_TRAINING_REQUESTED: "external_training_requested",
-    EventType.EXTERNAL_TRAINING_DECIDED: "external_training_decided",
+LEARNER = "person"
+"""Whose records changed by an event, as who is told of it."""
+
+TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
+    EventType.ENROLMENT_CONFIRMED: (("enrolment_confirmed", LEARNER),),
+    EventType.ENROLMENT_WITHDRAWN: (("enrolment_withdrawn", LEARNER),),
+    EventType.ENROLMENT_WAITLISTED: (("enrolment_waitlisted", LEARNER),),
+    EventType.ENROLMENT_PROMOTED: (("enrolment_promoted", LEARNER),),
+    EventType.ENROLMENT_PASSED_OVER: (("enrolment_passed_over", LEARNER),),
+    EventType.ENROLMENT_CANCELLED: (("enrolment_cancelled", LEARNER),),
+    EventType.ENROLMENT_CHANGED: (("enrolment_changed", LEARNER),),
+    EventType.EXTERNAL_TRAINING_REQUESTED: (("external_training_requested", "approver"),),
+    EventType.EXTERNAL_TRAINING_DECIDED: (("external_training_decided", LEARNER),),
 }
-"""N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9. An event without an entry tells nobody.
-The last two are N22."""
+"""Which messages follow from an event, and to whom: its learner, or the person its data name under that word.
+
+N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9; the last two are N22. An event without an entry
+tells nobody.
+"""
 
 LEASE = timedelta(seconds=90)
 """A claim older than this was abandoned: longer than the mailer may run."""
@@ -75,10 +81,11 @@ class Notification:
 
 
 def natural_key(event: Event, template: str) -> str:
-    """What makes the message to the event's learner one of a kind, however often the event is delivered."""
+    """What makes a message one of a kind, however often its event is delivered."""
     return f"{event.id}.{template}"
 
 
-def recipient(event: Event) -> str | None:
-    """Whom an event is told to: the person its data name as `recipient` (an approver), or else whose records changed."""
-    return event.data.get("recipient") or event.person
+def messages(event: Event) -> tuple[tuple[str, str], ...]:
+    """The messages that follow from an event, each as template and person. Whom its data do not name is not told."""
+    to = {**event.data, LEARNER: event.person}
+    return tuple((template, to[who]) for template, who in TOLD.get(event.type, ()) if to.get(who))

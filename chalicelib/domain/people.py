@@ -1,5 +1,6 @@
 """People, their employments and assignments, and the units they work in (domain.md §1)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -98,6 +99,12 @@ class Assignment:
     def active_on(self, day: date) -> bool:
         """Whether the job is held on that day, first and last day included."""
         return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+def chosen_assignment(assignments: Iterable[Assignment], number: str | None) -> Assignment | None:
+    """The assignment of that number, whose supervisor approves; else the primary one, or any; None without assignments."""
+    primary_first = sorted(assignments, key=lambda each: (not each.primary, each.number))
+    return next((each for each in primary_first if each.number == number), next(iter(primary_first), None))
 
 
 @dataclass(frozen=True, slots=True)

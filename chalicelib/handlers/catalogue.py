@@ -11,10 +11,10 @@ from chalicelib.domain.calendar import EARLIEST, LATEST, london_day, london_time
 from chalicelib.domain.catalogue import Catalogue, Course, LearningPath, Mode, live_on, owner_of
 from chalicelib.domain.classes import Class, Seats, status_shown
 from chalicelib.domain.compliance import Reason, Standing
-from chalicelib.domain.enrolment import Verdict
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability
+from chalicelib.domain.placing import Verdict
 from chalicelib.domain.prerequisites import Checked
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.classes import SessionView

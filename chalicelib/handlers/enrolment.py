@@ -28,7 +28,6 @@ REFUSED_PLACES = (
     errors.ClassFull,
     errors.AlreadyEnrolled,
     errors.Clash,
-    errors.ApprovalNeeded,
     errors.AdministratorOnly,
     errors.AccessNotMet,
     errors.CourseNotLive,
@@ -142,11 +141,18 @@ def my_enrolment(request: Request) -> Enrolment:
 
 
 class Enrol(msgspec.Struct, frozen=True):
-    """The class to enrol on."""
+    """The class to enrol on, and through which job."""
 
     class_id: Annotated[
         str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="As given by the course or class route.")
     ]
+    assignment: Annotated[
+        str | None,
+        msgspec.Meta(
+            max_length=40,
+            description="The number of the job to ask through: its supervisor approves. The primary one unless given.",
+        ),
+    ] = None
 
 
 @routes.route(
@@ -162,9 +168,12 @@ class Enrol(msgspec.Struct, frozen=True):
 def enrol(request: Request) -> Enrolment:
     """Take a place on a class. Seat, enrolment, event and audit commit together or not at all.
 
-    The confirmation with its calendar request follows by e-mail within seconds. Send an Idempotency-Key to repeat safely.
+    The answer's `status` is `confirmed`; `waitlisted` on a class that is full or still being planned; or `requested` where the
+    supervisor of the job has to approve first. An e-mail says so within seconds, with a calendar request once confirmed. Send an
+    Idempotency-Key to repeat safely.
     """
-    return service.enrol_myself(request.actor, request.body.class_id, request.now, request.once)
+    body = request.body
+    return service.enrol_myself(request.actor, body.class_id, request.now, request.once, body.assignment)
 
 
 @routes.route(

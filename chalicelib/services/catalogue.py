@@ -19,10 +19,11 @@ from chalicelib.domain.catalogue import (
     may_belong,
 )
 from chalicelib.domain.classes import Class, Seats
-from chalicelib.domain.enrolment import Verdict, completed_courses, day_that_counts, judge_self_enrolment
+from chalicelib.domain.enrolment import Party, completed_courses
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.permissions import Capability, Role
+from chalicelib.domain.placing import Verdict, day_that_counts, judge_placing
 from chalicelib.domain.prerequisites import Achieved, Checked
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.storage import classes, rules
@@ -47,10 +48,13 @@ class Viewer(msgspec.Struct, frozen=True):
     standpoints: tuple[Standpoint, ...]
 
     @classmethod
-    def of(cls, actor: Actor, now: datetime) -> "Viewer":
-        """The actor, today. Reads the versions of rules and catalogue, and what has changed since."""
+    def of(cls, actor: Actor, now: datetime, learner: Learner | None = None) -> "Viewer":
+        """The actor, today, for themselves or for another learner whom they place. Reads the versions of rules and catalogue, and
+        what has changed since.
+        """
         rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-        learner = actor.learner if actor.scopes(Capability.SELF_ENROL) else None
+        if learner is None and actor.scopes(Capability.SELF_ENROL):
+            learner = actor.learner
         day = london_day(now)
         return cls(actor, learner, day, rulebook, known, learner.standpoints_on(day, rulebook) if learner else ())
 
@@ -78,7 +82,8 @@ class Viewer(msgspec.Struct, frozen=True):
 
     def takes_part(self, class_: Class) -> bool:
         """Whether they instruct a class or are on it: then it is theirs, whatever becomes of its course and of access."""
-        mine = self.actor.learner.enrolments if self.actor.learner else ()
+        taking = self.learner or self.actor.learner
+        mine = taking.enrolments if taking else ()
         return class_.instructor == self.actor.person or any(
             each.class_id == class_.id and (each.open or each.seated) for each in mine
         )
@@ -184,12 +189,16 @@ class SeenClass(NamedTuple):
     viewer: Viewer
 
 
-def class_for(actor: Actor, class_id: str, now: datetime, consistent: bool = False) -> SeenClass:
-    """A class as the actor may see it. Raises NotFound also for what they may not see."""
+def class_for(
+    actor: Actor, class_id: str, now: datetime, consistent: bool = False, learner: Learner | None = None
+) -> SeenClass:
+    """A class as the actor may see it, for themselves or to place another learner on. Raises NotFound also for what they may not
+    see.
+    """
     loaded = classes.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
     if loaded is not None:
         class_, seats = loaded
-        viewer = Viewer.of(actor, now)
+        viewer = Viewer.of(actor, now, learner)
         course = viewer.catalogue.courses.get(class_.course)
         if course is not None:
             found = viewer.access_to(course, class_.only_units)
@@ -198,14 +207,24 @@ def class_for(actor: Actor, class_id: str, now: datetime, consistent: bool = Fal
     raise NotFound("There is no such class.", class_id=class_id)
 
 
-def judge(seen: SeenClass, learner: Learner, now: datetime) -> Verdict:
-    """Whether a learner may place themselves on a class they may see, by all of the rules."""
-    return _judge(seen, learner, seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner), now)
+def judge(
+    seen: SeenClass, learner: Learner, now: datetime, by: Party = Party.LEARNER, overriding: bool = False
+) -> Verdict:
+    """Whether a learner may be placed on a class by somebody who may see it, by all of the rules."""
+    checked = seen.viewer.checked(seen.course, day_that_counts(seen.class_, now), learner)
+    return _judge(seen, learner, checked, now, by, overriding)
 
 
-def _judge(seen: SeenClass, learner: Learner, checked: tuple[Checked, ...], now: datetime) -> Verdict:
+def _judge(
+    seen: SeenClass,
+    learner: Learner,
+    checked: tuple[Checked, ...],
+    now: datetime,
+    by: Party = Party.LEARNER,
+    overriding: bool = False,
+) -> Verdict:
     mine = (*learner.enrolments, *learner.elsewhere)
-    return judge_self_enrolment(seen.course, seen.class_, seen.seats, seen.access, mine, now, checked)
+    return judge_placing(seen.course, seen.class_, seen.seats, seen.access, mine, now, checked, by, overriding)
 
 
 def _course(viewer: Viewer, course_id: str) -> Course:

@@ -17,7 +17,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.catalogue import Catalogue, Mode, may_belong, owner_of
 from chalicelib.domain.classes import Caution, CautionKind, Class, ClassStatus, Held, Seats, Session
-from chalicelib.domain.enrolment import HISTORY
+from chalicelib.domain.enrolment import OUTCOMES
 from chalicelib.domain.errors import (
     ClassCancelled,
     ClassCautions,
@@ -193,7 +193,7 @@ def cancel(actor: Actor, class_id: str, reason: str, now: datetime, accept_cauti
 def _refuse_held(class_: Class, seats: Seats, accept: bool) -> tuple[Caution, ...]:
     owner = owner_of(class_.id)
     employers = rules.employers() if owner == NATIONAL else [owner]
-    outcomes = sum(each.status in HISTORY for employer in employers for each in roster(employer, class_.id))
+    outcomes = sum(each.status in OUTCOMES for employer in employers for each in roster(employer, class_.id))
     if outcomes:
         raise ClassHeld(f"This class was held: {outcomes} of those on it have an outcome.", outcomes=outcomes)
     if not seats.taken and not seats.waiting:

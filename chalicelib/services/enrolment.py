@@ -1,6 +1,7 @@
-"""Enrolling oneself and withdrawing: one transaction of seat, enrolment, event and audit (architecture §3)."""
+"""Placing learners and giving places back: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +10,16 @@ import msgspec
 from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Course
-from chalicelib.domain.classes import Class
-from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
-from chalicelib.domain.errors import NotFound, Refusal, Unavailable
+from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Post, Status
+from chalicelib.domain.errors import FieldError, Invalid, NotFound, Refusal, Unavailable
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import Assignment, chosen_assignment
+from chalicelib.domain.placing import Verdict
 from chalicelib.services import catalogue
+from chalicelib.services.approvals import who_approves
+from chalicelib.services.catalogue import SeenClass
 from chalicelib.storage import audit, outbox
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -24,9 +28,15 @@ from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.transaction import Stale, Transaction, retried
 
 
-def enrol_myself(actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None) -> Enrolment:
-    """Place the actor on a class. Raises the refusal of the first rule that says no; then nothing has changed."""
-    return _judged(actor, lambda learner: _enrol(actor, learner, class_id, now, once))
+def enrol_myself(
+    actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None, assignment: str | None = None
+) -> Enrolment:
+    """Place the actor on a class: confirmed, on the waiting list, or requested where a manager has to approve.
+
+    `assignment` is the number of the job to ask through, the primary one unless given. Raises the refusal of the first rule that
+    says no; then nothing has changed.
+    """
+    return _judged(actor, lambda learner: _enrol(actor, learner, class_id, assignment, now, once))
 
 
 def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
@@ -48,36 +58,77 @@ def _judged(actor: Actor, change: Callable[[Learner], Enrolment]) -> Enrolment:
         return retried(lambda: change(_read_again(actor)))()
 
 
-def _enrol(actor: Actor, learner: Learner, class_id: str, now: datetime, once: Idempotency | None) -> Enrolment:
+def _enrol(
+    actor: Actor, learner: Learner, class_id: str, assignment: str | None, now: datetime, once: Idempotency | None
+) -> Enrolment:
     # The class is read strongly consistent: its dates are not guarded by the transaction.
     seen = catalogue.class_for(actor, class_id, now, consistent=True)
-    class_, course = seen.class_, seen.course
-    status = catalogue.judge(seen, learner, now).or_refuse()
-    enrolment = _placed(learner, class_, course, seen.catalogue.venue_name(class_.venue), status, now)
+    held = through(learner, assignment, now)
+    verdict = catalogue.judge(seen, learner, now)
+    verdict.or_refuse()
     transaction = Transaction()
-    enrolments.book(transaction, learner, class_, enrolment)
-    tell(
-        transaction,
-        EventType.ENROLMENT_CONFIRMED,
-        actor.person,
-        enrolment,
-        now,
-        class_.joining_instructions or course.joining_instructions,
-    )
+    enrolment = place(transaction, learner, seen, verdict, held, actor.person, now)
     if once:
         once.remember(transaction, enrolment, now)
     transaction.commit()
     return enrolment
 
 
+def through(learner: Learner, assignment: str | None, now: datetime) -> Assignment | None:
+    """The assignment to place a learner through: the one named, else the primary one. Raises Invalid for one not held today."""
+    held = learner.assignments_on(london_day(now))
+    if assignment is not None and assignment not in {each.number for each in held}:
+        raise Invalid(FieldError("body.assignment", "is not one of the assignments held today"))
+    return chosen_assignment(held, assignment)
+
+
+def place(
+    transaction: Transaction,
+    learner: Learner,
+    seen: SeenClass,
+    verdict: Verdict,
+    assignment: Assignment | None,
+    by: str,
+    now: datetime,
+    reason: str | None = None,
+) -> Enrolment:
+    """Add to a transaction: a learner placed on a class as a verdict says that allows it, with event, messages and audit entry.
+
+    `reason` is why an administrator set rules aside; it stays in the history, and so do the rules.
+    """
+    status = verdict.or_refuse()
+    enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
+    if status is Status.REQUESTED:
+        enrolment = replace(enrolment, approver=who_approves(learner, assignment, now))
+    enrolments.book(transaction, learner, seen.class_, enrolment)
+    tell_placed(transaction, seen, enrolment, by, now)
+    return enrolment
+
+
+_TELLING = {
+    Status.CONFIRMED: EventType.ENROLMENT_CONFIRMED,
+    Status.WAITLISTED: EventType.ENROLMENT_WAITLISTED,
+    Status.REQUESTED: EventType.ENROLMENT_REQUESTED,
+}
+
+
+def tell_placed(transaction: Transaction, seen: SeenClass, enrolment: Enrolment, by: str, now: datetime) -> None:
+    """Add to a transaction: the event of somebody placed, with what its message says, and the audit entry."""
+    more: dict[str, Any] = {}
+    if enrolment.status is Status.WAITLISTED:
+        more = {"position": seen.seats.waiting + 1, "in_calendar": False}
+    instructions = seen.class_.joining_instructions or seen.course.joining_instructions
+    tell(transaction, _TELLING[enrolment.status], by, enrolment, now, instructions, **more)
+
+
 def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:
     before = _one_of(learner, enrolment_id)
     after = rules_of.withdraw(before, now, actor.person)
-    _give_back(learner, before, after, actor.person, now)
+    give_back(learner, before, after, actor.person, now)
     return after
 
 
-def _give_back(learner: Learner, before: Enrolment, after: Enrolment, by: str, now: datetime) -> None:
+def give_back(learner: Learner, before: Enrolment, after: Enrolment, by: str, now: datetime) -> None:
     """Commit a withdrawal. Its event names the classes whose waiting lists can go on by it: this one, and any on whose list the
     learner counts again.
     """
@@ -132,7 +183,7 @@ def _release_next(person: str, employer: str, now: datetime) -> bool:
     before = min(
         lost, key=lambda each: each.status is Status.CONFIRMED
     )  # waiting first, lest a seat given back promotes a leaver
-    _give_back(learner, before, rules_of.release(before, now, LEAVER), LEAVER, now)
+    give_back(learner, before, rules_of.release(before, now, LEAVER), LEAVER, now)
     return True
 
 
@@ -150,8 +201,17 @@ def _read_again(actor: Actor) -> Learner:
 
 
 def _placed(
-    learner: Learner, class_: Class, course: Course, venue: str | None, status: Status, now: datetime
+    learner: Learner,
+    seen: SeenClass,
+    verdict: Verdict,
+    assignment: Assignment | None,
+    by: str,
+    now: datetime,
+    reason: str | None,
 ) -> Enrolment:
+    class_, course, status = seen.class_, seen.course, verdict.or_refuse()
+    if status is Status.WAITLISTED and reason is None:
+        reason = rules_of.CLASS_PLANNED if class_.status is ClassStatus.PLANNED else rules_of.CLASS_FULL
     return Enrolment(
         person=learner.person.id,
         employer=learner.employer,
@@ -164,13 +224,15 @@ def _placed(
         starts_at=class_.starts_at,
         ends_at=class_.ends_at,
         sessions=class_.sessions,
-        venue=venue,
+        venue=seen.catalogue.venue_name(class_.venue),
         status=status,
         placed_at=now,
-        history=(HistoryRow(status, now, learner.person.id),),
+        history=(HistoryRow(status, now, by, reason),),
         counted=class_.maximum is not None,
         class_revision=class_.revision,
         link=class_.link,
+        post=Post(assignment.number, assignment.unit, assignment.position) if assignment else None,
+        overridden=tuple(type(each).__name__ for each in verdict.overridden),
     )
 
 

@@ -25,8 +25,10 @@ from chalicelib.domain.external_training import (
     Training,
 )
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.services import awards, people
+from chalicelib.services.approvals import who_approves
 from chalicelib.storage import audit, files, outbox, rules
 from chalicelib.storage import external_training as stored
 from chalicelib.storage import learner as learners
@@ -126,12 +128,12 @@ def submit(actor: Actor, training_id: str, now: datetime) -> Shown:
     learner = learners.learner(actor.person, actor.employer, consistent=True)
     if learner is None:
         raise NotFound("You are no learner at this employer.")
-    assignment = rules_of.chosen(learner.assignments_on(london_day(now)), before.assignment)
+    assignment = chosen_assignment(learner.assignments_on(london_day(now)), before.assignment)
     after = replace(
         submitted,
         evidence=rules_of.checked(before, found).evidence,
         assignment=assignment.number if assignment else None,
-        approver=_who_can_approve(actor, assignment.supervisor if assignment else None, now),
+        approver=who_approves(learner, assignment, now),
     )
     transaction = Transaction()
     stored.change(transaction, before, after)
@@ -175,7 +177,7 @@ def add_for(
     if learner.employment is None or learner.has_left(london_day(now)):
         raise NotFound("There is no such person, or not for you.", person=person)
     _check(learner, training, assignment, now)
-    held = rules_of.chosen(learner.assignments_on(london_day(now)), assignment)
+    held = chosen_assignment(learner.assignments_on(london_day(now)), assignment)
     request = rules_of.added_for(new_id(now), learner, training, held.number if held else None, actor.person, now)
     return _create(actor, request, "external_training.added", now, once)
 
@@ -285,14 +287,6 @@ def _check(learner: Learner, training: Training, assignment: str | None, now: da
     refuse_body(rules_of.wrong_fields(training, assignment, learner.assignments_on(today), framework, today))
 
 
-def _who_can_approve(actor: Actor, supervisor: str | None, now: datetime) -> str | None:
-    """The supervisor, if it is somebody else who still works here; otherwise nobody, and the administrators approve."""
-    if supervisor is None or supervisor == actor.person:
-        return None
-    manager = learners.learner(supervisor, actor.employer)
-    return supervisor if manager and manager.roles_on(london_day(now)) else None
-
-
 def _shown(request: ExternalTraining) -> Shown:
     return _all_shown(request.employer, [request])[0]
 
@@ -378,7 +372,7 @@ def _ask(transaction: Transaction, learner: Learner, request: ExternalTraining, 
     known = rules.rulebook(request.employer).competencies
     data = {
         **_told(request),
-        "recipient": request.approver,
+        "approver": request.approver,
         "learner": learner.person.full_name,
         "completed_on": long_day(request.training.completed_on),
         "claims": [_title(each.competency, known) for each in request.training.claims],

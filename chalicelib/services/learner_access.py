@@ -23,11 +23,11 @@ from chalicelib.domain.catalogue import (
     owner_of,
 )
 from chalicelib.domain.classes import Class
-from chalicelib.domain.enrolment import day_that_counts
 from chalicelib.domain.errors import FieldError, NotFound, NotYourItem, Outdated, refuse_body
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability
+from chalicelib.domain.placing import day_that_counts
 from chalicelib.domain.prerequisites import Checked
 from chalicelib.domain.projection import UNASSIGNED, Facts
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind

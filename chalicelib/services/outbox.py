@@ -9,11 +9,10 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.notifications import (
     MAX_ATTEMPTS,
     SWEPT_AFTER,
-    TEMPLATES,
     Delivery,
     Notification,
+    messages,
     natural_key,
-    recipient,
 )
 from chalicelib.storage import outbox, people, queues
 from chalicelib.storage.outbox import NotificationKey
@@ -27,15 +26,15 @@ class Unrenderable(Exception):
     """The event lacks what its message needs: repeating cannot help."""
 
 
-def relay(event: Event) -> NotificationKey | None:
-    """Write the notification that follows from an event and queue its e-mail. None if the event tells nobody.
+def relay(event: Event) -> list[NotificationKey]:
+    """Write the notifications that follow from an event and queue their e-mails; none if the event tells nobody.
 
-    Delivered twice, it finds its notification written and queues it once more, which the mailer's claim makes harmless.
+    Delivered twice, it finds them written and queues them once more, which the mailer's claim makes harmless.
     """
-    template = TEMPLATES.get(event.type)
-    person = recipient(event)
-    if template is None or person is None:
-        return None
+    return [_notify(event, template, person) for template, person in messages(event)]
+
+
+def _notify(event: Event, template: str, person: str) -> NotificationKey:
     try:
         rendered = rendering.render(template, event.data)
     except rendering.Incomplete as incomplete:

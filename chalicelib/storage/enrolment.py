@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 
 from chalicelib.domain.catalogue import Grants, Mode
 from chalicelib.domain.classes import Class, ClassStatus, Session
-from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Need, Post, Status
 from chalicelib.domain.learner import Learner
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
@@ -22,7 +28,9 @@ RANK_OF_OTHERS = 4
 
 
 class EnrolmentRow(Record, discriminator="enrolment"):
-    """`P#p` / `E#504#ENR#class#attempt`; gsi2 is the roster of the class, waiting list first."""
+    """`P#p` / `E#504#ENR#class#attempt`; gsi2 is the roster of the class, waiting list first; gsi1, while it is requested, what
+    waits for its approver.
+    """
 
     course = UnicodeAttribute()
     title = UnicodeAttribute()
@@ -40,13 +48,26 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     class_revision = NumberAttribute(default=1)
     link = UnicodeAttribute(null=True)
     passed_over = BooleanAttribute(null=True)
+    post = ListAttribute(null=True, of=UnicodeAttribute)
+    approver = UnicodeAttribute(null=True)
+    need = NumberAttribute(null=True)
+    overridden = ListAttribute(null=True, of=UnicodeAttribute)
+    score = NumberAttribute(null=True)
 
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
         """The row of an enrolment."""
+        requested = enrolment.status is Status.REQUESTED
+        post = enrolment.post
         return cls(
             keys.person(enrolment.person),
             keys.enrolment(enrolment.employer, enrolment.class_id, enrolment.attempt),
+            gsi1pk=keys.approvals(enrolment.employer, enrolment.approver or keys.ADMINISTRATORS) if requested else None,
+            gsi1sk=keys.enrolment_approval_sort(
+                enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
+            )
+            if requested
+            else None,
             gsi2pk=keys.roster(enrolment.employer, enrolment.class_id),
             gsi2sk=place_on_roster(enrolment),
             course=enrolment.course,
@@ -65,6 +86,11 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             class_revision=enrolment.class_revision,
             link=enrolment.link,
             passed_over=enrolment.passed_over or None,
+            post=[post.assignment, post.unit, post.position] if post else None,
+            approver=enrolment.approver,
+            need=enrolment.need,
+            overridden=list(enrolment.overridden) or None,
+            score=enrolment.score,
         )
 
     def enrolment(self) -> Enrolment:
@@ -94,6 +120,11 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             class_revision=int(self.class_revision),
             link=self.link,
             passed_over=bool(self.passed_over),
+            post=Post(*map(str, self.post)) if self.post else None,
+            approver=self.approver,
+            need=Need(int(self.need)) if self.need else None,
+            overridden=tuple(map(str, self.overridden or ())),
+            score=None if self.score is None else float(self.score),
         )
 
 
@@ -120,9 +151,10 @@ def exists(enrolment: Enrolment) -> bool:
 
 
 def place_on_roster(enrolment: Enrolment) -> str:
-    """Where an enrolment stands on the roster of its class: by state, then by when it was placed."""
+    """Where an enrolment stands on the roster of its class: by state, on a waiting list by need, then by when it was placed."""
     rank = _RANK.get(enrolment.status, RANK_OF_OTHERS)
-    return keys.roster_sort(rank, enrolment.placed_at, enrolment.person)
+    need = enrolment.need if enrolment.status is Status.WAITLISTED and enrolment.need else 0
+    return keys.roster_sort(rank, enrolment.placed_at, enrolment.person, need)
 
 
 def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
@@ -136,28 +168,36 @@ def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
 
 
 def book(transaction: Transaction, learner: Learner, class_: Class, enrolment: Enrolment) -> None:
-    """Add to a transaction: take a seat if one is free, write the enrolment, move the learner's booking revision.
+    """Add to a transaction: take a seat or a place on the waiting list, write the enrolment, move the learner's booking revision.
 
     The three conditions are the guards of architecture §3 (seats): never one seat too many, and never two clashing
     bookings of one person.
     """
-    take_seat(transaction, class_)
+    take_place(transaction, class_, enrolment.status)
     transaction.create(EnrolmentRow.of(enrolment))
     move_booking_revision(transaction, learner)
 
 
-def take_seat(transaction: Transaction, class_: Class) -> None:
-    """Take a seat while the class is as it was read, open, and has one; a class without a maximum only has to be open.
+def take_place(transaction: Transaction, class_: Class, status: Status, people: int = 1) -> None:
+    """Add to a transaction: what that many people take of a class who are placed on it in a state, while it is as it was read.
 
-    The revision stands for everything that was read of the class: nobody is placed on dates that have just changed.
+    The class's revision stands for everything that was read of it: nobody is placed on dates that have just changed. A seat is
+    taken only while there is one and nobody waits for it; a place on the waiting list only while there is none, or others wait, so
+    that nobody waits in vain. A class without a maximum, and a request, count nobody.
     """
     seats = SeatsRow.key_of(class_.id)
-    open_ = (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.revision == class_.revision)
-    if class_.maximum is None:
-        transaction.check(SeatsRow, seats.pk, seats.sk, open_ & SeatsRow.maximum.does_not_exist())
-        return
-    free = open_ & (SeatsRow.taken < SeatsRow.maximum) & (SeatsRow.waiting == 0)
-    transaction.update(seats, [SeatsRow.taken.add(1)], free)
+    as_read = (SeatsRow.revision == class_.revision) & (SeatsRow.status == class_.status.value)
+    if status is Status.WAITLISTED:
+        if class_.status is ClassStatus.NORMAL:
+            as_read &= (SeatsRow.taken >= SeatsRow.maximum) | (SeatsRow.waiting > 0)
+        transaction.update(seats, [SeatsRow.waiting.add(people)], as_read)
+    elif status is Status.CONFIRMED and class_.maximum is not None:
+        free = (SeatsRow.taken <= class_.maximum - people) & (SeatsRow.maximum == class_.maximum)
+        transaction.update(seats, [SeatsRow.taken.add(people)], as_read & free & (SeatsRow.waiting == 0))
+    elif status is Status.CONFIRMED:
+        transaction.check(SeatsRow, seats.pk, seats.sk, as_read & SeatsRow.maximum.does_not_exist())
+    else:
+        transaction.check(SeatsRow, seats.pk, seats.sk, as_read)
 
 
 def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, after: Enrolment) -> None:

@@ -145,9 +145,9 @@ def roster(employer: str, class_id: str) -> str:
     return _join("E", employer, "CLS", class_id)
 
 
-def roster_sort(rank: int, placed_at: datetime, person_id: str) -> str:
-    """gsi2 sort `2#2026-11-23T09:00:00Z#01J9…`: by state or priority, then time, then person."""
-    return _join(str(rank), instant(placed_at), person_id)
+def roster_sort(rank: int, placed_at: datetime, person_id: str, need: int = 0) -> str:
+    """gsi2 sort `2#0#2026-11-23T09:00:00Z#01J9…`: by state, then need (0 where it does not count), then time, then person."""
+    return _join(str(rank), str(need), instant(placed_at), person_id)
 
 
 def external_training(employer: str, training_id: str) -> str:
@@ -165,9 +165,18 @@ def approvals(employer: str, approver: str) -> str:
     return _join("E", employer, "APR", approver)
 
 
+ADMINISTRATORS = "administrators"
+"""Stands for a person where something waits for the learning administrators."""
+
+
 def approval_sort(at: datetime, person_id: str, training_id: str) -> str:
     """gsi1 sort `2026-11-23T09:00:00Z#01J9…#01JD…`: in the order of asking."""
     return _join(instant(at), person_id, training_id)
+
+
+def enrolment_approval_sort(at: datetime, person_id: str, class_id: str, attempt: int) -> str:
+    """gsi1 sort `ENR#2026-11-23T09:00:00Z#01J9…#504-c17#001`: requested enrolments, in the order of asking."""
+    return _join("ENR", instant(at), person_id, class_id, f"{attempt:03d}")
 
 
 def external_training_queue(employer: str) -> str:
@@ -396,6 +405,16 @@ def venue(owner_id: str, venue_id: str) -> str:
 def instructor(owner_id: str, person_id: str) -> str:
     """gsi2 of a session `E#504#INS#01J9…`."""
     return _join("E", owner_id, "INS", person_id)
+
+
+def timers(employer: str) -> str:
+    """`E#504#TMR`: what is to be done at an instant, by that instant (decision 0024)."""
+    return _join("E", employer, "TMR")
+
+
+def timer_sort(at: datetime, kind: str, subject: str) -> str:
+    """`2026-12-01T09:00:00Z#class start#504-c17`: the same for the same thing, however often it is set."""
+    return _join(instant(at), kind, subject)
 
 
 # --- schedules and calendar feeds -----------------------------------------------------------------------------

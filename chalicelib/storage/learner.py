@@ -1,5 +1,9 @@
 """One learner at one employer: one query."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import Snapshot
@@ -16,6 +20,8 @@ from chalicelib.storage.people import (
     PersonRow,
 )
 from chalicelib.storage.projection import SnapshotRow
+
+_AT_EMPLOYER = "E" + keys.SEPARATOR
 
 
 def _rows(person_id: str, consistent: bool) -> list[Record]:
@@ -37,16 +43,29 @@ def learner_and_snapshots(person_id: str, employer: str) -> tuple[Learner | None
 
 
 def _from_rows(rows: list[Record]) -> dict[str, Learner]:
-    profile = next((row for row in rows if isinstance(row, PersonRow)), None)
-    if profile is None:
+    kinds = _by_kind(rows)
+    profiles = kinds[PersonRow]
+    if not profiles:
         return {}
-    booking = next((int(row.revision) for row in rows if isinstance(row, BookingRow)), 0)
-    everywhere = [row.enrolment() for row in rows if isinstance(row, EnrolmentRow)]
-    by_employer: dict[str, list[Record]] = {}
+    booking = next((int(row.revision) for row in kinds[BookingRow]), 0)
+    everywhere = [row.enrolment() for row in kinds[EnrolmentRow]]
+    by_employer: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
-        if row.sk.startswith("E" + keys.SEPARATOR):
-            by_employer.setdefault(row.sk.split(keys.SEPARATOR, 2)[1], []).append(row)
-    return {employer: _learner(profile, employer, own, everywhere, booking) for employer, own in by_employer.items()}
+        sort = row.sk
+        if sort.startswith(_AT_EMPLOYER):
+            by_employer[sort.split(keys.SEPARATOR, 2)[1]].append(row)
+    return {
+        employer: _learner(profiles[0], employer, _by_kind(own), everywhere, booking)
+        for employer, own in by_employer.items()
+    }
+
+
+def _by_kind(rows: list[Record]) -> defaultdict[type[Record], list[Any]]:
+    """The rows of each class."""
+    kinds = defaultdict(list)
+    for row in rows:
+        kinds[type(row)].append(row)
+    return kinds
 
 
 def learner(person_id: str, employer: str, consistent: bool = False) -> Learner | None:
@@ -55,21 +74,25 @@ def learner(person_id: str, employer: str, consistent: bool = False) -> Learner 
 
 
 def _learner(
-    profile: PersonRow, employer: str, rows: list[Record], everywhere: list[Enrolment], booking: int
+    profile: PersonRow,
+    employer: str,
+    rows: Mapping[type[Record], list[Any]],
+    everywhere: list[Enrolment],
+    booking: int,
 ) -> Learner:
-    employed = next((row for row in rows if isinstance(row, EmploymentRow)), None)
+    employed = next(iter(rows[EmploymentRow]), None)
     employment = employed.employment() if employed else None
     return Learner(
         person=profile.person(),
         employer=employer,
         employment=employment,
-        assignments=tuple(row.assignment() for row in rows if isinstance(row, AssignmentRow) and row.held),
-        memberships=tuple(row.membership() for row in rows if isinstance(row, MembershipRow) and not row.cancelled),
-        awards=tuple(row.award() for row in rows if isinstance(row, AwardRow)),
-        exemptions=tuple(row.exemption() for row in rows if isinstance(row, ExemptionRow)),
+        assignments=tuple(row.assignment() for row in rows[AssignmentRow] if row.held),
+        memberships=tuple(row.membership() for row in rows[MembershipRow] if not row.cancelled),
+        awards=tuple(row.award() for row in rows[AwardRow]),
+        exemptions=tuple(row.exemption() for row in rows[ExemptionRow]),
         enrolments=tuple(each for each in everywhere if each.employer == employer),
         elsewhere=tuple(each for each in everywhere if each.employer != employer),
-        grants=tuple(row.grant() for row in rows if isinstance(row, GrantRow)),
+        grants=tuple(row.grant() for row in rows[GrantRow]),
         booking_revision=booking,
         never_served=employed is not None and employment is None,
     )

@@ -9,22 +9,16 @@ from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.catalogue import CourseStatus
 from chalicelib.domain.classes import ClassStatus, Seats, status_shown
-from chalicelib.domain.enrolment import (
-    OPEN,
-    SEATED,
-    Status,
-    judge_self_enrolment,
-    next_attempt,
-    withdraw,
-)
+from chalicelib.domain.enrolment import MOVES, OPEN, OUTCOMES, SEATED, Party, Status, may_move, next_attempt, withdraw
+from chalicelib.domain.placing import judge_placing
 from tests import builders as b
 from tests.builders import NOW
 
 SELF = Access(AccessMode.SELF_ENROL)
 
 
-def verdict(class_=None, seats=None, access=SELF, mine=(), now=NOW, course=None):
-    return judge_self_enrolment(course or b.course(), class_ or b.class_(), seats or Seats(12, 3, 0), access, mine, now)
+def verdict(class_=None, seats=None, access=SELF, mine=(), now=NOW, course=None, **by):
+    return judge_placing(course or b.course(), class_ or b.class_(), seats or Seats(12, 3, 0), access, mine, now, **by)
 
 
 def refusal(**given):
@@ -39,11 +33,10 @@ def test_a_free_seat_on_an_open_class_is_confirmed():
     ("status", "expected"),
     [
         (ClassStatus.CANCELLED, errors.ClassCancelled),
-        (ClassStatus.PLANNED, errors.ClassNotOpen),
         (ClassStatus.CLOSED, errors.ClassNotOpen),
     ],
 )
-def test_a_class_that_is_not_normal_takes_nobody(status, expected):
+def test_a_cancelled_and_a_closed_class_take_nobody(status, expected):
     assert refusal(class_=b.class_(status=status)) is expected
 
 
@@ -67,10 +60,75 @@ def test_the_enrolment_dates_include_both_days():
     assert refusal(class_=dated(None, date(2026, 11, 22))) is errors.EnrolmentNotOpen
 
 
-def test_a_full_class_and_one_where_others_wait_take_nobody():
-    assert refusal(seats=Seats(12, 12, 0)) is errors.ClassFull
-    assert refusal(seats=Seats(12, 11, 1)) is errors.ClassFull
-    assert refusal(seats=Seats(12, 13, 0)) is errors.ClassFull  # overbooked
+@pytest.mark.parametrize(
+    ("seats", "status"),
+    [
+        (Seats(12, 11, 0), Status.CONFIRMED),
+        (Seats(12, 12, 0), Status.WAITLISTED),
+        (Seats(12, 11, 1), Status.WAITLISTED),  # somebody waits for the free one
+        (Seats(12, 13, 0), Status.WAITLISTED),  # overbooked
+    ],
+)
+def test_who_finds_no_seat_nobody_waits_for_goes_on_the_waiting_list(seats, status):
+    assert verdict(seats=seats).or_refuse() is status
+
+
+def test_on_a_class_still_being_planned_one_waits():
+    assert verdict(class_=b.class_(status=ClassStatus.PLANNED)).or_refuse() is Status.WAITLISTED
+    planned = b.e_learning(status=ClassStatus.PLANNED)
+    assert verdict(class_=planned, seats=Seats(None, 0, 0)).or_refuse() is Status.WAITLISTED
+
+
+def test_where_approval_is_needed_the_learner_asks_and_seats_do_not_matter_yet():
+    approval = Access(AccessMode.APPROVAL)
+    for seats in (Seats(12, 3, 0), Seats(12, 12, 4)):
+        assert verdict(access=approval, seats=seats).or_refuse() is Status.REQUESTED
+
+
+@pytest.mark.parametrize("by", [Party.MANAGER, Party.ADMINISTRATOR, Party.SYSTEM])
+def test_who_places_others_needs_no_further_approval(by):
+    assert verdict(access=Access(AccessMode.APPROVAL), by=by).or_refuse() is Status.CONFIRMED
+
+
+def test_what_only_the_learning_team_gives_a_manager_cannot_give():
+    kept = Access(AccessMode.ADMINISTRATOR)
+    assert refusal(access=kept, by=Party.MANAGER) is errors.AdministratorOnly
+    assert verdict(access=kept, by=Party.ADMINISTRATOR).or_refuse() is Status.CONFIRMED
+
+
+def test_an_administrator_may_set_aside_access_dates_and_a_start_and_each_stays_visible():
+    begun = b.class_(enrol_until=date(2026, 11, 22))
+    given = {"class_": begun, "access": Access(None), "now": begun.ends_at, "by": Party.ADMINISTRATOR}
+    assert refusal(**given) is errors.ClassPast
+    found = verdict(**given, overriding=True)
+    assert found.or_refuse() is Status.CONFIRMED
+    assert [type(each) for each in found.overridden] == [
+        errors.ClassPast,
+        errors.EnrolmentNotOpen,
+        errors.AccessNotMet,
+    ]
+
+
+def test_nobody_sets_aside_seats_clashes_or_a_cancelled_class():
+    over = {"by": Party.ADMINISTRATOR, "overriding": True}
+    begun = b.class_()
+    assert refusal(seats=Seats(12, 12, 0), now=begun.starts_at, **over) is errors.ClassFull
+    assert refusal(class_=b.class_(status=ClassStatus.CANCELLED), **over) is errors.ClassCancelled
+    assert refusal(class_=b.class_(status=ClassStatus.CLOSED), **over) is errors.ClassNotOpen
+    other = b.class_("504-c2", sessions=[b.session(hour=11)])
+    assert refusal(mine=[b.enrolment(at=other)], **over) is errors.Clash
+    assert refusal(mine=[b.enrolment()], **over) is errors.AlreadyEnrolled
+
+
+def test_every_state_is_left_only_by_those_whom_the_table_names():
+    moves = {(before, after): parties for before, row in MOVES.items() for after, parties in row.items()}
+    assert set(MOVES) == {None, *OPEN, *OUTCOMES}  # what was given up, refused or cancelled stays so
+    assert moves[None, Status.REQUESTED] == {Party.LEARNER}
+    assert all(Party.INSTRUCTOR not in moves[None, after] for after in MOVES[None])  # instructors never add learners
+    assert all(after in OUTCOMES for (_, after), parties in moves.items() if Party.INSTRUCTOR in parties)
+    assert all(parties == {Party.ADMINISTRATOR} for (before, _), parties in moves.items() if before in OUTCOMES)
+    assert not may_move(Status.WITHDRAWN, Status.CONFIRMED, Party.ADMINISTRATOR)
+    assert not may_move(Status.WAITLISTED, Status.COMPLETED, Party.INSTRUCTOR)
 
 
 def test_e_learning_has_no_seats_to_run_out():
@@ -115,7 +173,6 @@ def test_days_between_the_sessions_of_a_class_are_free():
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
-        (AccessMode.APPROVAL, errors.ApprovalNeeded),
         (AccessMode.ADMINISTRATOR, errors.AdministratorOnly),
         (None, errors.AccessNotMet),
     ],

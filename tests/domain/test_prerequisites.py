@@ -10,7 +10,8 @@ from chalicelib.domain import errors
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.catalogue import Catalogue, CourseStatus, Prerequisite, PrerequisiteKind
 from chalicelib.domain.classes import ClassStatus, Seats
-from chalicelib.domain.enrolment import Status, completed_courses, day_that_counts, judge_self_enrolment
+from chalicelib.domain.enrolment import Status, completed_courses
+from chalicelib.domain.placing import day_that_counts, judge_placing
 from chalicelib.domain.prerequisites import Achieved, can_be_begun, check, is_met, refuse_cycle, stuck, wrong_fields
 from tests import builders as b
 from tests.builders import FIRE, MOVING, NOW, PREVENT, TODAY
@@ -88,7 +89,7 @@ BASICS = course("basics", grants=(FIRE,))
 def verdict(achieved, access=AccessMode.SELF_ENROL, finds=lambda _: True, **changes):
     checked = check(ADVANCED, achieved, CLASS_DAY, rulebook(), catalogue(ADVANCED, BASICS), finds)
     class_ = b.class_(course=ADVANCED.id, **changes)
-    return judge_self_enrolment(ADVANCED, class_, Seats(12, 0, 0), Access(access), (), NOW, checked)
+    return judge_placing(ADVANCED, class_, Seats(12, 0, 0), Access(access), (), NOW, checked)
 
 
 def test_without_a_mandatory_one_nobody_enrols_and_is_told_what_to_do_first():
@@ -117,7 +118,7 @@ def test_an_advisory_one_only_warns():
 
 def test_what_is_missing_is_said_before_approval_and_after_what_no_training_would_help():
     assert isinstance(verdict(Achieved(), AccessMode.APPROVAL).refusal, errors.PrerequisiteMissing)
-    assert isinstance(verdict(Achieved((b.award(),)), AccessMode.APPROVAL).refusal, errors.ApprovalNeeded)
+    assert verdict(Achieved((b.award(),)), AccessMode.APPROVAL).status is Status.REQUESTED
     assert isinstance(verdict(Achieved(), None).refusal, errors.AccessNotMet)
     assert isinstance(verdict(Achieved(), status=ClassStatus.CANCELLED).refusal, errors.ClassCancelled)
 
@@ -126,7 +127,7 @@ def test_a_course_that_the_learner_cannot_find_is_not_named():
     asking = course("asking", after("504-basics"))
     known = catalogue(asking, BASICS)
     checked = check(asking, Achieved(), CLASS_DAY, rulebook(), known, lambda _: False)
-    refusal = judge_self_enrolment(
+    refusal = judge_placing(
         asking, b.class_(), Seats(12, 0, 0), Access(AccessMode.SELF_ENROL), (), NOW, checked
     ).refusal
     assert "asics" not in f"{refusal.detail}{refusal.way_out}{refusal.facts}"

@@ -106,8 +106,6 @@ def test_a_clash_is_refused_and_names_the_other_enrolment(ward):
     [
         ({"status": ClassStatus.CANCELLED}, "class-cancelled"),
         ({"status": ClassStatus.CLOSED}, "class-not-open"),
-        ({"status": ClassStatus.PLANNED}, "class-not-open"),
-        ({"maximum": 0}, "class-full"),
         ({"enrol_until": b.TODAY - timedelta(days=1)}, "enrolment-not-open"),
         ({"sessions": [b.session(b.TODAY - timedelta(days=1))]}, "class-past"),
     ],
@@ -177,7 +175,18 @@ def test_approval_is_asked_for_where_no_rule_lets_one_enrol_oneself(api):
     b.offered(b.class_(), rules=())
     b.person()
     answer = enrol(api, "504-1")
-    assert (answer.status_code, slug(answer)) == (403, "approval-needed")
+    assert (answer.status_code, answer.json_body["status"]) == (201, "requested")
+    assert taken() == 0
+
+
+@pytest.mark.parametrize("changes", [{"maximum": 0}, {"status": ClassStatus.PLANNED}])
+def test_who_finds_no_seat_is_put_on_the_waiting_list_and_told_why(api, changes):
+    b.trust()
+    b.offered(b.class_(**changes))
+    b.person()
+    answer = enrol(api, "504-1").json_body
+    assert (answer["status"], taken()) == ("waitlisted", 0)
+    assert answer["history"][0]["reason"]
 
 
 def test_who_meets_no_access_rule_finds_neither_course_nor_class(api):

@@ -1,0 +1,210 @@
+"""Who may be placed on a class, by whom, and as what: confirmed, waitlisted or requested (domain.md §2 and §5)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from chalicelib.domain import errors
+from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.calendar import london_day, long_day
+from chalicelib.domain.catalogue import Course, CourseStatus, live_on
+from chalicelib.domain.classes import Class, ClassStatus, Seats, started
+from chalicelib.domain.enrolment import SEATED, Enrolment, Party, Status
+from chalicelib.domain.prerequisites import Checked
+
+OVERRIDABLE = (
+    errors.AccessNotMet,
+    errors.PrerequisiteMissing,
+    errors.EnrolmentNotOpen,
+    errors.ClassPast,
+)
+"""Rules that an administrator may set aside, with a reason (domain.md §5). Never one seat too many, never two places at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a learner may be placed on a class now: the status it would give, or the refusal and its facts.
+
+    `advised` are the advisory prerequisites that are not met: a warning, and no refusal. `overridden` are the refusals that an
+    administrator set aside.
+    """
+
+    status: Status | None
+    refusal: errors.Refusal | None = None
+    advised: tuple[Checked, ...] = ()
+    overridden: tuple[errors.Refusal, ...] = ()
+
+    def or_refuse(self) -> Status:
+        """The status given; raises the refusal if there is one."""
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.status is not None
+        return self.status
+
+
+def judge_placing(
+    course: Course,
+    class_: Class,
+    seats: Seats,
+    access: Access,
+    mine: Iterable[Enrolment],
+    now: datetime,
+    prerequisites: Sequence[Checked] = (),
+    by: Party = Party.LEARNER,
+    overriding: bool = False,
+) -> Verdict:
+    """May this learner be placed on this class now, and as what? The first rule that says no decides (domain.md §2 and §5).
+
+    `access` and `mine` are the learner's, whoever places them; `mine` are their enrolments at every employer: nobody can be in two
+    places, or on one class twice. `prerequisites` are those of the course as they stand on the day to judge them
+    (`day_that_counts`). What is missing comes before approval: no manager could help with it. `overriding` sets aside the rules
+    that an administrator may (OVERRIDABLE).
+    """
+    enrolments = tuple(mine)
+    refusals = (
+        _refused_by_course(course, london_day(now)),
+        _refused_by_class(class_),
+        _refused_by_start(class_, now),
+        _refused_by_enrolment_dates(class_, now),
+        _refused_by_own_enrolments(class_, enrolments),
+        _refused_by_access(access),
+        _refused_by_prerequisites(prerequisites, day_that_counts(class_, now)),
+        _refused_by_mode(access, by),
+        _refused_by_waiting_in_vain(class_, seats, now),
+    )
+    said = tuple(each for each in refusals if each is not None)
+    overridden = tuple(each for each in said if overriding and isinstance(each, OVERRIDABLE))
+    refusal = next((each for each in said if each not in overridden), None)
+    advised = tuple(each for each in prerequisites if each.advised)
+    if refusal is not None:
+        return Verdict(None, refusal, advised)
+    asks = by is Party.LEARNER and access.mode is AccessMode.APPROVAL
+    return Verdict(Status.REQUESTED if asks else by_seats(class_, seats), None, advised, overridden)
+
+
+def by_seats(class_: Class, seats: Seats) -> Status:
+    """What somebody becomes who may have a place: waitlisted while the class is planned or full, or others wait for a free seat."""
+    if class_.status is ClassStatus.PLANNED or not _has_seat(seats):
+        return Status.WAITLISTED
+    return Status.CONFIRMED
+
+
+def _has_seat(seats: Seats) -> bool:
+    return seats.free is None or (seats.free > 0 and seats.waiting == 0)
+
+
+def day_that_counts(class_: Class, now: datetime) -> date:
+    """The London day on which prerequisites must be valid: that of the class's start, today without one (domain.md §5)."""
+    return london_day(class_.starts_at or now)
+
+
+def _refused_by_course(course: Course, today: date) -> errors.Refusal | None:
+    if live_on(course, today):
+        return None
+    days = {"starts_on": course.starts_on, "ends_on": course.ends_on}
+    why = "not offered today" if course.status is CourseStatus.LIVE else course.status
+    return errors.CourseNotLive(
+        f"This course is {why}.",
+        status=course.status.value,
+        **{name: str(day) for name, day in days.items() if day},
+    )
+
+
+def _refused_by_class(class_: Class) -> errors.Refusal | None:
+    if class_.status is ClassStatus.CANCELLED:
+        return errors.ClassCancelled("This class was cancelled.")
+    if class_.status is ClassStatus.CLOSED:
+        return errors.ClassNotOpen("This class is closed.", status=class_.status.value)
+    return None
+
+
+def _refused_by_start(class_: Class, now: datetime) -> errors.Refusal | None:
+    if class_.starts_at is None or not started(class_, now):
+        return None
+    return errors.ClassPast("This class has already started.", starts_at=class_.starts_at.isoformat())
+
+
+def _refused_by_enrolment_dates(class_: Class, now: datetime) -> errors.Refusal | None:
+    today = london_day(now)
+    if class_.enrol_from and today < class_.enrol_from:
+        return errors.EnrolmentNotOpen("Enrolment has not begun.", enrol_from=class_.enrol_from.isoformat())
+    if class_.enrol_until and today > class_.enrol_until:
+        return errors.EnrolmentNotOpen("Enrolment has ended.", enrol_until=class_.enrol_until.isoformat())
+    return None
+
+
+def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...]) -> errors.Refusal | None:
+    for enrolment in enrolments:
+        if enrolment.class_id == class_.id and _blocks_another(enrolment):
+            return errors.AlreadyEnrolled(
+                f"On this class already: {enrolment.status}.",
+                enrolment=enrolment.id,
+                status=enrolment.status.value,
+            )
+    return refused_by_clash(class_, enrolments)
+
+
+def refused_by_clash(class_: Class, enrolments: Iterable[Enrolment]) -> errors.Refusal | None:
+    """Nobody holds seats on two classes at the same time (domain.md §2)."""
+    for enrolment in enrolments:
+        if enrolment.overlaps(class_):
+            return errors.Clash(
+                "There is a seat on another class at the same time.", enrolment=enrolment.id, title=enrolment.title
+            )
+    return None
+
+
+def _blocks_another(enrolment: Enrolment) -> bool:
+    """A dated class is taken once; e-learning may be repeated, but only one attempt is open at a time."""
+    return enrolment.open or (enrolment.starts_at is not None and enrolment.status in SEATED)
+
+
+def _refused_by_access(access: Access) -> errors.Refusal | None:
+    if access.visible:
+        return None
+    return errors.AccessNotMet("None of the access rules of this course is met.")
+
+
+def _refused_by_prerequisites(prerequisites: Sequence[Checked], day: date) -> errors.Refusal | None:
+    missing = [each for each in prerequisites if each.missing]
+    if not missing:
+        return None
+    names = ", ".join(each.name or "a course that only others can find" for each in missing)
+    first = list(dict.fromkeys(course.title for each in missing for course in each.courses))
+    return errors.PrerequisiteMissing(
+        f"Before this course comes what is not held, or will not be on {long_day(day)}: {names}.",
+        way_out=f"Do first: {', or '.join(first)}." if first else None,
+        on=str(day),
+        missing=[_said(each) for each in missing],
+    )
+
+
+def _said(missing: Checked) -> dict[str, Any]:
+    """What is missing, and where to get it. A course that the learner cannot find is not named."""
+    wanted = missing.prerequisite
+    return {
+        "kind": wanted.kind.value,
+        "id": wanted.id if missing.name else None,
+        "level": wanted.level,
+        "name": missing.name,
+        "courses": [{"id": course.id, "title": course.title} for course in missing.courses],
+    }
+
+
+def _refused_by_mode(access: Access, by: Party) -> errors.Refusal | None:
+    if access.mode is AccessMode.ADMINISTRATOR and by is not Party.ADMINISTRATOR:
+        return errors.AdministratorOnly("Only the learning team enrols people on this course.")
+    return None
+
+
+def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> errors.Refusal | None:
+    """A waiting list ends when the class starts: whoever is added afterwards needs a seat (domain.md §2)."""
+    if started(class_, now) and by_seats(class_, seats) is Status.WAITLISTED:
+        return errors.ClassFull(
+            "Every seat on this class is taken, and it has started.",
+            maximum=seats.maximum,
+            free=seats.free,
+            waiting=seats.waiting,
+        )
+    return None

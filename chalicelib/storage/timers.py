@@ -1,0 +1,48 @@
+"""Timers of an employer, in the order in which they ring."""
+
+from datetime import datetime
+
+from pynamodb.attributes import JSONAttribute
+
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.storage import keys
+from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.transaction import Transaction
+
+
+class TimerRow(Record, discriminator="timer"):
+    """`E#504#TMR` / `2026-12-01T09:00:00Z#class start#504-c17`."""
+
+    at = InstantAttribute()
+    facts = JSONAttribute()
+
+    @classmethod
+    def of(cls, timer: Timer) -> "TimerRow":
+        """The row of a timer."""
+        return cls(
+            keys.timers(timer.employer),
+            keys.timer_sort(timer.at, timer.kind.value, timer.subject),
+            at=timer.at,
+            facts=timer.facts,
+        )
+
+    def timer(self) -> Timer:
+        """The timer of this row."""
+        _, kind, subject = self.sk.split(keys.SEPARATOR, 2)
+        return Timer(self.pk.split(keys.SEPARATOR)[1], self.at, TimerKind(kind), subject, self.facts)
+
+
+def set_timer(transaction: Transaction, timer: Timer) -> None:
+    """Add to a transaction: a timer. Set again, it is the same one."""
+    transaction.put(TimerRow.of(timer))
+
+
+def due(employer: str, now: datetime, limit: int) -> list[Timer]:
+    """Up to `limit` timers whose instant has come, earliest first: one query."""
+    rows = TimerRow.query(keys.timers(employer), Record.sk < keys.instant(now) + "~", limit=limit)
+    return [row.timer() for row in rows]
+
+
+def rung(timer: Timer) -> None:
+    """A timer has been looked after: take it away."""
+    TimerRow.of(timer).delete()
