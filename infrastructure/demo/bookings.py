@@ -1,7 +1,8 @@
 """Plans who was and will be in the classes, so that it agrees with what people have achieved.
 
 Places in past classes go to people whose requirement is met (they completed: the award is dated to the class) or is
-still red (they stayed away). Places in coming classes go to people whose requirement is red or runs out soon.
+still red (they stayed away). Places in coming classes, and in the one that waits to be marked, go to people whose requirement is
+red or runs out soon.
 """
 
 from collections import Counter
@@ -27,12 +28,16 @@ from .trust import (
     Enrolment,
     EnrolmentStatus,
     LearningClass,
+    Organisation,
     Person,
 )
 
 AMBER_MONTHS = 3
 # Somebody must have been here so long before a past class to have been booked on it.
 BOOKED_AHEAD = timedelta(days=14)
+
+# How many days ago somebody was placed who has no seat yet, at least and at most.
+_DAYS_AGO: dict[EnrolmentStatus, tuple[int, int]] = {"Waitlisted": (1, 4), "Requested": (1, 2)}
 
 # Why somebody is put in a class: the requirement is met, is red, runs out soon or is red, or merely exists.
 Reason = Literal["met", "red", "due", "not due"]
@@ -48,6 +53,7 @@ class BookingPlanner:
         catalogue: Catalogue,
         schedule: Schedule,
         records: list[LearnerRecord],
+        organisation: Organisation,
         today: date,
     ) -> None:
         self._rates = facts.history.classes
@@ -58,8 +64,12 @@ class BookingPlanner:
         self._courses = {course.id: course for course in catalogue.courses}
         self._by_approval = {rule.course_id for rule in catalogue.access_rules if rule.mode == "approval"}
         self._learners = _by_competency(records)
+        self._team = _team_to_try(organisation, records)
         # Those who teach on a day do not learn on it.
         self._busy = {(each.instructor_id, each.start.date()) for each in self._classes()}
+        # Those one can sign in as have these days free, to try what happens.
+        days = {each.learning_class.start.date() for each in schedule.showcase}
+        self._busy |= {(each.person_id, day) for each in organisation.sign_ins for day in days}
         self._queues: dict[tuple[str, Reason], list[LearnerRecord]] = {}
 
     def enrolments(self) -> tuple[Enrolment, ...]:
@@ -105,7 +115,10 @@ class BookingPlanner:
         return "Completed"
 
     def _fill_exactly(self, showcase: ShowcaseClass) -> Iterator[Enrolment]:
-        """The places asked for, if need be with people who renew early; those who wait came last."""
+        """The places planned, if need be with people who renew early; those who wait came last.
+
+        On a waiting list by need there is somebody who does not need it.
+        """
         coming = showcase.learning_class
         rng = Random(f"roster {coming.id}")
         places: tuple[tuple[EnrolmentStatus, int], ...] = (
@@ -113,10 +126,13 @@ class BookingPlanner:
             ("Waitlisted", showcase.waiting),
         )
         for status, count in places:
-            records = self._take(coming, "due", count)
+            due = count - 1 if coming.by_need and status == "Waitlisted" else count
+            records = self._take(coming, "due", due)
             records += self._take(coming, "not due", count - len(records))
             for record in records:
                 yield self._booking(coming, record, status, rng)
+        for record in self._choose(coming, self._team, showcase.asking):
+            yield self._booking(coming, record, "Requested", rng)
 
     def _fill(self, coming: LearningClass) -> Iterator[Enrolment]:
         rng = Random(f"roster {coming.id}")
@@ -131,9 +147,12 @@ class BookingPlanner:
         return "Confirmed"
 
     def _booking(self, coming: LearningClass, record: LearnerRecord, status: EnrolmentStatus, rng: Random) -> Enrolment:
-        """Made in the last three weeks; those who wait found the class full, so theirs are the latest."""
-        days_ago = rng.randint(1, 4) if status == "Waitlisted" else rng.randint(5, 20)
-        placed_on = max(record.person.start, self._today - timedelta(days=days_ago))
+        """Made in the last three weeks, or those before the class; those who wait found it full, so theirs are later.
+
+        Who asks for approval did so lately: nobody had to be reminded of it yet.
+        """
+        days_ago = rng.randint(*_DAYS_AGO.get(status, (5, 20)))
+        placed_on = max(record.person.start, min(self._today, coming.start.date()) - timedelta(days=days_ago))
         return Enrolment(coming.id, record.person.id, status, _at_work(placed_on, rng))
 
     # --- Choosing people ---
@@ -141,14 +160,19 @@ class BookingPlanner:
     def _take(self, learning_class: LearningClass, reason: Reason, count: int) -> list[LearnerRecord]:
         """The next people in the course's queue who are free on that day; nobody is in a queue twice."""
         queue = self._queue(learning_class.course_id, reason)
-        day = learning_class.start.date()
-        taken = list(islice((record for record in queue if self._is_free(record.person, day)), count))
+        taken = self._choose(learning_class, queue, count)
         taken_ids = {record.person.id for record in taken}
-        self._busy |= {(person_id, day) for person_id in taken_ids}
         self._queues[learning_class.course_id, reason] = [
             record for record in queue if record.person.id not in taken_ids
         ]
         return taken
+
+    def _choose(self, learning_class: LearningClass, among: list[LearnerRecord], count: int) -> list[LearnerRecord]:
+        """The first of these people who are free on the day of a class, and are so no longer."""
+        day = learning_class.start.date()
+        chosen = list(islice((record for record in among if self._is_free(record.person, day)), count))
+        self._busy |= {(record.person.id, day) for record in chosen}
+        return chosen
 
     def _is_free(self, person: Person, day: date) -> bool:
         """Here long enough to be booked on a class of that day, and in no other."""
@@ -183,6 +207,21 @@ class BookingPlanner:
         """Red, or valid and amber: it runs out within the amber months."""
         award, renewal = record.held.get(competency), self._renewals[competency]
         return award is None or (renewal is not None and award.awarded_on + renewal <= self._amber_until)
+
+
+def _team_to_try(organisation: Organisation, records: list[LearnerRecord]) -> list[LearnerRecord]:
+    """The team of the manager one can sign in as, but for people one can sign in as."""
+    sign_ins = {each.role: each.person_id for each in organisation.sign_ins}
+    team = {
+        each.person_id
+        for each in organisation.assignments
+        if each.primary and each.supervisor_id == sign_ins.get("manager")
+    }
+    return [each for each in records if each.person.id in team.difference(sign_ins.values()) and _works_here(each)]
+
+
+def _works_here(record: LearnerRecord) -> bool:
+    return record.person.status == "employee"
 
 
 def _by_competency(records: list[LearnerRecord]) -> dict[str, list[LearnerRecord]]:

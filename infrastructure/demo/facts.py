@@ -258,15 +258,20 @@ class PathFact(Fact, frozen=True):
 
 
 class ShowcaseClassFact(Fact, frozen=True):
-    """A class with a given number of people Confirmed (`taken`) and Waitlisted (`waiting`), about `in_days` ahead."""
+    """A class with a given number of people Confirmed (`taken`) and Waitlisted (`waiting`), about `in_days` ahead.
+
+    `asking`: so many of the manager's team have asked for a place. One of days gone by (negative) was held and not yet marked.
+    """
 
     course: str
     minimum: Positive
     maximum: Positive
     taken: Count
     waiting: Count
-    in_days: Positive
+    in_days: int
     status: Literal["Planned", "Normal", "Cancelled"] = "Normal"
+    asking: Count = 0
+    by_need: bool = False
 
 
 class CatalogueFacts(Fact, frozen=True):

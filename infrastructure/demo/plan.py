@@ -31,7 +31,7 @@ def plan_trust(staff: int = DEFAULT_STAFF, *, today: date, facts: Facts | None =
     catalogue = plan_catalogue(facts, departments, organisation)
     schedule = plan_schedule(facts, catalogue, staff, today)
     records = HistoryPlanner(facts, organisation, framework, catalogue, today).records()
-    bookings = BookingPlanner(facts, framework.competencies, catalogue, schedule, records, today)
+    bookings = BookingPlanner(facts, framework.competencies, catalogue, schedule, records, organisation, today)
     enrolments = bookings.enrolments()
     return Trust(
         employer_code=facts.organisation.employer.code,

@@ -44,11 +44,12 @@ def _closed(day: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ShowcaseClass:
-    """A class whose places are to be filled exactly so."""
+    """A class whose places are to be filled exactly so, and for which some ask who need approval."""
 
     learning_class: LearningClass
     taken: int
     waiting: int
+    asking: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def plan_schedule(facts: Facts, catalogue: Catalogue, staff: int, today: date) -
     coming = training_days(today + timedelta(days=1), today + timedelta(weeks=weeks.coming_weeks))
     timetable = _Timetable(facts, catalogue)
     # The showcase first: it must have its room.
-    showcase = list(timetable.showcase(coming, today))
+    showcase = list(timetable.showcase(past, coming, today))
     return Schedule(
         past=list(timetable.regular("P", past, weeks.past_weeks * staff / STAFF_OF_CLASS_RATE)),
         coming=list(timetable.regular("C", coming, weeks.coming_weeks * staff / STAFF_OF_CLASS_RATE)),
@@ -87,14 +88,18 @@ class _Timetable:
                 self._instructors.setdefault(course_id, []).append(instructor.person_id)
         self._taken: set[tuple[str, date, int]] = set()
 
-    def showcase(self, days: list[date], today: date) -> Iterator[ShowcaseClass]:
+    def showcase(self, past: list[date], coming: list[date], today: date) -> Iterator[ShowcaseClass]:
         for number, fact in enumerate(self._showcase, 1):
             course = self._courses[fact.course]
-            first = sum(1 for day in days if day < today + timedelta(days=fact.in_days))
+            day = today + timedelta(days=fact.in_days)
+            if fact.in_days > 0:
+                days = [each for each in coming if each >= day] + [each for each in coming if each < day]
+            else:
+                days = [each for each in reversed(past) if each <= day]
             rng = Random(f"showcase {number}")
-            planned = self._place(course, f"S{number:02d}", rng, days[first:] + days[:first], course.modes[0], fact)
+            planned = self._place(course, f"S{number:02d}", rng, days, course.modes[0], fact)
             if planned is not None:
-                yield ShowcaseClass(planned, fact.taken, fact.waiting)
+                yield ShowcaseClass(planned, fact.taken, fact.waiting, fact.asking)
 
     def regular(self, series: str, days: list[date], weeks: float) -> Iterator[LearningClass]:
         """The courses' classes in turn, at least one of each; as many as rooms and instructors allow."""
@@ -125,7 +130,7 @@ class _Timetable:
         assert classes is not None  # only courses with classes are on the timetable
         whole_day = course.minutes > HALF_DAY_MINUTES
         venues: list[str | None] = [*classes.venues] if mode == "classroom" else [None]
-        slot = self._book(course.id, rng, days, venues, whole_day)
+        slot = self._book(rng, days, venues, self._teachers(course.id, rng, showcase), whole_day)
         if slot is None:
             return None
         start, venue, instructor = slot
@@ -143,20 +148,25 @@ class _Timetable:
             venue_id=venue,
             instructor_id=instructor,
             status=status,
+            by_need=showcase.by_need if showcase else False,
         )
 
+    def _teachers(self, course_id: str, rng: Random, showcase: ShowcaseClassFact | None) -> list[str]:
+        """Whoever teaches a course, in turn; for a class with a story first whoever one can sign in as."""
+        teachers = self._instructors[course_id]
+        turn = 0 if showcase else rng.randrange(len(teachers))
+        return teachers[turn:] + teachers[:turn]
+
     def _book(
-        self, course_id: str, rng: Random, days: list[date], venues: list[str | None], whole_day: bool
+        self, rng: Random, days: list[date], venues: list[str | None], teachers: list[str], whole_day: bool
     ) -> tuple[datetime, str | None, str] | None:
         """Start, room and instructor of the first possibility, which is then taken."""
         preferred = rng.choice((MORNING, AFTERNOON))
         halves = [(MORNING, AFTERNOON)] if whole_day else [(preferred,), (1 - preferred,)]
-        teachers = self._instructors[course_id]
-        turn = rng.randrange(len(teachers))
         for day in days:
             for half in halves:
                 rooms = [each for each in venues if self._free(each, day, half)]
-                free = [each for each in teachers[turn:] + teachers[:turn] if self._free(each, day, half)]
+                free = [each for each in teachers if self._free(each, day, half)]
                 if rooms and free:
                     self._taken |= {(who, day, part) for who in (rooms[0], free[0]) if who for part in half}
                     return datetime.combine(day, STARTS[half[0]]), rooms[0], free[0]

@@ -245,7 +245,10 @@ class Instructor:
 
 @dataclass(frozen=True, slots=True)
 class LearningClass:
-    """A dated class. `venue_id` is None for an online classroom. Full exactly when the seats taken equal `maximum`."""
+    """A dated class. `venue_id` is None for an online classroom. Full exactly when the seats taken equal `maximum`.
+
+    `by_need`: whoever needs most what it awards comes first on its waiting list.
+    """
 
     id: str
     course_id: str
@@ -258,6 +261,7 @@ class LearningClass:
     venue_id: str | None
     instructor_id: str
     status: ClassStatus
+    by_need: bool = False
 
 
 @dataclass(frozen=True, slots=True)
