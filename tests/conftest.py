@@ -1,5 +1,6 @@
 """Every test runs at a fixed moment against its own empty tables; nothing reaches the network."""
 
+import functools
 import io
 import json
 import os
@@ -44,10 +45,33 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 
+class Clients:
+    """AWS clients as the application and the tests make them, made once for each process: one costs as much as a whole test."""
+
+    def __init__(self):
+        self.client = functools.cache(boto3.client)
+        self.sqs = queues._sqs.__wrapped__()
+        self.s3 = files._s3.__wrapped__()
+        base.connection._client = None
+        self.tables = base.connection.client
+
+    def use(self, monkeypatch):
+        """Let the application and the test at hand have them."""
+        make = boto3.client
+        monkeypatch.setattr(boto3, "client", lambda *given, **named: (make if named else self.client)(*given, **named))
+        monkeypatch.setattr(queues, "_sqs", lambda: self.sqs)
+        monkeypatch.setattr(files, "_s3", lambda: self.s3)
+        monkeypatch.setattr(base.connection, "_client", self.tables)
+
+
+clients = functools.cache(Clients)
+
+
 @pytest.fixture
 def aws(monkeypatch):
     """Empty tables, queues and buckets."""
     with mock_aws():
+        clients().use(monkeypatch)
         dynamodb = boto3.client("dynamodb")
         for definition in tables.definitions("esr-learning-test"):
             dynamodb.create_table(**definition)
@@ -58,9 +82,6 @@ def aws(monkeypatch):
         for name in ("WORKFORCE_BUCKET", "FILES_BUCKET"):
             s3.create_bucket(Bucket=os.environ[name], CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
             s3.put_bucket_versioning(Bucket=os.environ[name], VersioningConfiguration={"Status": "Enabled"})
-        base.connection._client = None
-        queues._sqs.cache_clear()
-        files._s3.cache_clear()
         rules.forget()
         yield
 
