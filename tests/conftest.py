@@ -38,7 +38,7 @@ from chalicelib import observability
 from chalicelib.handlers import http
 from chalicelib.storage import base, files, queues, rules
 from infrastructure import tables
-from tests import tokens
+from tests import quick_moto, tokens  # noqa: F401 (replaces parts of moto)
 from tests.builders import NOW
 
 settings.register_profile("any machine", deadline=None)
