@@ -175,6 +175,10 @@ class Enrolment:
         """Whether it holds a seat that the class counts."""
         return self.counted and self.status in SEATED
 
+    def reached(self, status: Status, by: str) -> bool:
+        """Whether somebody brought it to this state, and nothing has happened since: a repetition changes nothing."""
+        return (self.history[-1].status, self.history[-1].by) == (status, by) and self.status is status
+
     @property
     def awaiting(self) -> bool:
         """Whether the class counts it among those waiting for a seat."""
@@ -208,8 +212,33 @@ def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
     return frozenset(each.course for each in enrolments if each.status is Status.COMPLETED)
 
 
+def move(
+    enrolment: Enrolment,
+    to: Status,
+    party: Party,
+    now: datetime,
+    by: str,
+    reason: str | None = None,
+    from_: frozenset[Status] = OPEN,
+) -> Enrolment:
+    """Somebody other than its learner takes an enrolment from one of these states to another, as MOVES allows.
+
+    Raises EnrolmentNotThere if it is in none of them, and NotPermitted where only others may.
+    """
+    if enrolment.status not in from_:
+        raise errors.EnrolmentNotThere(
+            f"This enrolment is {enrolment.status}.",
+            enrolment=enrolment.id,
+            status=enrolment.status.value,
+            since=enrolment.history[-1].at.isoformat(),
+        )
+    if not may_move(enrolment.status, to, party):
+        raise errors.NotPermitted("Only the learning team may do this.", way_out="Ask the learning team.")
+    return enrolment.moved_to(to, now, by, reason)
+
+
 def withdraw(enrolment: Enrolment, now: datetime, by: str, reason: str | None = None) -> Enrolment:
-    """The place is given back; allowed from any open state until the class starts (domain.md §2)."""
+    """Learners give their place back; allowed from any open state until the class starts (domain.md §2)."""
     if not enrolment.open:
         raise errors.NotOpenToWithdraw(f"This enrolment is already {enrolment.status}.", status=enrolment.status.value)
     if enrolment.starts_at is not None and enrolment.starts_at <= now:

@@ -151,7 +151,9 @@ class Clash(Refusal):
 
 
 class AccessNotMet(Refusal):
-    """The learner meets none of the course's access rules (domain.md §5). Only administrators are told so; others find nothing."""
+    """The learner meets none of the course's access rules (domain.md §5). Told to administrators, and to managers who find the
+    course themselves; others find nothing.
+    """
 
     way_out = "Have the learner access of the course changed, or be enrolled by the learning team."
 
@@ -325,3 +327,30 @@ class TooMuchEvidence(Refusal):
     """A training has as many files as one may have."""
 
     way_out = "Put several pages into one PDF file, or send another file in place of one: give its number."
+
+
+# --- placing others (domain.md §2 and §10) --------------------------------------------------------------------
+
+
+class OwnEnrolment(Refusal):
+    """Nobody places, withdraws or moves themselves as somebody's manager or as an administrator."""
+
+    way_out = "Enrol and withdraw under /v1/me/enrolments; for anything else ask another administrator."
+
+
+class NotYourSubject(Refusal):
+    """The course lies outside the subjects of a class administrator (domain.md §10)."""
+
+    way_out = "Ask a learning administrator, or the class administrator of that subject."
+
+
+class EnrolmentNotThere(Refusal):
+    """The enrolment is in a state in which this cannot be done (domain.md §2)."""
+
+    way_out = "See how it stands: GET /v1/people/{person_id}/enrolments."
+
+
+class NobodyElseWaits(Refusal):
+    """Whoever went back to the waiting list now would get the seat again at once, since nobody else waits for it."""
+
+    way_out = "Cancel or withdraw the enrolment instead, or close the class first."

@@ -1,7 +1,7 @@
 """Who may be placed on a class, by whom, and as what: confirmed, waitlisted or requested (domain.md §2 and §5)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -67,7 +67,7 @@ def judge_placing(
         _refused_by_class(class_),
         _refused_by_start(class_, now),
         _refused_by_enrolment_dates(class_, now),
-        _refused_by_own_enrolments(class_, enrolments),
+        _refused_by_own_enrolments(class_, enrolments, by),
         _refused_by_access(access),
         _refused_by_prerequisites(prerequisites, day_that_counts(class_, now)),
         _refused_by_mode(access, by),
@@ -78,6 +78,8 @@ def judge_placing(
     refusal = next((each for each in said if each not in overridden), None)
     advised = tuple(each for each in prerequisites if each.advised)
     if refusal is not None:
+        if by is Party.ADMINISTRATOR and isinstance(refusal, OVERRIDABLE):
+            refusal.way_out += " Or set the rule aside: send `override` with the reason."
         return Verdict(None, refusal, advised)
     asks = by is Party.LEARNER and access.mode is AccessMode.APPROVAL
     return Verdict(Status.REQUESTED if asks else by_seats(class_, seats), None, advised, overridden)
@@ -134,15 +136,20 @@ def _refused_by_enrolment_dates(class_: Class, now: datetime) -> errors.Refusal 
     return None
 
 
-def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...]) -> errors.Refusal | None:
-    for enrolment in enrolments:
-        if enrolment.class_id == class_.id and _blocks_another(enrolment):
-            return errors.AlreadyEnrolled(
-                f"On this class already: {enrolment.status}.",
-                enrolment=enrolment.id,
-                status=enrolment.status.value,
-            )
+def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...], by: Party) -> errors.Refusal | None:
+    if there := on_already(class_, enrolments):
+        return errors.AlreadyEnrolled(
+            f"On this class already: {there.status}.",
+            way_out=None if by is Party.LEARNER else "See GET /v1/people/{person_id}/enrolments.",
+            enrolment=there.id,
+            status=there.status.value,
+        )
     return refused_by_clash(class_, enrolments)
+
+
+def on_already(class_: Class, enrolments: Iterable[Enrolment]) -> Enrolment | None:
+    """The learner's enrolment on this class that stands in the way of another one, if there is one."""
+    return next((each for each in enrolments if each.class_id == class_.id and _blocks_another(each)), None)
 
 
 def refused_by_clash(class_: Class, enrolments: Iterable[Enrolment]) -> errors.Refusal | None:
@@ -194,7 +201,10 @@ def _said(missing: Checked) -> dict[str, Any]:
 
 def _refused_by_mode(access: Access, by: Party) -> errors.Refusal | None:
     if access.mode is AccessMode.ADMINISTRATOR and by is not Party.ADMINISTRATOR:
-        return errors.AdministratorOnly("Only the learning team enrols people on this course.")
+        return errors.AdministratorOnly(
+            "Only the learning team enrols people on this course.",
+            way_out=None if by is Party.LEARNER else "Ask the learning team to enrol them.",
+        )
     return None
 
 
@@ -208,3 +218,52 @@ def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> e
             waiting=seats.waiting,
         )
     return None
+
+
+# --- out of turn, and back to the list (domain.md §2) -----------------------------------------------------------
+
+
+def refuse_promotion(class_: Class, seats: Seats, mine: Iterable[Enrolment], now: datetime) -> None:
+    """Raise the rule by which somebody on the waiting list cannot be given a seat now, in or out of turn, if there is one.
+
+    A closed class still gives seats to those who wait; a planned one has none to give. Never two places
+    at once and never one seat too many, whoever decides.
+    """
+    refusals = (
+        _refused_while_planned(class_),
+        None if class_.status is ClassStatus.CLOSED else _refused_by_class(class_),
+        _refused_by_start(class_, now),
+        _refused_by_seats(seats),
+        refused_by_clash(class_, mine),
+    )
+    for refusal in filter(None, refusals):
+        raise refusal
+
+
+def refuse_waiting(class_: Class, seats: Seats, now: datetime) -> None:
+    """Raise the rule by which somebody with a seat cannot go back to the waiting list now, if there is one."""
+    if refusal := _refused_by_start(class_, now):
+        raise refusal
+    given_back = replace(seats, taken=seats.taken - 1)
+    if class_.status is ClassStatus.NORMAL and _has_seat(given_back):
+        raise errors.NobodyElseWaits("Nobody else waits for this seat, so that it would come back at once.")
+
+
+def _refused_while_planned(class_: Class) -> errors.Refusal | None:
+    if class_.status is not ClassStatus.PLANNED:
+        return None
+    return errors.ClassNotOpen(
+        "This class is still being planned.", way_out="Open the class first.", status=class_.status.value
+    )
+
+
+def _refused_by_seats(seats: Seats) -> errors.Refusal | None:
+    if seats.free != 0:
+        return None
+    return errors.ClassFull(
+        "Every seat on this class is taken.",
+        way_out="Have the maximum of the class raised, or somebody give a seat back.",
+        maximum=seats.maximum,
+        free=seats.free,
+        waiting=seats.waiting,
+    )

@@ -104,6 +104,10 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     ),
     errors.EvidenceRefused: ProblemType(409, "evidence-refused", "Evidence is missing or of another kind"),
     errors.TooMuchEvidence: ProblemType(409, "too-much-evidence", "There is enough evidence"),
+    errors.OwnEnrolment: ProblemType(403, "own-enrolment", "Others decide on your enrolments"),
+    errors.NotYourSubject: ProblemType(403, "not-your-subject", "This lies outside your subjects"),
+    errors.EnrolmentNotThere: ProblemType(409, "enrolment-not-there", "The enrolment is not at that point"),
+    errors.NobodyElseWaits: ProblemType(409, "nobody-else-waits", "The seat would come back at once"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }

@@ -48,15 +48,18 @@ class Viewer(msgspec.Struct, frozen=True):
     standpoints: tuple[Standpoint, ...]
 
     @classmethod
-    def of(cls, actor: Actor, now: datetime, learner: Learner | None = None) -> "Viewer":
-        """The actor, today, for themselves or for another learner whom they place. Reads the versions of rules and catalogue, and
-        what has changed since.
-        """
+    def of(cls, actor: Actor, now: datetime) -> "Viewer":
+        """The actor, today, for themselves. Reads the versions of rules and catalogue, and what has changed since."""
         rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-        if learner is None and actor.scopes(Capability.SELF_ENROL):
-            learner = actor.learner
+        learner = actor.learner if actor.scopes(Capability.SELF_ENROL) else None
         day = london_day(now)
         return cls(actor, learner, day, rulebook, known, learner.standpoints_on(day, rulebook) if learner else ())
+
+    def placing(self, learner: Learner) -> "Viewer":
+        """The same person on the same day, who places this learner."""
+        return msgspec.structs.replace(
+            self, learner=learner, standpoints=learner.standpoints_on(self.day, self.rulebook)
+        )
 
     @property
     def administers(self) -> bool:
@@ -188,23 +191,47 @@ class SeenClass(NamedTuple):
     catalogue: Catalogue
     viewer: Viewer
 
+    def placing(self, learner: Learner) -> "SeenClass":
+        """The same reading of the class, with the access of a learner whom the actor places."""
+        viewer = self.viewer.placing(learner)
+        return self._replace(access=viewer.access_to(self.course, self.class_.only_units), viewer=viewer)
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether the class can be found through this access, or is theirs."""
+        return self.viewer.may_enter(self.class_)
+
 
 def class_for(
     actor: Actor, class_id: str, now: datetime, consistent: bool = False, learner: Learner | None = None
 ) -> SeenClass:
-    """A class as the actor may see it, for themselves or to place another learner on. Raises NotFound also for what they may not
-    see.
+    """A class as the actor may see it, for themselves or to place another learner on, who finds it or whose placer does.
+
+    Raises NotFound also for what they may not see.
     """
+    own = look_at(actor, class_id, now, consistent)
+    seen = own.placing(learner) if learner else own
+    if not seen.may_enter and not own.may_enter:
+        raise no_such_class(class_id)
+    return seen
+
+
+def look_at(actor: Actor, class_id: str, now: datetime, consistent: bool = False) -> SeenClass:
+    """A class that there is, whether or not the actor may know of it: `may_enter` says so. Raises NotFound."""
     loaded = classes.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
     if loaded is not None:
         class_, seats = loaded
-        viewer = Viewer.of(actor, now, learner)
+        viewer = Viewer.of(actor, now)
         course = viewer.catalogue.courses.get(class_.course)
         if course is not None:
-            found = viewer.access_to(course, class_.only_units)
-            if viewer.may_enter(class_):
-                return SeenClass(class_, seats, course, found, viewer.catalogue, viewer)
-    raise NotFound("There is no such class.", class_id=class_id)
+            access = viewer.access_to(course, class_.only_units)
+            return SeenClass(class_, seats, course, access, viewer.catalogue, viewer)
+    raise no_such_class(class_id)
+
+
+def no_such_class(class_id: str) -> NotFound:
+    """What is said of a class that there is not, and of one that somebody may not know of."""
+    return NotFound("There is no such class.", class_id=class_id)
 
 
 def judge(

@@ -10,7 +10,7 @@ import msgspec
 from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.classes import Class, ClassStatus
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Post, Status
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, Refusal, Unavailable
 from chalicelib.domain.events import Event, EventType
@@ -96,11 +96,25 @@ def place(
 
     `reason` is why an administrator set rules aside; it stays in the history, and so do the rules.
     """
-    status = verdict.or_refuse()
+    enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
+    return place_once_taken(transaction, learner, seen, verdict, assignment, by, now, reason)
+
+
+def place_once_taken(
+    transaction: Transaction,
+    learner: Learner,
+    seen: SeenClass,
+    verdict: Verdict,
+    assignment: Assignment | None,
+    by: str,
+    now: datetime,
+    reason: str | None = None,
+) -> Enrolment:
+    """Add to a transaction that takes the places of several learners at once: one of them placed, as `place` does."""
     enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
-    if status is Status.REQUESTED:
+    if enrolment.status is Status.REQUESTED:
         enrolment = replace(enrolment, approver=who_approves(learner, assignment, now))
-    enrolments.book(transaction, learner, seen.class_, enrolment)
+    enrolments.create(transaction, learner, enrolment)
     tell_placed(transaction, seen, enrolment, by, now)
     return enrolment
 
@@ -116,7 +130,11 @@ def tell_placed(transaction: Transaction, seen: SeenClass, enrolment: Enrolment,
     """Add to a transaction: the event of somebody placed, with what its message says, and the audit entry."""
     more: dict[str, Any] = {}
     if enrolment.status is Status.WAITLISTED:
-        more = {"position": seen.seats.waiting + 1, "in_calendar": False}
+        more = {
+            "position": seen.seats.waiting + 1,
+            "in_calendar": False,
+            "reason": _why_waiting(seen.class_),  # the history may say instead why rules were set aside
+        }
     instructions = seen.class_.joining_instructions or seen.course.joining_instructions
     tell(transaction, _TELLING[enrolment.status], by, enrolment, now, instructions, **more)
 
@@ -128,16 +146,24 @@ def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) 
     return after
 
 
-def give_back(learner: Learner, before: Enrolment, after: Enrolment, by: str, now: datetime) -> None:
-    """Commit a withdrawal. Its event names the classes whose waiting lists can go on by it: this one, and any on whose list the
-    learner counts again.
+_ENDING = {
+    Status.WITHDRAWN: EventType.ENROLMENT_WITHDRAWN,
+    Status.CANCELLED: EventType.ENROLMENT_CANCELLED,
+}
+
+
+def give_back(
+    learner: Learner, before: Enrolment, after: Enrolment, by: str, now: datetime, by_whom: str | None = None
+) -> None:
+    """Commit the end of an open enrolment. Its event names the classes whose waiting lists can go on by it: this one, and any on
+    whose list the learner counts again. `by_whom` is who ended it, as the learner is told (`your manager`); None for themselves.
     """
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
     freed = [before.class_id] if before.seated else []
     freed += count_again(transaction, learner, after)
     in_calendar = before.status is Status.CONFIRMED
-    tell(transaction, EventType.ENROLMENT_WITHDRAWN, by, after, now, in_calendar=in_calendar, promote=freed)
+    tell(transaction, _ENDING[after.status], by, after, now, in_calendar=in_calendar, promote=freed, by_whom=by_whom)
     transaction.commit()
 
 
@@ -211,7 +237,7 @@ def _placed(
 ) -> Enrolment:
     class_, course, status = seen.class_, seen.course, verdict.or_refuse()
     if status is Status.WAITLISTED and reason is None:
-        reason = rules_of.CLASS_PLANNED if class_.status is ClassStatus.PLANNED else rules_of.CLASS_FULL
+        reason = _why_waiting(class_)
     return Enrolment(
         person=learner.person.id,
         employer=learner.employer,
@@ -234,6 +260,10 @@ def _placed(
         post=Post(assignment.number, assignment.unit, assignment.position) if assignment else None,
         overridden=tuple(type(each).__name__ for each in verdict.overridden),
     )
+
+
+def _why_waiting(class_: Class) -> str:
+    return rules_of.CLASS_PLANNED if class_.status is ClassStatus.PLANNED else rules_of.CLASS_FULL
 
 
 def tell(
@@ -264,7 +294,9 @@ def tell(
         **more,
     }
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
-    facts = {"enrolment": enrolment.id, "status": enrolment.status.value}
+    facts: dict[str, Any] = {"enrolment": enrolment.id, "status": enrolment.status.value}
+    if enrolment.overridden:
+        facts["overridden"] = list(enrolment.overridden)
     audit.record(transaction, audit.Entry(enrolment.employer, by, type_.value, now, enrolment.person, facts))
 
 

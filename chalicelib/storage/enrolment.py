@@ -174,6 +174,11 @@ def book(transaction: Transaction, learner: Learner, class_: Class, enrolment: E
     bookings of one person.
     """
     take_place(transaction, class_, enrolment.status)
+    create(transaction, learner, enrolment)
+
+
+def create(transaction: Transaction, learner: Learner, enrolment: Enrolment) -> None:
+    """Add to a transaction that takes the place for it: the enrolment, and the learner's booking revision moved."""
     transaction.create(EnrolmentRow.of(enrolment))
     move_booking_revision(transaction, learner)
 
@@ -219,14 +224,14 @@ def follow_class(
     """Add to a transaction: an enrolment as its class leaves it, if nobody changed either since they were read; the counters of
     the class with it, and the booking revision moved.
 
-    A seat is given only while the class is open and has one: nobody is promoted beyond the maximum.
+    A seat is given only while the class, as it was read, still stands so and has one: nobody is promoted beyond the maximum.
     """
     transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
     seats = SeatsRow.key_of(class_.id)
     taken, waiting = after.seated - before.seated, after.awaiting - before.awaiting
     unchanged = SeatsRow.revision == class_.revision
     if taken > 0:
-        unchanged &= (SeatsRow.status == ClassStatus.NORMAL.value) & (SeatsRow.taken < SeatsRow.maximum)
+        unchanged &= (SeatsRow.status == class_.status.value) & (SeatsRow.taken < SeatsRow.maximum)
     steps = [SeatsRow.taken.add(taken)] if taken else []
     steps += [SeatsRow.waiting.add(waiting)] if waiting else []
     if steps:
