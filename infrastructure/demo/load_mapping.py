@@ -23,7 +23,7 @@ from chalicelib.domain.catalogue import (
 )
 from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of, parse_name
-from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Post, Status
 from chalicelib.domain.learner import RoleGrant
 from chalicelib.domain.people import NATIONAL, Assignment, Employment, EmploymentKind, Membership, Person, Unit
 from chalicelib.domain.permissions import Role
@@ -316,14 +316,23 @@ class _ClassMapper:
 def _recent_bookings(trust: plan.Trust) -> list[plan.Enrolment]:
     """The places to book through the service, oldest first: the latest, and those of people one can sign in as.
 
-    Only what a learner may do alone: a free place on a course without approval.
+    Only what a learner may do alone: take a free place on a course without approval, wait for one, and ask a manager one can
+    sign in as for approval.
     """
     alone = {rule.course_id for rule in trust.catalogue.access_rules if rule.mode == "self-enrol"}
     open_classes = {each.id for each in trust.classes if each.status == "Normal" and each.course_id in alone}
     shown = {sign_in.person_id for sign_in in trust.organisation.sign_ins}
     possible = [each for each in trust.enrolments if each.status == "Confirmed" and each.class_id in open_classes]
     possible.sort(key=lambda each: (each.person_id in shown, each.placed_at, each.person_id), reverse=True)
-    return sorted(possible[:RECENT_BOOKINGS], key=lambda each: (each.placed_at, each.person_id))
+    team = {
+        each.person_id for each in trust.organisation.assignments if each.primary and each.supervisor_id in shown
+    }
+    unsettled = [
+        each
+        for each in trust.enrolments
+        if each.status == "Waitlisted" or (each.status == "Requested" and each.person_id in team)
+    ]
+    return sorted([*possible[:RECENT_BOOKINGS], *unsettled], key=lambda each: (each.placed_at, each.person_id))
 
 
 class _PeopleMapper:
@@ -399,6 +408,7 @@ class _PeopleMapper:
     def _enrolment(self, planned: plan.Enrolment) -> Enrolment:
         class_ = self._classes[f"{self._employer}-{planned.class_id}"]
         history = _history(planned, class_)
+        primary = next((each for each in self._assignments[planned.person_id] if each.primary), None)
         return Enrolment(
             person=planned.person_id,
             employer=self._employer,
@@ -417,6 +427,8 @@ class _PeopleMapper:
             history=history,
             revision=len(history),
             counted=class_.maximum is not None,
+            post=Post(primary.number, primary.unit_id, primary.position_id) if primary else None,
+            approver=primary.supervisor_id if primary and planned.status == "Requested" else None,
         )
 
 

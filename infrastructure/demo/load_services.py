@@ -3,6 +3,7 @@
 What is there already is left alone: a load that was interrupted goes on where it stopped, and a second one changes nothing.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
@@ -47,7 +48,7 @@ def load_through_services(content: Content, now: datetime, steps: Steps) -> None
 
 def book_and_grant(content: Content, now: datetime, steps: Steps) -> None:
     """What only the services do: the bookings of the last days, and the roles that the first administrator grants."""
-    steps.each("Bookings", content.bookings, _book)
+    steps.once("Bookings", lambda: _book_all(content.bookings))
     steps.once("Roles", lambda: _grant_all(content, now))
 
 
@@ -141,6 +142,12 @@ def _welcome(newcomer: Newcomer, now: datetime) -> None:
     takeover.take_over(ACTOR, employer, newcomer.person, awards, enrolments, now)
     for each in exempt:
         exemptions.take_down(ACTOR, employer, newcomer.person, each, now)
+
+
+def _book_all(bookings: Iterable[Booking]) -> None:
+    """One after the other: who joins a waiting list is told their place on it."""
+    for each in bookings:
+        _book(each)
 
 
 def _book(booking: Booking) -> None:

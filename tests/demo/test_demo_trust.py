@@ -438,6 +438,7 @@ def test_a_class_for_two_has_one_place_that_those_who_sign_in_may_take(trust: Tr
     sign_ins = {each.person_id for each in trust.organisation.sign_ins}
     days = {each.id: each.start.date() for each in trust.classes}
     taken = {days[each.class_id] for each in trust.enrolments if each.person_id in sign_ins}
+    assert small.start.date() not in taken
 
 
 def test_two_of_the_team_of_the_manager_who_signs_in_wait_for_approval(trust: Trust) -> None:

@@ -172,7 +172,7 @@ def test_every_seat_counted_again_is_a_seat_that_is_kept(through_services):
         each.status in ("Confirmed", "Completed", "Attended – Not Completed", "Did Not Attend")
         for each in plan(STAFF).enrolments
     )
-    assert sum(seats.waiting for _, seats in through_services.classes.values()) == 3
+    assert sum(seats.waiting for _, seats in through_services.classes.values()) == 7
 
 
 def test_everybody_is_there_with_everything_they_brought_along(through_services):
@@ -257,9 +257,25 @@ def test_those_who_run_classes_have_some(through_services):
 
 
 def test_only_the_latest_bookings_tell_somebody(through_services):
-    told = [row for row in through_services.rows.values() if row.get("type", {}).get("S") == "enrolment.confirmed"]
+    told = told_of(through_services, "enrolment.confirmed")
     assert len(told) == 12
     assert "P20050028" in {row["person"]["S"] for row in told}, "the demo employee's inbox has something in it"
+    assert len(told_of(through_services, "enrolment.waitlisted")) == 7, "everybody knows their place on a list"
+    asked = [
+        each
+        for records in through_services.learners.values()
+        for each in records["504"].enrolments
+        if each.status is Status.REQUESTED
+    ]
+    manager = next(each.person_id for each in plan(STAFF).organisation.sign_ins if each.role == "manager")
+    asking_the_manager = {each.person for each in asked if each.approver == manager}
+    assert len(asking_the_manager) >= 2
+    assert {row["person"]["S"] for row in told_of(through_services, "enrolment.requested")} == asking_the_manager
+    assert all(each.approver for each in asked), "others asked in the system used before"
+
+
+def told_of(loaded, kind):
+    return [row for row in loaded.rows.values() if row.get("type", {}).get("S") == kind]
 
 
 def test_roles_are_granted_where_they_belong(through_services):
