@@ -54,7 +54,8 @@ def login_of(access_token: str) -> str:
     import jwt
 
     try:
-        key = _signing_keys(setting("COGNITO_JWKS_URL")).get_signing_key_from_jwt(access_token)
+        named = jwt.get_unverified_header(access_token).get("kid", "")
+        key = _signing_keys(setting("COGNITO_JWKS_URL")).get_signing_key(named)
         claims = jwt.decode(
             access_token,
             key,

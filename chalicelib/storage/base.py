@@ -13,7 +13,6 @@ from pynamodb.attributes import (
     TTLAttribute,
     UnicodeAttribute,
 )
-from pynamodb.connection import Connection
 from pynamodb.constants import NULL, STRING
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
@@ -21,6 +20,7 @@ from pynamodb.models import Model
 from ulid import ULID
 
 from chalicelib.config import table_name
+from chalicelib.storage.client import QuickConnection
 
 REGION = os.environ.get("AWS_REGION", "eu-west-2")
 CONNECT_SECONDS = 1
@@ -29,7 +29,7 @@ READ_SECONDS = 3
 StorageError = PynamoDBException
 """What a read raises when the table cannot be reached in time; the edge answers 503."""
 
-connection = Connection(
+connection = QuickConnection(
     region=REGION, connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_pool_connections=20
 )
 

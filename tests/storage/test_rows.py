@@ -1,12 +1,18 @@
 """Rows are read quickly, and just as PynamoDB would read them."""
 
+import json
+
+import botocore.session
 import pytest
+from botocore.parsers import JSONParser
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
+from chalicelib.storage import base
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.classes import SeatsRow, rows_of_class
+from chalicelib.storage.client import ItemParser
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.people import AssignmentRow, EmploymentRow, LoginRow, PersonRow
 from tests import builders as b
@@ -58,3 +64,33 @@ def test_rows_of_any_kind_are_asked_for_without_a_list_of_kinds(aws):
     anything, awards = asked
     assert "FilterExpression" not in anything
     assert list(awards["ExpressionAttributeValues"].values()) == [{"S": "P#1"}, {"S": "award"}]
+
+
+def test_the_client_gives_items_as_botocores_own_parser_does():
+    model = botocore.session.get_session().get_service_model("dynamodb")
+    item = {
+        "pk": {"S": "P#1"},
+        "number": {"N": "1.5"},
+        "truth": {"BOOL": False},
+        "nothing": {"NULL": True},
+        "list": {"L": [{"S": "a"}, {"B": "Ynl0ZXM="}]},
+        "map": {"M": {"inner": {"B": "Ynl0ZXM="}}},
+        "bytes": {"B": "Ynl0ZXM="},
+        "many": {"SS": ["a", "b"]},
+    }
+    answers = {
+        "GetItem": {"Item": item},
+        "Query": {"Items": [item, {}], "Count": 2, "LastEvaluatedKey": {"pk": {"S": "P#1"}}},
+        "BatchGetItem": {"Responses": {"records": [item]}, "UnprocessedKeys": {}},
+    }
+    for operation, answer in answers.items():
+        sent = {"status_code": 200, "headers": {}, "body": json.dumps(answer).encode(), "context": {}}
+        shape = model.operation_model(operation).output_shape
+        quick, slow = ItemParser().parse(sent, shape), JSONParser().parse(sent, shape)
+        assert quick == slow
+    assert slow["Responses"]["records"][0]["bytes"] == {"B": b"bytes"}
+
+
+def test_the_client_is_made_with_that_parser(aws):
+    made = base.connection.client._endpoint._response_parser_factory.create_parser("json")
+    assert isinstance(made, ItemParser)
