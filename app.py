@@ -28,6 +28,8 @@ app = Api(
         "schedules",
         "learner_access",
         "enrolment",
+        "learning",
+        "calendar",
         "people",
         "units",
         "what_if",
@@ -108,3 +110,11 @@ def feeder(event: SQSEvent) -> dict[str, Any]:
     from chalicelib.handlers import feed
 
     return feed.take(event.to_dict())
+
+
+@app.schedule("rate(5 minutes)")
+def timekeeper(_event: Any) -> int:
+    """What is due is put on the work queue."""
+    from chalicelib.handlers import timers
+
+    return timers.queue_what_is_due()

@@ -95,6 +95,14 @@ def parse_name(name: str) -> CompetencyName:
     return CompetencyName(match["owner"].strip(), match["framework"].strip(), *_take_apart(match["title"]))
 
 
+def title_of(name: str) -> str:
+    """The readable part of a full name; the name itself if it follows no pattern."""
+    try:
+        return parse_name(name).title
+    except MalformedName:
+        return name
+
+
 def _take_apart(title: str) -> tuple[str, str | None, str | None, int | None]:
     """Subject, level, detail and months of renewal of a title. Raises MalformedName for a subject or part that is empty."""
     subject, *rest = (part.strip() for part in title.split(_BETWEEN))

@@ -9,7 +9,7 @@ from chalice import Blueprint
 
 from chalicelib.domain import errors
 from chalicelib.domain.calendar import london_day, long_day
-from chalicelib.domain.competency import Award, MalformedName, parse_name
+from chalicelib.domain.competency import Award, title_of
 from chalicelib.domain.compliance import Colour, Rate, Reason, Standing
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Because, HeldBack, Rulebook, TargetKind
@@ -138,12 +138,8 @@ class ComplianceRow(msgspec.Struct, frozen=True):
 
 def _title_of(name: str, rulebook: Rulebook) -> str:
     """The readable part of a full name, also of one that stands in no framework; the name itself if it follows no pattern."""
-    if known := rulebook.competencies.get(name):
-        return known.title
-    try:
-        return parse_name(name).title
-    except MalformedName:
-        return name
+    known = rulebook.competencies.get(name)
+    return known.title if known else title_of(name)
 
 
 def why_this_colour(standing: Standing, held_back: HeldBack | None, day: date, rulebook: Rulebook) -> str:

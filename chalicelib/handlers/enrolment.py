@@ -1,19 +1,22 @@
 """Enrolling oneself, withdrawing, and one's own enrolments."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.enrolment import Enrolment
+from chalicelib.domain.competency import Award, title_of
+from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.permissions import Capability
+from chalicelib.handlers import problems
 from chalicelib.handlers.classes import SessionView
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import enrolment as service
-from chalicelib.services.enrolment import EnrolmentList
+from chalicelib.services import learning
+from chalicelib.services.learning import Shown, ShownPage
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -44,10 +47,59 @@ class HistoryView(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class OverriddenView(msgspec.Struct, frozen=True):
+    """A rule that an administrator set aside to place the learner; the first row of the history says why."""
+
+    rule: Annotated[str, msgspec.Meta(description="Its name, as in the type of the problem.")]
+    title: str
+
+    @classmethod
+    def of(cls, refusal: str) -> "OverriddenView":
+        """Present a kind of refusal."""
+        kind = next((type_ for each, type_ in problems.TABLE.items() if each.__name__ == refusal), None)
+        return cls(kind.slug, kind.title) if kind else cls(refusal, refusal)
+
+
+class AwardedView(msgspec.Struct, frozen=True):
+    """A competency that was awarded."""
+
+    competency: str
+    title: str
+    level: int
+    awarded_on: date
+    expires_on: Annotated[
+        date | None, msgspec.Meta(description="Last valid day, Europe/London; null if it never expires.")
+    ]
+
+    @classmethod
+    def of(cls, award: Award) -> "AwardedView":
+        """Present an award."""
+        title = title_of(award.competency)
+        return cls(award.competency, title, award.level, award.awarded_on, award.expires_on)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Something whoever looks can do; send `method` to `href`."""
+
+    action: Annotated[
+        str,
+        msgspec.Meta(
+            description="view class, join online, withdraw, find other dates, certificate; of external training also "
+            "view and submit."
+        ),
+    ]
+    method: str
+    href: str
+
+
+Certificate = Annotated[str | None, msgspec.Meta(description="Where to fetch it as a PDF; null unless completed.")]
+
+
 class EnrolmentView(msgspec.Struct, frozen=True):
     """An enrolment: one attempt at one class, and how it came to its state."""
 
     id: Annotated[str, msgspec.Meta(description="Class and attempt.")]
+    person_id: str
     class_id: str
     course_id: str
     title: str
@@ -63,14 +115,31 @@ class EnrolmentView(msgspec.Struct, frozen=True):
     ends_at: datetime | None
     sessions: list[SessionView]
     venue: str | None
-    placed_at: datetime
+    placed_at: Annotated[datetime, msgspec.Meta(description="When it was asked for, or made.")]
+    assignment: Annotated[str | None, msgspec.Meta(description="Number of the job it was asked through.")]
+    approver_id: Annotated[
+        str | None,
+        msgspec.Meta(description="Who was asked to approve; null if nobody, or the learning administrators."),
+    ]
+    approver: Annotated[str | None, msgspec.Meta(description="Their name, where enrolments are read.")]
+    position: Annotated[
+        int | None, msgspec.Meta(description="Place on the waiting list from 1, where enrolments are read.")
+    ]
+    overridden: Annotated[list[OverriddenView], msgspec.Meta(description="Rules set aside by an administrator.")]
+    score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
+    awarded: list[AwardedView]
+    certificate: Certificate
+    steps: Annotated[list[Step], msgspec.Meta(description="What whoever looks can do, where enrolments are read.")]
     history: list[HistoryView]
 
     @classmethod
-    def of(cls, enrolment: Enrolment) -> "EnrolmentView":
-        """Present an enrolment."""
+    def of(cls, given: Enrolment | Shown) -> "EnrolmentView":
+        """Present an enrolment: as it was just changed, or as somebody sees it."""
+        shown = given if isinstance(given, Shown) else Shown(given, own=False)
+        enrolment = shown.enrolment
         return cls(
             id=enrolment.id,
+            person_id=enrolment.person,
             class_id=enrolment.class_id,
             course_id=enrolment.course,
             title=enrolment.title,
@@ -81,25 +150,67 @@ class EnrolmentView(msgspec.Struct, frozen=True):
             sessions=[SessionView.of(each) for each in enrolment.sessions],
             venue=enrolment.venue,
             placed_at=enrolment.placed_at,
+            assignment=enrolment.post.assignment if enrolment.post else None,
+            approver_id=enrolment.approver,
+            approver=shown.approver,
+            position=shown.position,
+            overridden=[OverriddenView.of(each) for each in enrolment.overridden],
+            score=enrolment.score,
+            awarded=[AwardedView.of(each) for each in shown.awards],
+            certificate=certificate_of(shown),
+            steps=steps_of(shown) if shown is given else [],
             history=[HistoryView(row.status.value, row.at, row.by, row.reason) for row in enrolment.history],
         )
 
 
+def href_of(shown: Shown) -> str:
+    """The address of an enrolment: one's own, or somebody else's."""
+    enrolment = shown.enrolment
+    return f"/v1/{'me' if shown.own else f'people/{enrolment.person}'}/enrolments/{enrolment.id}"
+
+
+def certificate_of(shown: Shown) -> str | None:
+    """Where the certificate is, if it was completed."""
+    return f"{href_of(shown)}/certificate" if shown.enrolment.status is Status.COMPLETED else None
+
+
+def steps_of(shown: Shown) -> list[Step]:
+    """What somebody can do about an enrolment they see."""
+    enrolment = shown.enrolment
+    steps = []
+    if enrolment.open:
+        steps.append(Step("view class", "GET", f"/v1/classes/{enrolment.class_id}"))
+    if shown.own and enrolment.status is Status.CONFIRMED and enrolment.link:
+        steps.append(Step("join online", "GET", enrolment.link))
+    if shown.may_withdraw:
+        steps.append(Step("withdraw", "POST", f"{href_of(shown)}/withdrawal"))
+    if enrolment.status not in (Status.CONFIRMED, Status.COMPLETED):
+        steps.append(Step("find other dates", "GET", f"/v1/courses/{enrolment.course}"))
+    if certificate := certificate_of(shown):
+        steps.append(Step("certificate", "GET", certificate))
+    return steps
+
+
 class EnrolmentPage(msgspec.Struct, frozen=True):
-    """A page of one's enrolments."""
+    """A page of somebody's enrolments."""
 
     enrolments: list[EnrolmentView]
     total: int
     next_cursor: NextCursor
 
     @classmethod
-    def of(cls, found: EnrolmentList) -> "EnrolmentPage":
+    def of(cls, page: ShownPage) -> "EnrolmentPage":
         """Present a page."""
         return cls(
-            [EnrolmentView.of(each) for each in found.enrolments],
-            found.total,
-            cursor.seal("enrolments", found.next_offset),
+            [EnrolmentView.of(each) for each in page.enrolments],
+            page.total,
+            cursor.seal(purpose_of(page.learner.person.id), page.next_offset),
         )
+
+
+def purpose_of(person: str) -> str:
+    """What cursors of a list of somebody's enrolments are made for."""
+    return f"enrolments of {person}"
 
 
 class EnrolmentQuery(msgspec.Struct, frozen=True):
@@ -121,10 +232,11 @@ class EnrolmentQuery(msgspec.Struct, frozen=True):
     query=EnrolmentQuery,
     answer=EnrolmentPage,
 )
-def my_enrolments(request: Request) -> EnrolmentList:
+def my_enrolments(request: Request) -> ShownPage:
     """The caller's enrolments, open ones first by start, then closed ones, latest first."""
-    offset = cursor.unseal("enrolments", request.query.cursor) or 0
-    return service.mine(request.actor, request.query.open, request.query.limit, offset)
+    actor, query = request.actor, request.query
+    offset = cursor.unseal(purpose_of(actor.person), query.cursor) or 0
+    return learning.enrolments_of_mine(actor, query.open, query.limit, offset, request.now)
 
 
 @routes.route(
@@ -135,9 +247,9 @@ def my_enrolments(request: Request) -> EnrolmentList:
     answer=EnrolmentView,
     refusals=(errors.NotFound,),
 )
-def my_enrolment(request: Request) -> Enrolment:
-    """One enrolment of the caller with its history."""
-    return service.one_of_mine(request.actor, request.path["enrolment_id"])
+def my_enrolment(request: Request) -> Shown:
+    """One enrolment of the caller with its history, whom or what it waits for, and what can be done."""
+    return learning.one_of_mine(request.actor, request.path["enrolment_id"], request.now)
 
 
 class Enrol(msgspec.Struct, frozen=True):

@@ -8,11 +8,11 @@ from chalice import Blueprint
 
 from chalicelib.domain import errors
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.enrolment import EnrolmentPage, EnrolmentQuery
+from chalicelib.handlers.enrolment import EnrolmentPage, EnrolmentQuery, purpose_of
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
-from chalicelib.services import enrolment, people
-from chalicelib.services.enrolment import EnrolmentList
+from chalicelib.services import learning, people
+from chalicelib.services.learning import ShownPage
 from chalicelib.services.people import FoundPage
 from chalicelib.storage import cursor
 from chalicelib.storage.people import Found
@@ -107,9 +107,10 @@ def search_people(request: Request) -> FoundPage:
     query=EnrolmentQuery,
     answer=EnrolmentPage,
 )
-def person_enrolments(request: Request) -> EnrolmentList:
-    """The enrolments of oneself, somebody one supervises, or (administrators) anybody: open ones first, then closed ones."""
-    query = request.query
-    learner = people.visible(request.actor, request.path["person_id"], Capability.VIEW_HISTORY, request.now)
-    offset = cursor.unseal("history", query.cursor) or 0
-    return enrolment.page_of(learner, query.open, query.limit, offset)
+def person_enrolments(request: Request) -> ShownPage:
+    """The enrolments of oneself, somebody one supervises, (administrators) anybody, or (instructors) somebody on a class of theirs:
+    open ones first, then closed ones.
+    """
+    query, person = request.query, request.path["person_id"]
+    offset = cursor.unseal(purpose_of(person), query.cursor) or 0
+    return learning.enrolments_of(request.actor, person, query.open, query.limit, offset, request.now)
