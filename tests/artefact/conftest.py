@@ -19,7 +19,7 @@ from infrastructure.package import package
 STACK = "esr-learning-test"
 SENDER = "learning@trust.invalid"
 PASSWORD = "only used in this test"
-FUNCTIONS = ("api", "relay", "mailer", "sweeper", "projector", "worker", "feeder")
+FUNCTIONS = ("api", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")
 
 
 def pytest_collection_modifyitems(items):
@@ -121,8 +121,8 @@ def stack(artefact, smtp):
         deployment = deploy.deploy(running, artefact, STACK, parameters | {"CognitoEndpoint": running.endpoint})
         stack = Stack(running, deployment, mailbox)
         # Probes cannot wait five minutes for the schedule, nor three for a queue's next attempt.
-        rule = stack.client("events").list_rules()["Rules"][0]["Name"]
-        stack.client("events").put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
+        for rule in stack.client("events").list_rules()["Rules"]:
+            stack.client("events").put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)")
         every_minute(stack, f"{STACK}-day")
         for queue in ("MailQueueUrl", "WorkQueueUrl", "WorkforceQueueUrl"):
             stack.client("sqs").set_queue_attributes(
@@ -149,7 +149,7 @@ def let_the_mailer_send(stack):
 
 def let_batches_be_queued(stack):
     """The emulator knows a permission of its own to send in batches, where AWS asks for sqs:SendMessage."""
-    for function, queue in (("sweeper", "mail"), ("projector", "work"), ("worker", "work")):
+    for function, queue in (("sweeper", "mail"), ("projector", "work"), ("worker", "work"), ("timekeeper", "work")):
         also_allow(
             stack, function, ["sqs:SendMessageBatch"], f"arn:aws:sqs:eu-west-2:{emulator.ACCOUNT}:{STACK}-{queue}"
         )

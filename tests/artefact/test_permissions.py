@@ -38,6 +38,8 @@ MAY = {
     ("worker", "work"): {"SendMessage", "ReceiveMessage"},
     ("worker", "workforce files"): {"GetObject", "GetObjectVersion", "ListObjects"},
     ("worker", "files"): {"GetObject", "PutObject", "ListObjects"},
+    ("timekeeper", "records"): {"Query"},
+    ("timekeeper", "work"): {"SendMessage"},
     ("feeder", "records"): ALL,
     ("feeder", "messages"): {"PutItem"},
     ("feeder", "audit"): {"PutItem"},

@@ -136,6 +136,12 @@ def test_the_day_begins_in_london_and_everything_is_counted_again_on_sundays(tem
         assert each["Properties"]["Target"]["Arn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
 
 
+@pytest.mark.parametrize("function", ["Sweeper", "Timekeeper"])
+def test_what_was_left_behind_and_what_is_due_is_looked_for_every_five_minutes(template, function):
+    (source,) = template["Resources"][function]["Properties"]["Events"].values()
+    assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}}
+
+
 def test_only_our_bus_and_our_bucket_may_write_to_the_workforce_queue(template):
     policy = template["Resources"]["WorkforceQueuePolicy"]["Properties"]["PolicyDocument"]
     senders = {each["Principal"]["Service"]: each["Condition"] for each in policy["Statement"]}

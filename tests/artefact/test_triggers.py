@@ -3,12 +3,14 @@
 import io
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pypdf import PdfReader
 
 from chalicelib.domain.calendar import london_day
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.storage.timers import TimerRow
 from tests.artefact.conftest import STACK, eventually
 
 pytestmark = pytest.mark.emulator
@@ -165,13 +167,25 @@ def test_a_file_dropped_into_the_bucket_is_worked_on_and_reported(stack, adminis
 
 
 def test_the_schedule_starts_the_sweeper(stack):
-    """Last of the file: the schedule was set to a minute when the stack was deployed."""
+    """Last of the file: the schedules were set to a minute when the stack was deployed."""
     logs = stack.client("logs")
 
     def swept():
         return logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}-sweeper", filterPattern="swept")["events"]
 
     assert eventually(swept, 80 - (time.monotonic() - stack.schedule_asked_at))
+
+
+def test_the_schedule_starts_the_timekeeper_who_has_what_is_due_looked_after(stack, logins):
+    """A timer that is due, and behind it nothing any more: query, work queue, worker, which takes it away."""
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    timer = Timer("504", at, TimerKind.CLASS_START, "504-gone", {"class": "504-gone"})
+    row = TimerRow.of(timer)
+    key = {"pk": {"S": row.pk}, "sk": {"S": row.sk}}
+    table = stack.outputs["RecordsTable"]
+    dynamodb = stack.client("dynamodb")
+    dynamodb.put_item(TableName=table, Item=row.to_dynamodb_dict())
+    assert eventually(lambda: "Item" not in dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True), 100)
 
 
 def test_the_schedule_begins_the_day_of_every_employer(stack, logins):

@@ -15,7 +15,7 @@ from tests.artefact.conftest import lambda_python
 LARGEST_ZIP_MB = 12
 SLOWEST_IMPORT_MS = 200
 LARGEST_OWN_SHARE = 0.6
-HANDLERS = [f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder")]
+HANDLERS = [f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")]
 
 
 def test_the_zip_stays_within_its_budget(artefact):
