@@ -65,7 +65,8 @@ class Class:
 
     `enrol_from` and `enrol_until` are the first and last London day on which one may enrol. `venue` is the id of one in the
     register, `link` where an online classroom meets, `joining_instructions` stand in place of the course's. `only_units` narrows
-    who can find it to these units and those below (domain.md §5). `batch` names the schedule it came from. `reason` says why it was
+    who can find it to these units and those below (domain.md §5). `by_need`: its waiting list is ordered by need of what it awards,
+    then by time (§2, decision 0025), otherwise by time alone. `batch` names the schedule it came from. `reason` says why it was
     cancelled. `revision` rises with every change, so that of two administrators at once the second is told.
     """
 
@@ -87,6 +88,7 @@ class Class:
     link: str | None = None
     joining_instructions: str = ""
     only_units: tuple[str, ...] = ()
+    by_need: bool = False
     batch: str | None = None
     reason: str | None = None
     revision: int = 1
@@ -164,13 +166,15 @@ def minimum_not_met(class_: Class, seats: Seats) -> bool:
     return class_.status is not ClassStatus.CANCELLED and seats.taken < class_.minimum
 
 
-_TOLD_TO_LEARNERS = ("status", "starts_at", "ends_at", "sessions", "venue", "link")
+_FOLLOWED = ("status", "starts_at", "ends_at", "sessions", "venue", "link", "by_need")
 
 
 def concerns_enrolments(before: Class, after: Class) -> bool:
-    """Whether a change does something to the enrolments of a class: a state, dates, place, link, or more seats."""
+    """Whether a change does something to the enrolments of a class: a state, dates, place, link, the order of those
+    who wait, or more seats.
+    """
     more_seats = before.maximum is not None and after.maximum is not None and after.maximum > before.maximum
-    return more_seats or any(getattr(before, name) != getattr(after, name) for name in _TOLD_TO_LEARNERS)
+    return more_seats or any(getattr(before, name) != getattr(after, name) for name in _FOLLOWED)
 
 
 # --- states (domain.md §2) ------------------------------------------------------------------------------------

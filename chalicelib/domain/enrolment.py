@@ -180,6 +180,11 @@ class Enrolment:
         return (self.history[-1].status, self.history[-1].by) == (status, by) and self.status is status
 
     @property
+    def waits_by_need(self) -> bool:
+        """Whether it stands on a waiting list that is ordered by need."""
+        return self.status is Status.WAITLISTED and self.need is not None
+
+    @property
     def awaiting(self) -> bool:
         """Whether the class counts it among those waiting for a seat."""
         return self.status is Status.WAITLISTED and not self.passed_over
@@ -212,16 +217,8 @@ def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
     return frozenset(each.course for each in enrolments if each.status is Status.COMPLETED)
 
 
-def move(
-    enrolment: Enrolment,
-    to: Status,
-    party: Party,
-    now: datetime,
-    by: str,
-    reason: str | None = None,
-    from_: frozenset[Status] = OPEN,
-) -> Enrolment:
-    """Somebody other than its learner takes an enrolment from one of these states to another, as MOVES allows.
+def refuse_move(enrolment: Enrolment, to: Status, party: Party, from_: frozenset[Status] = OPEN) -> None:
+    """May somebody other than its learner take an enrolment from one of these states to another? As MOVES says.
 
     Raises EnrolmentNotThere if it is in none of them, and NotPermitted where only others may.
     """
@@ -234,7 +231,6 @@ def move(
         )
     if not may_move(enrolment.status, to, party):
         raise errors.NotPermitted("Only the learning team may do this.", way_out="Ask the learning team.")
-    return enrolment.moved_to(to, now, by, reason)
 
 
 def withdraw(enrolment: Enrolment, now: datetime, by: str, reason: str | None = None) -> Enrolment:
@@ -323,10 +319,15 @@ def told_of(before: Enrolment, after: Enrolment, now: datetime) -> bool:
     return any(each.ends_at is None or each.ends_at > now for each in (before, after))
 
 
-def promoted(enrolment: Enrolment, class_: Class, at: datetime, by: str) -> Enrolment:
+def promoted(enrolment: Enrolment, class_: Class, at: datetime, by: str, reason: str | None = None) -> Enrolment:
     """Somebody waiting gets a seat; they keep the moment at which they joined the list."""
-    after = enrolment.moved_to(Status.CONFIRMED, at, by)
+    after = enrolment.moved_to(Status.CONFIRMED, at, by, reason)
     return replace(after, counted=class_.maximum is not None, passed_over=False)
+
+
+def sent_back(enrolment: Enrolment, at: datetime, by: str, reason: str) -> Enrolment:
+    """Somebody with a seat goes back to the waiting list, behind those who wait already: their turn has been."""
+    return replace(enrolment.moved_to(Status.WAITLISTED, at, by, reason), placed_at=at)
 
 
 def passed_over(enrolment: Enrolment) -> Enrolment:

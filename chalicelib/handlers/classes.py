@@ -116,6 +116,13 @@ Instructions = Annotated[
 Units = Annotated[
     list[Id], msgspec.Meta(max_length=50, description="Only people of these units, and of those below, can find it.")
 ]
+ByNeed = Annotated[
+    bool,
+    msgspec.Meta(
+        description="Who waits gets a seat by need of what the class awards (red before amber before others), then by time; "
+        "otherwise by time alone."
+    ),
+]
 Accept = Annotated[
     bool, msgspec.Meta(description="Save it although venue or instructor are taken, or the venue is too small.")
 ]
@@ -143,6 +150,7 @@ class NewClass(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | None = None
     joining_instructions: Instructions = ""
     only_units: Units = []
+    by_need: ByNeed = False
     status: Annotated[ClassStatus, msgspec.Meta(description="planned or normal.")] = ClassStatus.NORMAL
     accept_cautions: Accept = False
 
@@ -161,6 +169,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | UnsetType | None = UNSET
     joining_instructions: Instructions | UnsetType = UNSET
     only_units: Units | UnsetType = UNSET
+    by_need: ByNeed | UnsetType = UNSET
     accept_cautions: Accept = False
 
     def fields(self) -> dict[str, Any]:
@@ -238,6 +247,7 @@ class KeptClass(msgspec.Struct, frozen=True, kw_only=True):
     link: str | None
     joining_instructions: str
     only_units: list[str]
+    by_need: ByNeed
     batch: Annotated[str | None, msgspec.Meta(description="The schedule it came from.")]
     reason: Annotated[str | None, msgspec.Meta(description="Why it was cancelled.")]
     revision: Annotated[int, msgspec.Meta(description="To be sent with a change.")]
@@ -276,6 +286,7 @@ class KeptClass(msgspec.Struct, frozen=True, kw_only=True):
             link=class_.link,
             joining_instructions=class_.joining_instructions,
             only_units=list(class_.only_units),
+            by_need=class_.by_need,
             batch=class_.batch,
             reason=class_.reason,
             revision=class_.revision,
@@ -335,6 +346,7 @@ def _planned(body: NewClass, employer: str) -> Class:
         link=body.link,
         joining_instructions=body.joining_instructions,
         only_units=tuple(body.only_units),
+        by_need=body.by_need,
     )
     return in_sessions(planned, sessions_of(body.sessions))
 

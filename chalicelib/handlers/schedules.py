@@ -27,6 +27,7 @@ from chalicelib.domain.schedules import (
 )
 from chalicelib.handlers.classes import (
     Accept,
+    ByNeed,
     Cancellation,
     CautionView,
     CivilTime,
@@ -124,6 +125,7 @@ class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | UnsetType | None = UNSET
     joining_instructions: Instructions | UnsetType = UNSET
     only_units: Units | UnsetType = UNSET
+    by_need: ByNeed | UnsetType = UNSET
     status: Annotated[ClassStatus, msgspec.Meta(description="planned or normal.")] | UnsetType = UNSET
     enrol_opens_days_before: Days | UnsetType | None = UNSET
     enrol_closes_days_before: Days | UnsetType | None = UNSET
@@ -159,7 +161,7 @@ _BLANK = Class("", "", "", "", Mode.CLASSROOM, ClassStatus.NORMAL, None, None, m
 
 _OF_CLASS = (
     *("offering", "title", "minimum", "maximum", "venue", "instructor", "link", "joining_instructions", "only_units"),
-    "status",
+    *("by_need", "status"),
 )
 
 
@@ -487,6 +489,7 @@ class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | UnsetType | None = UNSET
     joining_instructions: Instructions | UnsetType = UNSET
     only_units: Units | UnsetType = UNSET
+    by_need: ByNeed | UnsetType = UNSET
     status: Annotated[ClassStatus, msgspec.Meta(description="planned, normal or closed.")] | UnsetType = UNSET
     enrol_opens_days_before: Days | UnsetType | None = UNSET
     enrol_closes_days_before: Days | UnsetType | None = UNSET

@@ -5,13 +5,13 @@ finds what is left, everybody is told once, and however jobs overtake one anothe
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from heapq import merge
 
 import msgspec
 
 from chalicelib.domain import enrolment as rules_of
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
 from chalicelib.domain.enrolment import Enrolment, Status
@@ -19,9 +19,10 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.people import NATIONAL
-from chalicelib.services import jobs
+from chalicelib.domain.waiting import ranked
+from chalicelib.services import jobs, waiting
 from chalicelib.services.enrolment import count_again, everywhere, tell
+from chalicelib.services.waiting import WAITING_LIST
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -29,9 +30,6 @@ from chalicelib.storage import outbox, rules
 from chalicelib.storage.base import new_id
 from chalicelib.storage.class_lists import roster
 from chalicelib.storage.transaction import Transaction, retried
-
-WAITING_LIST = "system:waiting-list"
-"""Who promotes, in history and audit."""
 
 
 class Unseen(Exception):
@@ -65,9 +63,11 @@ def follow(job: Job, class_id: str, now: datetime, time_left: Callable[[], bool]
     """
     catalogue = rules.catalogue_now(owner_of(class_id))
     class_, _ = _class(class_id)
+    if walk == Walk() and not waiting.rank_all(class_, now, time_left):
+        return walk
     only_open = class_.maximum is None and class_.starts_at is None  # there, nothing else could follow
     places = _Places(class_)
-    for employer in _employers_of(class_id):
+    for employer in waiting.employers_of(class_id):
         if employer < walk.employer:
             continue
         after = walk.after if employer == walk.employer else ""
@@ -90,26 +90,22 @@ def follow(job: Job, class_id: str, now: datetime, time_left: Callable[[], bool]
     return msgspec.structs.replace(walk, finished=True)
 
 
-def _employers_of(class_id: str) -> list[str]:
-    """Whose people can be on a class: its owner's, and of a national one everybody's; in order."""
-    owner = owner_of(class_id)
-    return sorted(rules.employers()) if owner == NATIONAL else [owner]
-
-
 class _Places:
-    """Which place on the waiting list somebody has: counted once, when it is first asked for.
+    """Which place on the waiting list somebody has who is sent there: counted once, when it is first asked for.
 
-    Those still to follow them from a seat to the list count, too.
+    Those still to follow them from a seat to the list count, too. Of a list by need it is not known before all of them are there.
     """
 
     def __init__(self, class_: Class) -> None:
         self._class = class_
         self._placed: list[datetime] | None = None
 
-    def of(self, enrolment: Enrolment) -> int:
-        """The place, from 1."""
+    def of(self, enrolment: Enrolment) -> int | None:
+        """The place, from 1; None on a list by need."""
+        if enrolment.waits_by_need:
+            return None
         if self._placed is None:
-            rosters = (roster(each, self._class.id, only_open=True) for each in _employers_of(self._class.id))
+            rosters = (roster(each, self._class.id, only_open=True) for each in waiting.employers_of(self._class.id))
             listed = (each for one in rosters for each in one)
             self._placed = sorted(each.placed_at for each in listed if each.awaiting or each.status is Status.CONFIRMED)
         return bisect_left(self._placed, enrolment.placed_at) + 1
@@ -152,6 +148,8 @@ def _bring_up_to_date(
     after = _followed(before, read.class_, catalogue, by, now)
     if after is before:
         return before
+    if after.status is Status.WAITLISTED and after.status is not before.status:
+        after = ranked(after, read.class_.by_need, read.learner, rules.rulebook_now(after.employer), london_day(now))
     transaction = Transaction()
     enrolments.follow_class(transaction, read.learner, read.class_, before, after)
     freed = count_again(transaction, read.learner, after)
@@ -178,7 +176,7 @@ def _tell_of(
         outbox.emit(transaction, Event(new_id(now), kind, after.employer, after.person, now, {"promote": freed}))
         return
     clash = rules_of.in_the_way(read.class_, everywhere(read.learner)) if after.status is Status.CONFIRMED else None
-    more = {"position": places.of(after)} if type_ is EventType.ENROLMENT_WAITLISTED else {}
+    more = waiting.said_of(after, places.of(after)) if type_ is EventType.ENROLMENT_WAITLISTED else {}
     tell(
         transaction,
         type_,
@@ -213,16 +211,16 @@ def _instructions(class_: Class, catalogue: Catalogue) -> str:
 
 
 def promote(class_id: str, now: datetime, time_left: Callable[[], bool]) -> bool:
-    """Give free seats to those waiting, first in first, until seats or waiters run out or the class starts; False if time ran out
-    before.
+    """Give free seats to those waiting, in the order of the list, until seats or waiters run out or the class starts; False if
+    time ran out before.
 
     Whoever holds a seat elsewhere at that time is passed over. Raises Unseen if the list lags behind the class.
     """
     if not _gives_seats(*_class(class_id), now):
         return True
     catalogue = rules.catalogue_now(owner_of(class_id))
-    for waiting in _waiting(class_id):
-        if not _promote(waiting, catalogue, now):
+    for listed in waiting.in_order(class_id):
+        if not _promote(listed, catalogue, now):
             break
         if not time_left():
             return False
@@ -230,11 +228,6 @@ def promote(class_id: str, now: datetime, time_left: Callable[[], bool]) -> bool
     if seats.waiting and _gives_seats(class_, seats, now):
         raise Unseen(class_id)
     return True
-
-
-def _waiting(class_id: str) -> Iterator[Enrolment]:
-    lists = [enrolments.waiting_list(employer, class_id) for employer in _employers_of(class_id)]
-    return merge(*lists, key=lambda each: each.placed_at)
 
 
 def _class(class_id: str) -> tuple[Class, Seats]:

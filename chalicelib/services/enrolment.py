@@ -17,7 +17,8 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import Assignment, chosen_assignment
 from chalicelib.domain.placing import Verdict
-from chalicelib.services import catalogue
+from chalicelib.domain.waiting import ranked
+from chalicelib.services import catalogue, waiting
 from chalicelib.services.approvals import who_approves
 from chalicelib.services.catalogue import SeenClass
 from chalicelib.storage import audit, outbox
@@ -112,6 +113,7 @@ def place_once_taken(
 ) -> Enrolment:
     """Add to a transaction that takes the places of several learners at once: one of them placed, as `place` does."""
     enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
+    enrolment = ranked(enrolment, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
     if enrolment.status is Status.REQUESTED:
         enrolment = replace(enrolment, approver=who_approves(learner, assignment, now))
     enrolments.create(transaction, learner, enrolment)
@@ -131,7 +133,7 @@ def tell_placed(transaction: Transaction, seen: SeenClass, enrolment: Enrolment,
     more: dict[str, Any] = {}
     if enrolment.status is Status.WAITLISTED:
         more = {
-            "position": seen.seats.waiting + 1,
+            **waiting.said_of(enrolment, waiting.on_joining(enrolment, seen.seats)),
             "in_calendar": False,
             "reason": _why_waiting(seen.class_),  # the history may say instead why rules were set aside
         }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Any
 
-from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Mode, owner_of
 from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session
@@ -32,6 +32,7 @@ class ClassRow(Record, discriminator="class"):
     link = UnicodeAttribute(null=True)
     joining_instructions = UnicodeAttribute(null=True)
     only_units = ListAttribute(null=True, of=UnicodeAttribute)
+    by_need = BooleanAttribute(null=True)
     batch = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     revision = NumberAttribute(default=1)
@@ -56,6 +57,7 @@ class ClassRow(Record, discriminator="class"):
             link=class_.link,
             joining_instructions=class_.joining_instructions or None,
             only_units=list(class_.only_units) or None,
+            by_need=class_.by_need or None,
             batch=class_.batch,
             reason=class_.reason,
             revision=class_.revision,
@@ -217,6 +219,12 @@ def change(transaction: Transaction, before: Class, after: Class) -> None:
         transaction.delete(SessionRow(keys.class_(owner_of(after.id), after.id), keys.session(number)))
 
 
+def check(transaction: Transaction, class_: Class) -> None:
+    """Add to a transaction: only if the class is still as it was read."""
+    seats = SeatsRow.key_of(class_.id)
+    transaction.check(SeatsRow, seats.pk, seats.sk, SeatsRow.revision == class_.revision)
+
+
 def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Seats] | None:
     """A class with its sessions and places, by one query; None if there is none."""
     meta: ClassRow | None = None
@@ -251,6 +259,7 @@ def class_with_seats(class_id: str, consistent: bool = False) -> tuple[Class, Se
         link=meta.link,
         joining_instructions=meta.joining_instructions or "",
         only_units=tuple(map(str, meta.only_units or ())),
+        by_need=bool(meta.by_need),
         batch=meta.batch,
         reason=meta.reason,
         revision=int(meta.revision),

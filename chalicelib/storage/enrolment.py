@@ -167,18 +167,12 @@ def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
         transaction.update(seats, [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
 
 
-def book(transaction: Transaction, learner: Learner, class_: Class, enrolment: Enrolment) -> None:
-    """Add to a transaction: take a seat or a place on the waiting list, write the enrolment, move the learner's booking revision.
+def create(transaction: Transaction, learner: Learner, enrolment: Enrolment) -> None:
+    """Add to a transaction that takes the place for it (`take_place`): the enrolment, and the learner's booking revision moved.
 
-    The three conditions are the guards of architecture §3 (seats): never one seat too many, and never two clashing
+    The three conditions together are the guards of architecture §3 (seats): never one seat too many, and never two clashing
     bookings of one person.
     """
-    take_place(transaction, class_, enrolment.status)
-    create(transaction, learner, enrolment)
-
-
-def create(transaction: Transaction, learner: Learner, enrolment: Enrolment) -> None:
-    """Add to a transaction that takes the place for it: the enrolment, and the learner's booking revision moved."""
     transaction.create(EnrolmentRow.of(enrolment))
     move_booking_revision(transaction, learner)
 
@@ -249,12 +243,33 @@ def count_as_waiting(transaction: Transaction, after: Enrolment) -> None:
     transaction.update(SeatsRow.key_of(after.class_id), [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
 
 
+def rewrite(transaction: Transaction, before: Enrolment, after: Enrolment) -> None:
+    """Add to a transaction: an enrolment of which something changes that takes and gives no place, if nobody changed it since."""
+    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+
+
+_WAITING = str(_RANK[Status.WAITLISTED]) + keys.SEPARATOR
+
+
 def waiting_list(employer: str, class_id: str) -> Iterator[Enrolment]:
-    """An employer's people waiting for a class, first in first, page by page as it is taken. May lag a moment behind."""
-    first = Record.gsi2sk.startswith(str(_RANK[Status.WAITLISTED]) + keys.SEPARATOR)
-    for row in Record.gsi2.query(keys.roster(employer, class_id), first):
+    """An employer's people waiting for a class in the order of the list, page by page as it is taken. May lag a moment behind."""
+    for row in Record.gsi2.query(keys.roster(employer, class_id), Record.gsi2sk.startswith(_WAITING)):
         if isinstance(row, EnrolmentRow):
             yield row.enrolment()
+
+
+def waiting_before(employer: str, waiting: Enrolment) -> int:
+    """How many of an employer's people the list of a class has in front of somebody waiting, those passed over left out: one query
+    that reads them and returns their number. May lag a moment behind.
+    """
+    in_front = Record.gsi2sk.between(_WAITING, place_on_roster(waiting))
+    return int(
+        Record.gsi2.count(
+            keys.roster(employer, waiting.class_id),
+            in_front,
+            filter_condition=EnrolmentRow.passed_over.does_not_exist() & (Record.pk != keys.person(waiting.person)),
+        )
+    )
 
 
 def move_booking_revision(transaction: Transaction, learner: Learner) -> None:

@@ -146,8 +146,12 @@ def roster(employer: str, class_id: str) -> str:
 
 
 def roster_sort(rank: int, placed_at: datetime, person_id: str, need: int = 0) -> str:
-    """gsi2 sort `2#0#2026-11-23T09:00:00Z#01J9…`: by state, then need (0 where it does not count), then time, then person."""
-    return _join(str(rank), str(need), instant(placed_at), person_id)
+    """gsi2 sort `2#0#2026-11-23T09:00:00.000000Z#01J9…`: by state, then need (0 where it does not count), then time, then person.
+
+    Time is as exact as it is kept: of two who asked within a second, the first is first.
+    """
+    at = placed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _join(str(rank), str(need), at, person_id)
 
 
 def external_training(employer: str, training_id: str) -> str:
