@@ -1,5 +1,8 @@
 """Answers Lambda invocations from the working copy: the emulator posts each event here instead of running the zip.
 
+As on AWS, requests of the API are answered in several *execution environments*, each a process that works on one at a time; they
+are forked when the application has been imported, and so share most of its memory. Other events are worked on in this process.
+
 An edit of the application replaces this process by a fresh one. The listening socket is handed on and invocations in
 flight are finished first, so that callers wait for the new code and never see a refused connection.
 
@@ -10,7 +13,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import multiprocessing
 import os
+import queue
 import signal
 import socket
 import sys
@@ -18,9 +23,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 from typing import Any
 
 import watchfiles
@@ -29,6 +35,8 @@ from infrastructure import ROOT
 
 INHERITED_SOCKET = "HOST_SOCKET"
 PATIENCE = 10  # seconds that invocations in flight are given before a reload
+API = "app.app"  # the handler of requests
+ENVIRONMENTS = 4  # execution environments for requests
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,52 @@ class LambdaContext:
         return self.deadline_ms - int(time.time() * 1000)
 
 
+class Environments:
+    """The execution environments of the API: processes that each work on one request at a time, on which Chalice relies."""
+
+    def __init__(self, number: int) -> None:
+        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
+        self._all: list[Connection] = []
+        for _ in range(number):
+            self._start()
+
+    def _start(self) -> None:
+        fork = multiprocessing.get_context("fork")
+        ours, theirs = fork.Pipe()
+        fork.Process(target=self._work, args=(theirs, [*self._all, ours]), daemon=True).start()
+        theirs.close()
+        self._all.append(ours)
+        self._idle.put(ours)
+
+    @staticmethod
+    def _work(requests: Connection, of_others: list[Connection]) -> None:
+        """Answer requests until the host closes its end."""
+        for other in of_others:
+            other.close()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            while True:
+                event, context = requests.recv()
+                requests.send(invoke(API, event, context))
+        except EOFError:
+            return
+
+    def answer(self, event: bytes, context: LambdaContext) -> tuple[int, str]:
+        """Have a request answered by an environment that is idle, or as soon as one is."""
+        environment = self._idle.get()
+        environment.send((event, context))
+        answer: tuple[int, str] = environment.recv()
+        self._idle.put(environment)
+        return answer
+
+    def close(self) -> None:
+        """End them all."""
+        for each in self._all:
+            each.close()
+        for process in multiprocessing.active_children():
+            process.join(PATIENCE)
+
+
 class Host(ThreadingHTTPServer):
     """Takes invocations: `POST /<function name>`, the event as body, what Lambda would say in headers.
 
@@ -55,27 +109,33 @@ class Host(ThreadingHTTPServer):
 
     daemon_threads = False  # so that closing waits for invocations in flight
 
-    def __init__(self, listener: socket.socket, functions: dict[str, str]) -> None:
+    def __init__(self, listener: socket.socket, functions: dict[str, str], environments: Environments) -> None:
         super().__init__(listener.getsockname(), Invocation, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.functions = functions
-        self._one_request_at_a_time = threading.Lock()
+        self.environments = environments
         self._running = 0
         self._counting = threading.Lock()
         self._last_activity = time.monotonic()
 
-    @contextmanager
-    def running(self, event: dict[str, Any]) -> Iterator[None]:
-        """While a function works on an event.
+    def invoke(self, function: str, event: bytes, context: LambdaContext) -> tuple[int, str]:
+        """Let a function work on an event; a status, and what the function answers or which error ended it.
 
-        A Lambda execution environment works on one event at a time, and Chalice relies on it for requests. Other events have
-        environments beside one another here as there: a long piece of work must not use up the time of those that wait.
+        Events other than requests are worked on beside one another: a long piece of work must not use up the time of those that
+        wait.
         """
+        handler = self.functions[function]
+        with self._running_one_more():
+            if handler == API:
+                return self.environments.answer(event, context)
+            return invoke(handler, event, context)
+
+    @contextmanager
+    def _running_one_more(self) -> Iterator[None]:
         self._count(1)
         try:
-            with self._one_request_at_a_time if "httpMethod" in event else nullcontext():
-                yield
+            yield
         finally:
             self._count(-1)
 
@@ -100,17 +160,8 @@ class Invocation(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Run a function."""
-        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        function = self.path.strip("/")
-        try:
-            with self.server.running(event):
-                handler = _load(self.server.functions[function])
-                status, answer = 200, json.dumps(handler(event, self._context()))
-        except Exception as error:  # whatever a handler raises is a failed invocation
-            traceback.print_exc()
-            status, answer = 500, json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
-        sys.stdout.flush()
-        self._answer(status, answer)
+        event = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(*self.server.invoke(self.path.strip("/"), event, self._context()))
 
     def _answer(self, status: int, answer: str) -> None:
         body = answer.encode()
@@ -134,17 +185,29 @@ class Invocation(BaseHTTPRequestHandler):
 
 def serve(port: int, functions: dict[str, str]) -> None:
     """Serve until told to end (SIGTERM); start afresh in place after an edit."""
-    host = Host(_listener(port), functions)
+    listener = _listener(port)
+    _warm_up(functions)
+    host = Host(listener, functions, Environments(ENVIRONMENTS))  # forked before there are threads
     told_to_end = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_end.set())
     threading.Thread(target=host.serve_forever, daemon=True).start()
-    threading.Thread(target=_warm_up, args=(functions,), daemon=True).start()
     for _ in watchfiles.watch(ROOT / "app.py", ROOT / "chalicelib", stop_event=told_to_end, debounce=200):
         break
     kept = host.socket.dup()
     _finish(host)
     if not told_to_end.is_set():
         _start_afresh(kept)
+
+
+def invoke(handler: str, event: bytes, context: LambdaContext) -> tuple[int, str]:
+    """What a handler answers to an event, as JSON; with status 500 the error that it raised."""
+    try:
+        return 200, json.dumps(_load(handler)(json.loads(event), context))
+    except Exception as error:  # whatever a handler raises is a failed invocation
+        traceback.print_exc()
+        return 500, json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
+    finally:
+        sys.stdout.flush()
 
 
 def _load(handler: str) -> Callable[[Any, LambdaContext], Any]:
@@ -171,6 +234,7 @@ def _finish(host: Host) -> None:
     closing = threading.Thread(target=host.server_close, daemon=True)  # waits for what is in flight
     closing.start()
     closing.join(PATIENCE)
+    host.environments.close()
 
 
 def _start_afresh(listener: socket.socket) -> None:
