@@ -92,6 +92,13 @@ def by_seats(class_: Class, seats: Seats) -> Status:
     return Status.CONFIRMED
 
 
+def seats_after(seats: Seats, status: Status) -> Seats:
+    """The places of a class once somebody more is placed on it in a state."""
+    if status is Status.WAITLISTED:
+        return replace(seats, waiting=seats.waiting + 1)
+    return replace(seats, taken=seats.taken + (status is Status.CONFIRMED and seats.maximum is not None))
+
+
 def _has_seat(seats: Seats) -> bool:
     return seats.free is None or (seats.free > 0 and seats.waiting == 0)
 

@@ -448,6 +448,10 @@ class MayEnrol(msgspec.Struct, frozen=True):
     """Whether the caller may enrol now, and if not, the problem that enrolling would answer."""
 
     allowed: bool
+    would_be: Annotated[
+        str | None,
+        msgspec.Meta(description="confirmed, waitlisted or requested: what enrolling would give now; or null."),
+    ]
     why_not: Problem | None
     warnings: Annotated[list[PrerequisiteView], msgspec.Meta(description="What should be achieved before, and is not.")]
 
@@ -456,7 +460,8 @@ class MayEnrol(msgspec.Struct, frozen=True):
         """Present a verdict."""
         refusal = verdict.refusal
         why_not = problem_of(refusal) if refusal else None
-        return cls(refusal is None, why_not, [PrerequisiteView.of(each) for each in verdict.advised])
+        would_be = verdict.status.value if verdict.status else None
+        return cls(refusal is None, would_be, why_not, [PrerequisiteView.of(each) for each in verdict.advised])
 
 
 class ClassDetail(msgspec.Struct, frozen=True):

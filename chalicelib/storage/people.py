@@ -364,6 +364,12 @@ def with_number(employer: str, number: str) -> list[Found]:
     return _found(Record.gsi2.query(keys.employee_number(employer, number)))
 
 
+def people_numbered(employer: str, numbers: Iterable[str]) -> dict[str, str]:
+    """The ids of people by their employee numbers, in batches of a hundred; numbers that are nobody's are missing."""
+    by_key = {keys.employee_number(employer, each): each for each in numbers}
+    return {by_key[row.pk]: str(row.person) for row in NumberRow.batch_get((key, key) for key in by_key)}
+
+
 def with_name(employer: str, last: str, first: str, limit: int, after: Any) -> tuple[list[Found], Any]:
     """A page of people whose last name begins with `last`, or is it if `first` begins the first name; and where to go on.
 

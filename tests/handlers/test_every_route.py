@@ -71,6 +71,12 @@ BODIES |= {
     "verify_external_training": {"awards": []},
 }
 BODIES |= {
+    "enrol_other": {"class_id": "504-c1"},
+    "enrol_many": {"people": [{"person_id": "p2"}]},
+    "withdraw_other": {},
+    **dict.fromkeys(("cancel_other", "promote_other", "send_back"), {"reason": "The ward is short of staff."}),
+}
+BODIES |= {
     "add_subject": {"id": "drills", "name": "Drills"},
     "add_venue": {"id": "room-9", "name": "Room 9"},
     "add_synonyms": {"id": "blaze", "words": ["blaze", "fire"]},
