@@ -28,6 +28,7 @@ app = Api(
         "schedules",
         "learner_access",
         "enrolment",
+        "placing_others",
         "learning",
         "calendar",
         "people",
