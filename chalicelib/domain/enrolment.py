@@ -62,8 +62,8 @@ MOVES: dict[Status | None, dict[Status, frozenset[Party]]] = {
         Status.WAITLISTED: _PLACING,
     },
     Status.REQUESTED: {
-        Status.CONFIRMED: _APPROVING,
-        Status.WAITLISTED: _APPROVING,
+        Status.CONFIRMED: _APPROVING | {_SYSTEM},  # of somebody who moved to where nobody has to approve
+        Status.WAITLISTED: _APPROVING | {_SYSTEM},
         Status.REJECTED: _APPROVING,
         Status.WITHDRAWN: _WITHDRAWING,
         Status.CANCELLED: _CANCELLING,

@@ -256,6 +256,12 @@ def refuse_waiting(class_: Class, seats: Seats, now: datetime) -> None:
         raise errors.NobodyElseWaits("Nobody else waits for this seat, so that it would come back at once.")
 
 
+def refuse_first_in_line(class_: Class, place: int) -> None:
+    """Raise NobodyElseWaits for whoever would be first on the list of an open class by their need: the seat is theirs again."""
+    if class_.status is ClassStatus.NORMAL and class_.by_need and place == 1:
+        raise errors.NobodyElseWaits("Nobody who waits needs this seat more, so that it would come back at once.")
+
+
 def _refused_while_planned(class_: Class) -> errors.Refusal | None:
     if class_.status is not ClassStatus.PLANNED:
         return None

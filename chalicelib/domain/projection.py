@@ -106,7 +106,8 @@ class Facts:
     `validities` are those of the one assignment; under number "-" there are none. `carries` says when the requirements of the
     person's learner groups and of the person belong to this assignment: the primary one, else the first by number. Awards are
     only those that can decide: per competency, none that is beaten by another in level and in its last valid day. What
-    decides nothing is left out: an award's source, an exemption's reason, a supervisor.
+    decides nothing is left out: an award's source, an exemption's reason, a supervisor. `waits_by_need`: the person stands on a
+    waiting list whose order follows from the colours (decision 0025).
     """
 
     person: str
@@ -119,6 +120,7 @@ class Facts:
     awards: tuple[Award, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     booked: tuple[Booked, ...] = ()
+    waits_by_need: bool = False
 
     def since(self, day: date) -> "Facts":
         """The same without what cannot matter from this day on."""
@@ -196,6 +198,13 @@ class Snapshot:
     version: tuple[int, int]
     revision: int = 0
 
+    def decides_enrolments(self, day: date) -> bool:
+        """Whether a change of it by rules or by the date may change an enrolment of the person: their place on a waiting list by
+        need, or what they may find through a post that has ended since it was written.
+        """
+        facts = self.facts
+        return facts.waits_by_need or any(each.ends_on and each.ends_on < day for each in facts.validities)
+
     @property
     def total(self) -> Counts:
         """What this assignment adds to the counters of its unit."""
@@ -239,6 +248,7 @@ def facts_of(learner: Learner, day: date) -> tuple[Facts, ...]:
     exemptions = sorted(
         (replace(each, reason="") for each in learner.exemptions), key=lambda each: (each.competency, each.starts_on)
     )
+    waits_by_need = any(each.waits_by_need for each in learner.enrolments)
     booked = tuple(sorted(_booked(learner.enrolments), key=lambda each: (each.starts_on, each.competency, each.level)))
     found = (
         Facts(
@@ -252,6 +262,7 @@ def facts_of(learner: Learner, day: date) -> tuple[Facts, ...]:
             awards=awards,
             exemptions=tuple(exemptions),
             booked=booked,
+            waits_by_need=waits_by_need,
         ).since(day)
         for number in numbers
     )

@@ -11,10 +11,11 @@ from chalicelib.domain import enrolment as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.classes import Class, ClassStatus
-from chalicelib.domain.enrolment import Enrolment, HistoryRow, Post, Status
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, Refusal, Unavailable
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.movers import post_of
 from chalicelib.domain.people import Assignment, chosen_assignment
 from chalicelib.domain.placing import Verdict
 from chalicelib.domain.waiting import ranked
@@ -135,7 +136,7 @@ def tell_placed(transaction: Transaction, seen: SeenClass, enrolment: Enrolment,
         more = {
             **waiting.said_of(enrolment, waiting.on_joining(enrolment, seen.seats)),
             "in_calendar": False,
-            "reason": _why_waiting(seen.class_),  # the history may say instead why rules were set aside
+            "reason": why_waiting(seen.class_),  # the history may say instead why rules were set aside
         }
     instructions = seen.class_.joining_instructions or seen.course.joining_instructions
     tell(transaction, _TELLING[enrolment.status], by, enrolment, now, instructions, **more)
@@ -239,7 +240,7 @@ def _placed(
 ) -> Enrolment:
     class_, course, status = seen.class_, seen.course, verdict.or_refuse()
     if status is Status.WAITLISTED and reason is None:
-        reason = _why_waiting(class_)
+        reason = why_waiting(class_)
     return Enrolment(
         person=learner.person.id,
         employer=learner.employer,
@@ -259,12 +260,13 @@ def _placed(
         counted=class_.maximum is not None,
         class_revision=class_.revision,
         link=class_.link,
-        post=Post(assignment.number, assignment.unit, assignment.position) if assignment else None,
+        post=post_of(assignment) if assignment else None,
         overridden=tuple(type(each).__name__ for each in verdict.overridden),
     )
 
 
-def _why_waiting(class_: Class) -> str:
+def why_waiting(class_: Class) -> str:
+    """Why somebody placed on a class waits for a seat, for history and message."""
     return rules_of.CLASS_PLANNED if class_.status is ClassStatus.PLANNED else rules_of.CLASS_FULL
 
 

@@ -13,8 +13,9 @@ from chalicelib.domain.events import EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.placing import refuse_promotion, refuse_waiting
-from chalicelib.services import catalogue
+from chalicelib.domain.placing import refuse_first_in_line, refuse_promotion, refuse_waiting
+from chalicelib.domain.waiting import ranked
+from chalicelib.services import catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
 from chalicelib.services.enrolment import count_again, everywhere, give_back, place, tell, through
 from chalicelib.storage import enrolment as enrolments
@@ -176,7 +177,9 @@ def send_back(actor: Actor, person: str, enrolment_id: str, reason: str, now: da
     rules_of.refuse_move(before, Status.WAITLISTED, party, from_=frozenset({Status.CONFIRMED}))
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True)
     refuse_waiting(seen.class_, seen.seats, now)
-    after = rules_of.sent_back(before, now, actor.person, reason)
+    sent = rules_of.sent_back(before, now, actor.person, reason)
+    after = ranked(sent, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
+    refuse_first_in_line(seen.class_, waiting.on_joining(after, seen.seats))
     _commit(actor, learner, seen, before, after, now)
     return after
 
@@ -193,7 +196,8 @@ def _commit(
         instructions = seen.class_.joining_instructions or seen.course.joining_instructions
         tell(transaction, EventType.ENROLMENT_PROMOTED, actor.person, after, now, instructions, promote=freed)
     else:
-        more: dict[str, Any] = {"position": seen.seats.waiting + 1, "by_whom": BY_WHOM[Party.ADMINISTRATOR]}
+        place = waiting.on_joining(after, seen.seats)
+        more: dict[str, Any] = {**waiting.said_of(after, place), "by_whom": BY_WHOM[Party.ADMINISTRATOR]}
         tell(
             transaction,
             EventType.ENROLMENT_WAITLISTED,

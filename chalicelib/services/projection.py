@@ -16,10 +16,11 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.movers import moved
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, Snapshot, facts_of, judge
 from chalicelib.domain.requirements import Rulebook, TargetKind
 from chalicelib.observability import log_fault
-from chalicelib.services import enrolment
+from chalicelib.services import enrolment, movers, waiting
 from chalicelib.storage import learner as learners
 from chalicelib.storage import projection as stored
 from chalicelib.storage import queues, rules
@@ -65,17 +66,27 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
     """Project one person under rules whose version the caller looks at again; the person, and how many snapshots changed.
 
     One read if nothing changed; else two, and one transaction between them. The second look finds what another
-    projector or a further change did meanwhile. A leaver's bookings are given back.
+    projector or a further change did meanwhile. What follows for enrolments is done: a leaver's are given back, whoever holds
+    another post by now is judged again, and waiting lists by need are put in order (decision 0025).
     """
     written, today = 0, london_day(now)
     for _ in range(ATTEMPTS):
         learner, changed = _look_and_write(rulebook, person, today)
         if not changed:
-            if learner and lost_by_leaving(learner.enrolments, learner.employment, today):
-                enrolment.release_leaver(person, rulebook.employer, now)
+            if learner:
+                _look_after_enrolments(learner, rulebook, now)
             return learner, written
         written += changed
     raise Conflict("This person's records change faster than they can be projected.")
+
+
+def _look_after_enrolments(learner: Learner, rulebook: Rulebook, now: datetime) -> None:
+    today = london_day(now)
+    if lost_by_leaving(learner.enrolments, learner.employment, today):
+        enrolment.release_leaver(learner.person.id, learner.employer, now)
+    elif moved(learner, today, now):
+        movers.judge_again(learner, now)
+    waiting.rank_again(learner, rulebook, now)
 
 
 @retried
@@ -133,17 +144,21 @@ def _rejudge_under(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime)
 def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], day: date) -> int:
     """Snapshots come from an index, which may lag: they are judged as they stand.
 
-    None is moved or deleted here: after a crash it would no longer be where whoever repeats this looks for it.
+    None is moved or deleted here: after a crash it would no longer be where whoever repeats this looks for it. Whose enrolments
+    may follow from the change is queued, too: to project them needs their records.
     """
     changes: list[Change] = []
     going: set[str] = set()
+    concerned: set[str] = set()
     for old in stored.as_they_stand(snapshots):
         new = judge(old.facts, rulebook, day)
         if old.facts.over_on(day) or new.unit != old.unit:
             going.add(old.facts.person)
         elif not old.says_the_same_as(new, day):
             changes.append((old, new))
-    _queue(rulebook.employer, going)
+            if old.decides_enrolments(day):
+                concerned.add(old.facts.person)
+    _queue(rulebook.employer, going | concerned)
     stored.commit(changes)
     return len(changes) + len(going)
 

@@ -186,6 +186,7 @@ def _packed(snapshot: Snapshot) -> bytes:
             [place[each.competency], _number(each.starts_on), _number(each.ends_on)] for each in facts.exemptions
         ],
         "booked": [[place[each.competency], each.level, _number(each.starts_on)] for each in facts.booked],
+        **({"waits": 1} if facts.waits_by_need else {}),
     }
     return zlib.compress(msgspec.json.encode(body))
 
@@ -223,6 +224,7 @@ def _unpacked(packed: bytes, person: str, employer: str, number: str, revision: 
         ),
         exemptions=tuple(Exemption(names[name], "", _day(start), _day(end)) for name, start, end in body["exemptions"]),
         booked=tuple(Booked(names[name], level, _day(start)) for name, level, start in body["booked"]),
+        waits_by_need="waits" in body,
     )
     rows = tuple(
         Row(

@@ -1,0 +1,151 @@
+"""What becomes of the enrolments of somebody who has moved to another post (domain.md §5, decision 0025).
+
+Whoever projects a person calls it, so that it follows every change of assignments and every new day, and is safe to repeat.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from chalicelib.domain import access, movers
+from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Catalogue
+from chalicelib.domain.classes import Class, ClassStatus, Seats, started
+from chalicelib.domain.enrolment import Enrolment, Status
+from chalicelib.domain.events import EventType
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import Assignment
+from chalicelib.domain.placing import by_seats, refused_by_clash
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.domain.waiting import ranked
+from chalicelib.services import waiting
+from chalicelib.services.approvals import who_approves
+from chalicelib.services.enrolment import everywhere, give_back, tell, why_waiting
+from chalicelib.storage import audit, rules
+from chalicelib.storage import classes as stored
+from chalicelib.storage import enrolment as enrolments
+from chalicelib.storage import learner as learners
+from chalicelib.storage.transaction import Transaction, retried
+
+MOVERS = "system:movers"
+"""Who follows people to another post, in history and audit."""
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """A mover's enrolment with all that decides about it, read strongly consistent."""
+
+    enrolment: Enrolment
+    learner: Learner
+    class_: Class
+    seats: Seats
+    rulebook: Rulebook
+    catalogue: Catalogue
+
+
+def judge_again(learner: Learner, now: datetime) -> int:
+    """Judge the enrolments that somebody made through a post they hold no more; how many there were.
+
+    Whoever may still find the course keeps their place, and the enrolment is of the new post from now on; a request goes to
+    whoever approves there, or ahead if nobody has to. Whoever may not gives the place back, and is told why. Class and catalogue
+    are read only for what there is to judge.
+    """
+    found = movers.moved(learner, london_day(now), now)
+    for each in found:
+        _judge(each, now)
+    return len(found)
+
+
+@retried
+def _judge(listed: Enrolment, now: datetime) -> None:
+    read = _read(listed, now)
+    if read is None:
+        return
+    found = _access(read, now)
+    if found is None:
+        return
+    if not found.visible:
+        after = read.enrolment.moved_to(Status.WITHDRAWN, now, MOVERS, movers.NO_ACCESS)
+        give_back(read.learner, read.enrolment, after, MOVERS, now)
+        return
+    held = read.learner.assignments_on(london_day(now))
+    assignment = movers.assignment_now(read.enrolment, held, found.assignment)
+    assert assignment is not None  # whoever holds none is no mover
+    after = replace(read.enrolment, post=movers.post_of(assignment), revision=read.enrolment.revision + 1)
+    if after.status is Status.REQUESTED:
+        _ask_again(read, after, found, assignment, now)
+    else:
+        _keep(read.enrolment, after, now)
+
+
+def _read(listed: Enrolment, now: datetime) -> _Read | None:
+    """None if there is nothing to judge any more."""
+    learner = learners.learner(listed.person, listed.employer, consistent=True)
+    still = movers.moved(learner, london_day(now), now) if learner else []
+    enrolment = next((each for each in still if each.id == listed.id), None)
+    loaded = stored.class_with_seats(listed.class_id, consistent=True)
+    if learner is None or enrolment is None or loaded is None:
+        return None
+    return _Read(enrolment, learner, *loaded, *rules.rulebook_and_catalogue(listed.employer, consistent=True))
+
+
+def _access(read: _Read, now: datetime) -> Access | None:
+    """The learner's access to the class as things stand; None where its course is in no catalogue, which says nothing of them."""
+    course = read.catalogue.courses.get(read.class_.course)
+    if course is None:
+        return None
+    today = london_day(now)
+    standpoints = read.learner.standpoints_on(today, read.rulebook)
+    return access.decide(course.access_rules, access.within(standpoints, read.class_.only_units), today)
+
+
+def _keep(before: Enrolment, after: Enrolment, now: datetime) -> None:
+    """The enrolment is of the new post from now on: nobody needs to be told."""
+    transaction = Transaction()
+    enrolments.rewrite(transaction, before, after)
+    facts = {"enrolment": after.id, "assignment": after.post.assignment if after.post else None}
+    audit.record(transaction, audit.Entry(after.employer, MOVERS, "enrolment.moved", now, after.person, facts))
+    transaction.commit()
+
+
+def _ask_again(read: _Read, after: Enrolment, found: Access, assignment: Assignment, now: datetime) -> None:
+    """A request goes ahead where nobody has to approve any more, else to whoever approves now, if that is somebody else."""
+    if found.mode is AccessMode.SELF_ENROL and _may_go_ahead(read, now):
+        _go_ahead(read, after, now)
+        return
+    by_managers = found.mode is not AccessMode.ADMINISTRATOR
+    approver = who_approves(read.learner, assignment, now) if by_managers else None
+    if approver == read.enrolment.approver:
+        _keep(read.enrolment, after, now)
+        return
+    asked = replace(after, approver=approver)
+    transaction = Transaction()
+    enrolments.rewrite(transaction, read.enrolment, asked)
+    tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, approver=approver)
+    transaction.commit()
+
+
+def _may_go_ahead(read: _Read, now: datetime) -> bool:
+    """Whether there is a place to be had. Where there is none, somebody decides who can say why."""
+    takes = read.class_.status in (ClassStatus.NORMAL, ClassStatus.PLANNED) and not started(read.class_, now)
+    return takes and refused_by_clash(read.class_, everywhere(read.learner)) is None
+
+
+def _go_ahead(read: _Read, after: Enrolment, now: datetime) -> None:
+    status = by_seats(read.class_, read.seats)
+    placed = replace(after.moved_to(status, now, MOVERS, movers.NO_APPROVAL), revision=after.revision, approver=None)
+    placed = ranked(placed, read.class_.by_need, read.learner, read.rulebook, london_day(now))
+    course = read.catalogue.courses[read.class_.course]
+    transaction = Transaction()
+    enrolments.take_place(transaction, read.class_, status)
+    enrolments.rewrite(transaction, read.enrolment, placed)
+    enrolments.move_booking_revision(transaction, read.learner)
+    instructions = read.class_.joining_instructions or course.joining_instructions
+    if status is Status.CONFIRMED:
+        tell(transaction, EventType.ENROLMENT_CONFIRMED, MOVERS, placed, now, instructions)
+    else:
+        more = waiting.said_of(placed, waiting.on_joining(placed, read.seats))
+        more |= {"in_calendar": False, "reason": why_waiting(read.class_)}
+        tell(transaction, EventType.ENROLMENT_WAITLISTED, MOVERS, placed, now, instructions, **more)
+    transaction.commit()
