@@ -1,11 +1,11 @@
-"""Calendars to subscribe to (RFC 5545, METHOD:PUBLISH): one event for each session, its times in Europe/London.
+"""Calendars to subscribe to (RFC 5545, METHOD:PUBLISH): sessions at their times in Europe/London, and events that last all day.
 
 `invitations.py` beside this asks one person to one class; this is a whole calendar, fetched again and again by a calendar program.
 """
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -22,16 +22,21 @@ def plain(text: str) -> str:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An event of a calendar. `uid` stays the same for the same session, `revision` rises when it changes."""
+    """An event of a calendar: from an instant to another, or all of a day.
+
+    `uid` stays the same for the same thing, `revision` rises when it changes. What is `tentative`, or lasts all day, leaves the
+    time free.
+    """
 
     uid: str
     title: str
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: datetime | date
+    ends_at: datetime | None = None
     place: str = ""
     description: str = ""
     link: str = ""
     revision: int = 1
+    tentative: bool = False
 
 
 def published(name: str, entries: Sequence[Entry], at: datetime) -> bytes:
@@ -49,8 +54,13 @@ def published(name: str, entries: Sequence[Entry], at: datetime) -> bytes:
         event.add("uid", f"{entry.uid}@{_DOMAIN}")
         event.add("sequence", entry.revision - 1)
         event.add("dtstamp", at)
-        event.add("dtstart", entry.starts_at.astimezone(LONDON))
-        event.add("dtend", entry.ends_at.astimezone(LONDON))
+        begins, ends = _times(entry)
+        event.add("dtstart", begins)
+        event.add("dtend", ends)
+        if entry.tentative:
+            event.add("status", "TENTATIVE")
+        if entry.tentative or entry.ends_at is None:
+            event.add("transp", "TRANSPARENT")
         event.add("summary", plain(entry.title))
         for field, value in (("location", entry.place), ("description", entry.description), ("url", entry.link)):
             if value:
@@ -60,3 +70,10 @@ def published(name: str, entries: Sequence[Entry], at: datetime) -> bytes:
     calendar.add_missing_timezones(first_date=date(min(years), 1, 1), last_date=date(max(years) + 1, 1, 1))
     document: bytes = calendar.to_ical()
     return document
+
+
+def _times(entry: Entry) -> tuple[date, date]:
+    """Beginning and end, both in Europe/London; of what lasts all day, that day and the one after it (RFC 5545 §3.6.1)."""
+    if isinstance(entry.starts_at, datetime) and entry.ends_at is not None:
+        return entry.starts_at.astimezone(LONDON), entry.ends_at.astimezone(LONDON)
+    return entry.starts_at, entry.starts_at + timedelta(days=1)

@@ -84,8 +84,8 @@ class FeedList(msgspec.Struct, frozen=True):
     refusals=(TooManyFeeds,),
 )
 def make_calendar_feed(request: Request) -> Made:
-    """A new secret address of one's calendar: for an instructor the classes they teach. The address is told in this answer only; a
-    repetition makes another one.
+    """A new secret address of one's calendar: classes one takes or teaches, and what one has to renew. The address is told in this
+    answer only; a repetition makes another one.
     """
     return calendar_feeds.create(request.actor, request.body.name, request.now)
 
@@ -124,6 +124,7 @@ def revoke_calendar_feed(request: Request) -> None:
 )
 def calendar_feed(request: PublicRequest) -> ICalendar:
     """The calendar behind a secret address as text/calendar (RFC 5545, METHOD:PUBLISH): an event for each session from 90 days back
-    on, in Europe/London, under an UID that stays the same when a session moves; what is cancelled is gone. 404 once it is revoked.
+    on, in Europe/London, and one that lasts all day for each renewal, under UIDs that stay the same when something moves. What is
+    waited for or asked for is tentative; what is cancelled is gone. 404 once it is revoked, or its owner has left.
     """
     return ICalendar(calendar_feeds.published(request.path["secret"], request.now))

@@ -1,4 +1,4 @@
-"""Calendar feeds: an address that a calendar program fetches again and again, and that shows one person's classes.
+"""Calendar feeds: an address that a calendar program fetches again and again, and that shows one person's classes and renewals.
 
 A calendar program cannot sign in, so the address itself is the secret (decision 0020): 256 random bits, of which only a hash is
 kept. Whoever loses it revokes it.
@@ -6,20 +6,18 @@ kept. Whoever loses it revokes it.
 
 import hashlib
 import secrets
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
 
 from chalicelib import calendars
-from chalicelib.calendars import Entry
 from chalicelib.domain.actor import Actor
-from chalicelib.domain.calendar import london_day
+from chalicelib.domain.calendar import LATEST, london_day
+from chalicelib.domain.enrolment import Status
 from chalicelib.domain.errors import NotFound, TooManyFeeds
-from chalicelib.domain.learner import Learner
-from chalicelib.domain.people import NATIONAL
-from chalicelib.domain.permissions import Role
-from chalicelib.storage import audit, calendar_feeds, learner, rules
+from chalicelib.domain.learning_calendar import Entry, Kind
+from chalicelib.services import calendar
+from chalicelib.storage import audit, calendar_feeds, learner
 from chalicelib.storage.calendar_feeds import Feed
 from chalicelib.storage.transaction import Stale, Transaction
 
@@ -27,7 +25,7 @@ MOST_FEEDS = 10
 """Of one person at one employer: a telephone, a desk, a tablet, and some that were forgotten."""
 
 KEPT = timedelta(days=90)
-"""How long a class stays in a calendar once it is over."""
+"""How long a class, or a renewal that was missed, stays in a calendar once it is over."""
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -70,7 +68,7 @@ def revoke(actor: Actor, feed_id: str, now: datetime) -> None:
 
 
 def published(secret: str, now: datetime) -> bytes:
-    """The calendar behind a secret address (RFC 5545): classes from 90 days back, and all to come.
+    """The calendar behind a secret address (RFC 5545): classes and renewals from 90 days back, and all to come. It names nobody.
 
     Raises NotFound for an address that never was or was revoked, and for somebody who has no role at the employer any more.
     """
@@ -78,31 +76,38 @@ def published(secret: str, now: datetime) -> bytes:
     person = learner.learner(feed.person, feed.employer) if feed else None
     if feed is None or person is None or not person.roles_on(london_day(now)):
         raise NotFound("There is no such calendar.")
-    entries = sorted(_entries(person, now), key=lambda entry: (entry.starts_at, entry.uid))
-    return calendars.published("Learning", entries, now)
+    first = london_day(now - KEPT)
+    found = sorted(calendar.entries_of(person, first, LATEST, now), key=lambda entry: entry.order)
+    return calendars.published("Learning", [_shown(each) for each in found if _belongs(each)], now)
 
 
-def _entries(person: Learner, now: datetime) -> Iterator[Entry]:
-    """What is in somebody's calendar: each source gives its own events."""
-    if Role.INSTRUCTOR in person.roles_on(london_day(now)):
-        yield from _taught(person, now)
+def _belongs(entry: Entry) -> bool:
+    """Whether a calendar program shows it. What is held but not required has no renewal to remind anybody of (domain.md §3)."""
+    return entry.kind is not Kind.LAPSE and entry.required is not False
 
 
-def _taught(person: Learner, now: datetime) -> Iterator[Entry]:
-    """The sessions somebody teaches, of the employer's classes and the nation's; those of cancelled classes are gone."""
-    known = rules.catalogue_now(person.employer)
-    for owner in (person.employer, NATIONAL):
-        for each in calendar_feeds.taught(owner, person.person.id, now - KEPT):
-            venue = known.venues.get(each.venue or "")
-            yield Entry(
-                uid=f"{each.class_id}.{each.number}",
-                title=each.title,
-                starts_at=each.starts_at,
-                ends_at=each.ends_at,
-                place=", ".join(filter(None, (known.venue_name(each.venue), venue.address if venue else ""))),
-                link=each.link or "",
-                revision=each.revision,
-            )
+_BEFORE_TITLE = {Status.WAITLISTED: "Waiting list: ", Status.REQUESTED: "Requested: "}
+
+
+def _shown(entry: Entry) -> calendars.Entry:
+    if entry.kind is Kind.RENEWAL:
+        return calendars.Entry(
+            entry.uid,
+            f"{entry.title} expires",
+            entry.day,
+            description="Required of you; valid until the end of this day.",
+        )
+    assert entry.starts_at is not None
+    return calendars.Entry(
+        uid=entry.uid,
+        title=(_BEFORE_TITLE.get(entry.status, "") if entry.status else "") + entry.title,
+        starts_at=entry.starts_at,
+        ends_at=entry.ends_at,
+        place=entry.place,
+        link=entry.link,
+        revision=entry.revision,
+        tentative=entry.tentative,
+    )
 
 
 def _hash(secret: str) -> str:

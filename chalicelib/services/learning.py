@@ -18,6 +18,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.learning import Record
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.services import enrolment as enrolments
+from chalicelib.services import waiting
 from chalicelib.storage import classes, rules
 from chalicelib.storage import external_training as stored
 from chalicelib.storage import learner as learners
@@ -193,10 +194,11 @@ class _Eyes(msgspec.Struct, frozen=True):
     def of(cls, actor: Actor, learner: Learner, records: Iterable[Record], now: datetime) -> "_Eyes":
         """With the names of those asked to approve these records, and the places of those that wait."""
         every = tuple(records)
+        positions = waiting.positions(each for each in every if isinstance(each, Enrolment))
         names = names_of(learner.employer, {each.approver for each in every if each.approver})
         own = learner.person.id == actor.person
         known = None if own else rules.rulebook_and_catalogue(learner.employer)[1]
-        return cls(actor, learner, now, names, {}, known)
+        return cls(actor, learner, now, names, positions, known)
 
     def on(self, enrolment: Enrolment) -> Shown:
         """An enrolment as they see it."""

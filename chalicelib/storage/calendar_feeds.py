@@ -88,12 +88,14 @@ class Taught(msgspec.Struct, frozen=True):
     revision: int
 
 
-def taught(owner: str, person: str, since: datetime) -> Iterator[Taught]:
-    """The sessions of an owner's classes that somebody teaches, from an instant on; those of cancelled classes are in no index.
+def taught(owner: str, person: str, since: datetime, until: datetime) -> Iterator[Taught]:
+    """The sessions of an owner's classes that somebody teaches and that start between two instants, the second left out; those of
+    cancelled classes are in no index.
 
     One index query, and one batch read for a hundred classes. May lag a moment behind.
     """
-    rows = Record.gsi2.query(keys.instructor(owner, person), Record.gsi2sk >= keys.instant(since))
+    between = Record.gsi2sk.between(keys.instant(since), keys.instant(until))
+    rows = Record.gsi2.query(keys.instructor(owner, person), between)
     sessions = [row for row in rows if isinstance(row, SessionRow)]
     classes = {row.pk: row for row in ClassRow.batch_get({(each.pk, keys.META) for each in sessions})}
     for row in sessions:

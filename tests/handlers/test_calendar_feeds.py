@@ -1,4 +1,4 @@
-"""Calendar feeds over HTTP: a secret address that shows an instructor's classes until it is revoked."""
+"""Calendar feeds over HTTP: a secret address that shows somebody's classes and renewals until it is revoked."""
 
 from datetime import date, timedelta
 
@@ -7,8 +7,9 @@ from icalendar import Calendar
 
 from chalicelib.domain.catalogue import Venue
 from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.enrolment import Post, Status
 from chalicelib.domain.people import EmploymentKind
-from chalicelib.services import classes
+from chalicelib.services import classes, takeover
 from chalicelib.services.calendar_feeds import MOST_FEEDS
 from chalicelib.storage import calendar_feeds as stored
 from chalicelib.storage import keys, rules
@@ -159,3 +160,92 @@ def test_the_secret_reaches_no_log(taught, logged):
     taught.get(href)
     assert href.rpartition("/")[2] not in logged()
     assert "/v1/calendar-feeds/{secret}" in logged()
+
+
+# --- what one takes, and has to renew -------------------------------------------------------------------------
+
+
+def learner(*enrolments, number=3, **changes):
+    return b.person(number, EmploymentKind.EXTERNAL, enrolments=enrolments, **changes)
+
+
+def took(class_id, *days, status=Status.CONFIRMED, **changes):
+    at = b.class_(class_id, sessions=[b.session(day) for day in days])
+    return b.enrolment(status, at, person="p3", counted=False, **changes)
+
+
+def feed_of(api, login="504-3"):
+    return api.post("/v1/me/calendar-feeds", {}, as_=login).json_body
+
+
+def by_title(api, feed):
+    return {str(each["SUMMARY"]): each for each in events(api, feed)}
+
+
+def test_learners_have_their_classes_in_it_and_what_is_not_certain_leaves_the_time_free(taught):
+    learner(
+        took("504-c2", date(2026, 12, 2), date(2027, 4, 6), link="https://meet.invalid/c2"),
+        took("504-c1", date(2026, 12, 3), status=Status.WAITLISTED, title="First Aid"),
+        took("504-c4", date(2026, 12, 4), status=Status.REQUESTED, title="Manual Handling", approver="p2"),
+        took("504-c5", date(2026, 12, 5), status=Status.WITHDRAWN, title="Given Up"),
+        took("504-c6", date(2026, 8, 24), status=Status.COMPLETED, title="Long Ago"),
+        took("504-c7", date(2026, 8, 25), status=Status.COMPLETED, title="Not So Long Ago"),
+    )
+    found = events(taught, feed_of(taught))
+    assert [(str(each["SUMMARY"]), str(each.get("STATUS", ""))) for each in found] == [
+        ("Not So Long Ago", ""),
+        ("Fire Safety", ""),
+        ("Waiting list: First Aid", "TENTATIVE"),
+        ("Requested: Manual Handling", "TENTATIVE"),
+        ("Fire Safety", ""),
+    ]
+    assert [str(each["UID"]) for each in found if each["SUMMARY"] == "Fire Safety"] == [
+        "p3.504.504-c2~1.01@esr-learning",
+        "p3.504.504-c2~1.02@esr-learning",
+    ]
+    assert found[1]["URL"] == "https://meet.invalid/c2"
+    assert "TRANSP" not in found[1]
+    assert found[2]["TRANSP"] == "TRANSPARENT"
+    assert found[4]["DTSTART"].dt.isoformat() == "2027-04-06T09:00:00+01:00"
+
+
+def test_a_class_is_in_it_once_booked_and_a_place_given_back_is_gone(taught):
+    b.offered(b.class_("504-d1", course="504-drill", sessions=[b.session(date(2026, 12, 9))]), course_id="504-drill")
+    b.person(4)
+    feed = feed_of(taught, "504-4")
+    assert by_title(taught, feed) == {}
+    taught.post("/v1/me/enrolments", {"class_id": "504-d1"}, as_="504-4")
+    (booked,) = events(taught, feed)
+    taught.post("/v1/me/enrolments/504-d1~1/withdrawal", as_="504-4")
+    assert booked["DTSTART"].dt.date() == date(2026, 12, 9)
+    assert events(taught, feed) == []
+
+
+def test_a_renewal_lasts_all_day_and_keeps_its_uid_when_it_is_renewed_and_what_nothing_requires_has_none(taught):
+    b.person(4, awards=[b.award_expiring(date(2026, 12, 24)), b.award_expiring(date(2026, 12, 31), b.MOVING)])
+    feed = feed_of(taught, "504-4")
+    (before,) = events(taught, feed)
+    assert str(before["SUMMARY"]) == "Fire Safety - 1 Year expires"
+    assert (before["DTSTART"].dt, before["DTEND"].dt) == (date(2026, 12, 24), date(2026, 12, 25))
+    assert before["DTSTART"].params["VALUE"] == "DATE"
+    assert before["TRANSP"] == "TRANSPARENT"
+    takeover.take_over(SYSTEM, "504", "p4", [b.award(awarded_on=b.TODAY)], (), NOW)
+    (after,) = events(taught, feed)
+    assert (after["UID"], after["DTSTART"].dt) == (before["UID"], date(2027, 11, 23))
+
+
+def test_no_feed_names_anybody(taught):
+    b.person(2)
+    learner(
+        took("504-c1", date(2026, 12, 2), status=Status.REQUESTED, approver="p2", post=Post("1", "ward-9", "nurse-9"))
+    )
+    assert b"Testfold" not in taught.get(feed_of(taught)["href"]).body
+    assert b"Testfold" not in taught.get(made(taught)["href"]).body
+
+
+def test_two_people_on_one_class_share_no_uid(taught):
+    learner(took("504-c2", date(2026, 12, 2)))
+    other = b.enrolment(at=b.class_("504-c2", sessions=[b.session(date(2026, 12, 2))]), person="p4", counted=False)
+    b.person(4, enrolments=[other])
+    uids = [each["UID"] for login in ("504-3", "504-4") for each in events(taught, feed_of(taught, login))]
+    assert len(set(uids)) == len(uids) == 2

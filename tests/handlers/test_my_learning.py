@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.enrolment import HistoryRow, Post, Status
+from chalicelib.storage import enrolment as enrolments
 from tests import builders as b
 from tests.builders import NOW
 
@@ -236,3 +237,19 @@ def test_an_online_class_is_joined_by_whoever_holds_a_seat_and_by_nobody_who_loo
     nurse(b.enrolment(link="https://meet.invalid/c1"))
     assert actions(learning(ward)["current"][0])["join online"] == "GET https://meet.invalid/c1"
     assert "join online" not in actions(learning(ward, MANAGER, "people/p1")["current"][0])
+
+
+def test_a_place_on_a_waiting_list_counts_those_in_front_and_one_passed_over_has_none(ward):
+    for number in (3, 4, 5):
+        b.person(number, assignments=[b.assignment(str(number), supervisor="p2")])
+        ward.post("/v1/me/enrolments", {"class_id": "504-c2"}, as_=f"504-{number}")
+    (waits,) = learning(ward, "504-5")["waiting"]
+    assert (waits["position"], waits["enrolment"]["position"]) == (2, 2)
+    assert learning(ward, MANAGER, "people/p5")["waiting"][0]["position"] == 2
+    assert ward.get("/v1/me/enrolments", as_="504-5").json_body["enrolments"][0]["position"] == 2
+    row = enrolments.EnrolmentRow.get("P#p5", "E#504#ENR#504-c2#001")
+    row.passed_over = True
+    row.save()
+    (held_up,) = learning(ward, "504-5")["waiting"]
+    assert held_up["position"] is None
+    assert held_up["ordered"].startswith("Passed over while another class")
