@@ -292,6 +292,7 @@ class _ClassMapper:
             venue=planned.venue_id,
             instructor=planned.instructor_id,
             sessions=(Session(starts_at, ends_at),),
+            by_need=planned.by_need,
         )
 
     def _undated(self, offering: plan.Offering) -> Class:
@@ -324,9 +325,7 @@ def _recent_bookings(trust: plan.Trust) -> list[plan.Enrolment]:
     shown = {sign_in.person_id for sign_in in trust.organisation.sign_ins}
     possible = [each for each in trust.enrolments if each.status == "Confirmed" and each.class_id in open_classes]
     possible.sort(key=lambda each: (each.person_id in shown, each.placed_at, each.person_id), reverse=True)
-    team = {
-        each.person_id for each in trust.organisation.assignments if each.primary and each.supervisor_id in shown
-    }
+    team = {each.person_id for each in trust.organisation.assignments if each.primary and each.supervisor_id in shown}
     unsettled = [
         each
         for each in trust.enrolments
