@@ -29,6 +29,14 @@ READ_SECONDS = 3
 StorageError = PynamoDBException
 """What a read raises when the table cannot be reached in time; the edge answers 503."""
 
+
+def code_of(failure: PynamoDBException) -> str | None:
+    """DynamoDB's name for a failure; None if it never answered. (PynamoDB stumbles over connections that broke.)"""
+    response = getattr(failure.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
+
+
 connection = QuickConnection(
     region=REGION, connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_pool_connections=20
 )

@@ -12,7 +12,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Message, MessageKey
+from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.transaction import Transaction
 
@@ -133,7 +133,7 @@ def put_if_absent(notification: Notification) -> NotificationKey:
     try:
         row.save(NotificationRow.pk.does_not_exist())
     except PutError as failure:
-        if failure.cause_response_code != "ConditionalCheckFailedException":
+        if code_of(failure) != "ConditionalCheckFailedException":
             raise
     return NotificationKey(row.pk, row.sk)
 
@@ -162,7 +162,7 @@ def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
     try:
         NotificationRow(key.pk, key.sk).update(actions, condition)
     except UpdateError as failure:
-        if failure.cause_response_code != "ConditionalCheckFailedException":
+        if code_of(failure) != "ConditionalCheckFailedException":
             raise
         return False
     return True
@@ -190,7 +190,7 @@ def swept(key: NotificationKey, now: datetime) -> None:
             [NotificationRow.due_at.set(keys.instant(now))], NotificationRow.pending_pk.exists()
         )
     except UpdateError as failure:
-        if failure.cause_response_code != "ConditionalCheckFailedException":
+        if code_of(failure) != "ConditionalCheckFailedException":
             raise
 
 

@@ -106,7 +106,7 @@ class Transaction:
 
     @staticmethod
     def _meaning_of(failure: TransactWriteError, otherwise: list[Exception | None]) -> Exception:
-        if failure.cause_response_code in _CONFLICT_ERRORS:
+        if base.code_of(failure) in _CONFLICT_ERRORS:
             return Stale()
         reasons = list(failure.cancellation_reasons)
         failed = {reason.code for reason in reasons if reason}
