@@ -88,9 +88,9 @@ def awarded_for(record: Record, awards: Iterable[Award]) -> tuple[Award, ...]:
 
 
 def may_withdraw(enrolment: Enrolment, party: Party, now: datetime) -> bool:
-    """Whether somebody may give this place back now: while it is open, until the class starts (domain.md §2)."""
+    """Whether somebody may give this place back now: while it is open, its learner until the class starts (domain.md §2)."""
     started = enrolment.starts_at is not None and enrolment.starts_at <= now
-    return not started and may_move(enrolment.status, Status.WITHDRAWN, party)
+    return may_move(enrolment.status, Status.WITHDRAWN, party) and not (started and party is Party.LEARNER)
 
 
 def lapses_at(enrolment: Enrolment) -> datetime:

@@ -42,7 +42,7 @@ class WaitingView(msgspec.Struct, frozen=True):
 def _ordered(enrolment: Enrolment) -> str:
     if enrolment.passed_over:
         return "Passed over while another class takes place at the same time; it counts again once that seat is given back."
-    if enrolment.need:
+    if enrolment.waits_by_need:
         return "Whoever needs it most comes first: red, then amber, then others; among them, whoever joined first."
     return "Whoever joined first comes first."
 

@@ -227,8 +227,7 @@ class _Eyes(msgspec.Struct, frozen=True):
         """As who they could change an enrolment; None for somebody who only looks."""
         if self.catalogue is None:
             return Party.LEARNER
-        if self.learner.supervised_by(self.actor.person, london_day(self.now)):
-            return Party.MANAGER
         course = self.catalogue.courses.get(enrolment.course)
-        administers = course and self.actor.reaches(Capability.EDIT_ENROLMENTS, course.subject, self.catalogue)
-        return Party.ADMINISTRATOR if administers else None
+        if self.actor.reaches(Capability.EDIT_ENROLMENTS, course.subject if course else "", self.catalogue):
+            return Party.ADMINISTRATOR
+        return Party.MANAGER if self.learner.supervised_by(self.actor.person, london_day(self.now)) else None

@@ -208,11 +208,13 @@ def test_whoever_looks_at_others_finds_addresses_that_are_theirs_to_use(ward):
     assert may == {MANAGER: theirs, ADMINISTRATOR: theirs, of_fire: theirs, "504-8": None, INSTRUCTOR: None}
 
 
-def test_a_place_is_given_back_until_the_class_starts(ward, clock):
+def test_a_learner_gives_a_place_back_until_the_class_starts_and_others_take_them_off_afterwards_too(ward, clock):
     nurse(b.enrolment())
     assert "withdraw" in actions(learning(ward)["current"][0])
     clock.now = b.session().starts_at
     assert "withdraw" not in actions(learning(ward)["current"][0])
+    href = actions(learning(ward, MANAGER, "people/p1")["current"][0])["withdraw"].removeprefix("POST ")
+    assert ward.post(href, {}, as_=MANAGER).json_body["status"] == "withdrawn"
 
 
 def test_an_enrolment_tells_through_which_job_who_is_asked_and_which_rules_were_set_aside(ward):
