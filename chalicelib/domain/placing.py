@@ -233,8 +233,8 @@ def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> e
 def refuse_promotion(class_: Class, seats: Seats, mine: Iterable[Enrolment], now: datetime) -> None:
     """Raise the rule by which somebody on the waiting list cannot be given a seat now, in or out of turn, if there is one.
 
-    A closed class still gives seats to those who wait; a planned one has none to give. Never two places
-    at once and never one seat too many, whoever decides.
+    A closed class still gives seats to those who wait; a planned one has none to give. Never two places at once and never one seat
+    too many, whoever decides.
     """
     refusals = (
         _refused_while_planned(class_),
@@ -247,19 +247,16 @@ def refuse_promotion(class_: Class, seats: Seats, mine: Iterable[Enrolment], now
         raise refusal
 
 
-def refuse_waiting(class_: Class, seats: Seats, now: datetime) -> None:
-    """Raise the rule by which somebody with a seat cannot go back to the waiting list now, if there is one."""
+def refuse_waiting(class_: Class, seats: Seats, place: int, now: datetime) -> None:
+    """Raise the rule by which somebody with a seat cannot go back to this place on the waiting list now, if there is one.
+
+    Whoever came first there would have the seat again at once, if the class gives it to anybody: an overbooked one does not.
+    """
     if refusal := _refused_by_start(class_, now):
         raise refusal
-    given_back = replace(seats, taken=seats.taken - 1)
-    if class_.status is ClassStatus.NORMAL and _has_seat(given_back):
-        raise errors.NobodyElseWaits("Nobody else waits for this seat, so that it would come back at once.")
-
-
-def refuse_first_in_line(class_: Class, place: int) -> None:
-    """Raise NobodyElseWaits for whoever would be first on the list of an open class by their need: the seat is theirs again."""
-    if class_.status is ClassStatus.NORMAL and class_.by_need and place == 1:
-        raise errors.NobodyElseWaits("Nobody who waits needs this seat more, so that it would come back at once.")
+    left = replace(seats, taken=seats.taken - 1)
+    if class_.status is ClassStatus.NORMAL and left.free != 0 and place == 1:
+        raise errors.NobodyElseWaits("Nobody who waits comes first for this seat, so that it would come back at once.")
 
 
 def _refused_while_planned(class_: Class) -> errors.Refusal | None:

@@ -13,7 +13,7 @@ from chalicelib.domain.events import EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.placing import refuse_first_in_line, refuse_promotion, refuse_waiting
+from chalicelib.domain.placing import refuse_promotion, refuse_waiting
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
@@ -176,10 +176,9 @@ def send_back(actor: Actor, person: str, enrolment_id: str, reason: str, now: da
         return before
     rules_of.refuse_move(before, Status.WAITLISTED, party, from_=frozenset({Status.CONFIRMED}))
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True)
-    refuse_waiting(seen.class_, seen.seats, now)
     sent = rules_of.sent_back(before, now, actor.person, reason)
     after = ranked(sent, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
-    refuse_first_in_line(seen.class_, waiting.on_joining(after, seen.seats))
+    refuse_waiting(seen.class_, seen.seats, waiting.on_joining(after, seen.seats), now)
     _commit(actor, learner, seen, before, after, now)
     return after
 

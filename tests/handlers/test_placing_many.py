@@ -9,6 +9,7 @@ from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.handlers import placing_others
 from chalicelib.services import recount
 from chalicelib.storage import classes as stored
+from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
@@ -94,6 +95,11 @@ def test_seats_are_given_in_the_order_of_the_list_and_then_places_on_the_waiting
         ("unchanged", status, id_) for status, id_ in rows(answer, "status", "enrolment_id")
     ]
     assert seats() == (30, 15)
+
+
+def test_whoever_finds_no_seat_waits_in_the_order_of_the_list(ward):
+    place(ward, ["p3", "p2", "p8", "p7", "p1"])
+    assert [each.person for each in enrolments.waiting_list("504", "504-c1")] == ["p8", "p7", "p1"]
 
 
 def test_what_is_refused_for_one_keeps_nobody_else_out(ward):
