@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import statistics
 
 import pytest
 from pypdf import PdfReader
@@ -15,7 +16,9 @@ from tests.artefact.conftest import lambda_python
 LARGEST_ZIP_MB = 12
 SLOWEST_IMPORT_MS = 200
 LARGEST_OWN_SHARE = 0.6
-HANDLERS = [f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")]
+HANDLERS = [
+    f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")
+]
 
 
 def test_the_zip_stays_within_its_budget(artefact):
@@ -25,10 +28,12 @@ def test_the_zip_stays_within_its_budget(artefact):
 
 def test_the_apis_own_code_adds_little_to_the_import_of_its_libraries(artefact):
     """The budget of 200 ms is a machine's; what this project answers for is its own share, whatever the machine's speed."""
-    # The quickest of each counts: what else runs on the machine only ever adds.
-    whole, libraries = (min(times) for times in zip(*startup.import_milliseconds(artefact), strict=True))
-    print(f"\nimport {whole:.0f} ms of {SLOWEST_IMPORT_MS}, of which libraries {libraries:.0f}")
-    assert whole - libraries <= LARGEST_OWN_SHARE * libraries
+    # Of each process its own share, which another load on the machine leaves as it is, and of the shares the middle one.
+    times = startup.import_milliseconds(artefact)
+    share = statistics.median((whole - libraries) / libraries for whole, libraries in times)
+    whole, libraries = (min(each) for each in zip(*times, strict=True))
+    print(f"\nimport {whole:.0f} ms of {SLOWEST_IMPORT_MS}, of which libraries {libraries:.0f}; own share {share:.2f}")
+    assert share <= LARGEST_OWN_SHARE
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
