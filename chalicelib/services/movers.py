@@ -20,8 +20,7 @@ from chalicelib.domain.people import Assignment
 from chalicelib.domain.placing import by_seats, refused_by_clash
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.waiting import ranked
-from chalicelib.services import waiting
-from chalicelib.services.approvals import who_approves
+from chalicelib.services import approvals, waiting
 from chalicelib.services.enrolment import everywhere, give_back, tell, why_waiting
 from chalicelib.storage import audit, rules
 from chalicelib.storage import classes as stored
@@ -115,14 +114,15 @@ def _ask_again(read: _Read, after: Enrolment, found: Access, assignment: Assignm
         _go_ahead(read, after, now)
         return
     by_managers = found.mode is not AccessMode.ADMINISTRATOR
-    approver = who_approves(read.learner, assignment, now) if by_managers else None
+    approver = approvals.who_approves(read.learner, assignment, now) if by_managers else None
     if approver == read.enrolment.approver:
         _keep(read.enrolment, after, now)
         return
     asked = replace(after, approver=approver)
     transaction = Transaction()
     enrolments.rewrite(transaction, read.enrolment, asked)
-    tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, approver=approver)
+    said = approvals.said_of_asking(read.learner, asked, now)
+    tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, **said)
     transaction.commit()
 
 
@@ -134,7 +134,12 @@ def _may_go_ahead(read: _Read, now: datetime) -> bool:
 
 def _go_ahead(read: _Read, after: Enrolment, now: datetime) -> None:
     status = by_seats(read.class_, read.seats)
-    placed = replace(after.moved_to(status, now, MOVERS, movers.NO_APPROVAL), revision=after.revision, approver=None)
+    placed = replace(
+        read.enrolment.moved_to(status, now, MOVERS, movers.NO_APPROVAL),
+        post=after.post,
+        placed_at=now,
+        counted=read.class_.maximum is not None,
+    )
     placed = ranked(placed, read.class_.by_need, read.learner, read.rulebook, london_day(now))
     course = read.catalogue.courses[read.class_.course]
     transaction = Transaction()
