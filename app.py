@@ -43,8 +43,11 @@ app = Api(
         "exemptions",
         "roles",
         "class_documents",
+        "attendance",
+        "certificates",
         "calendar_feeds",
         "external_training",
+        "approvals",
     ],
 )
 

@@ -354,3 +354,39 @@ class NobodyElseWaits(Refusal):
     """Whoever went back to the waiting list now would get the seat again at once, since nobody else waits for it."""
 
     way_out = "Cancel or withdraw the enrolment instead, or close the class first."
+
+
+# --- attendance and certificates (domain.md §2) -----------------------------------------------------------------
+
+
+class ClassNotStarted(Refusal):
+    """Outcomes are noted once a class has started."""
+
+    way_out = "Enter them from the start of the class on; if somebody does not come, withdraw them."
+
+
+class AlreadyMarked(Refusal):
+    """Another outcome, or score, is noted already: to change it is a correction, which only administrators make."""
+
+    way_out = "Have it corrected: POST /v1/people/{person_id}/enrolments/{enrolment_id}/correction."
+
+
+# --- approvals (domain.md §2 and §5) ----------------------------------------------------------------------------
+
+
+class RequestLapsed(Refusal):
+    """The class has started, or nobody decided for too long: a request that was not decided by then is over."""
+
+    way_out = "Choose another date, or ask again."
+
+
+class OverrideNeeded(Refusal):
+    """An administrator decides in place of whoever was asked only with a reason."""
+
+    way_out = "Send `override` with the reason, or leave it to them."
+
+
+class TooManyDelegations(Refusal):
+    """Somebody has delegated as often as one person needs."""
+
+    way_out = "Take one back first: DELETE /v1/me/delegations/{delegation_id}."

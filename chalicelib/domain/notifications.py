@@ -31,6 +31,24 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
     EventType.ENROLMENT_PASSED_OVER: (("enrolment_passed_over", LEARNER),),
     EventType.ENROLMENT_CANCELLED: (("enrolment_cancelled", LEARNER),),
     EventType.ENROLMENT_CHANGED: (("enrolment_changed", LEARNER),),
+    EventType.ENROLMENT_REQUESTED: (
+        ("approval_requested", "approver"),
+        ("approval_requested", "stand_ins"),
+        ("enrolment_requested", LEARNER),
+    ),
+    EventType.APPROVAL_DUE: (
+        ("approval_due", "approver"),
+        ("approval_due", "stand_ins"),
+        ("enrolment_requested", LEARNER),
+    ),
+    EventType.ENROLMENT_APPROVED: (("enrolment_approved", LEARNER),),
+    EventType.ENROLMENT_REJECTED: (("enrolment_rejected", LEARNER),),
+    EventType.ENROLMENT_LAPSED: (("enrolment_lapsed", LEARNER),),
+    EventType.ENROLMENT_MARKED: (
+        ("enrolment_completed", "completed_by"),
+        ("did_not_attend", "absent"),
+        ("did_not_attend_in_team", "manager"),
+    ),
     EventType.EXTERNAL_TRAINING_REQUESTED: (("external_training_requested", "approver"),),
     EventType.EXTERNAL_TRAINING_DECIDED: (("external_training_decided", LEARNER),),
 }

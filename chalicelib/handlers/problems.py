@@ -108,6 +108,11 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.NotYourSubject: ProblemType(403, "not-your-subject", "This lies outside your subjects"),
     errors.EnrolmentNotThere: ProblemType(409, "enrolment-not-there", "The enrolment is not at that point"),
     errors.NobodyElseWaits: ProblemType(409, "nobody-else-waits", "The seat would come back at once"),
+    errors.ClassNotStarted: ProblemType(409, "class-not-started", "The class has not started"),
+    errors.AlreadyMarked: ProblemType(409, "already-marked", "An outcome is noted already"),
+    errors.RequestLapsed: ProblemType(409, "request-lapsed", "The time to decide is over"),
+    errors.OverrideNeeded: ProblemType(409, "override-needed", "This waits for somebody else"),
+    errors.TooManyDelegations: ProblemType(409, "too-many-delegations", "You have delegated often enough"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }

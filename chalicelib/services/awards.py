@@ -116,12 +116,22 @@ def void(actor: Actor, person: str, which: Which, reason: str, now: datetime) ->
     competency = _framework(actor).get(award.competency)
     if award.void:
         return Recorded(award, competency)
-    voided = _voided(award, reason, actor, now)
     transaction = Transaction()
-    stored.void(transaction, person, actor.employer, voided)
-    _tell(transaction, actor, person, "award.voided", {**_facts(award), "note": reason}, now)
+    voided = take_back(transaction, actor, person, award, reason, now)
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
     transaction.commit()
     return Recorded(voided, competency)
+
+
+def take_back(transaction: Transaction, actor: Actor, person: str, award: Award, reason: str, now: datetime) -> Award:
+    """Add to a transaction: an award made void for a reason, and its audit entry. The transaction brings the event.
+
+    It fails if the award is void by then.
+    """
+    voided = _voided(award, reason, actor, now)
+    stored.void(transaction, person, actor.employer, voided)
+    _audit(transaction, actor, person, "award.voided", {**_facts(award), "note": reason}, now)
+    return voided
 
 
 @retried
@@ -153,7 +163,8 @@ def correct(
     stored.void(transaction, person, actor.employer, _voided(wrong, reason, actor, now))
     transaction.create(AwardRow.of(person, actor.employer, right))
     facts = {"before": _facts(wrong), "after": _facts(right), "note": reason}
-    _tell(transaction, actor, person, "award.corrected", facts, now)
+    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
+    _audit(transaction, actor, person, "award.corrected", facts, now)
     corrected = Recorded(right, competency)
     if once:
         once.remember(transaction, corrected, now)
@@ -199,13 +210,6 @@ def _facts(award: Award) -> dict[str, Any]:
         "origin": award.origin.value,
         "source": award.source,
     }
-
-
-def _tell(
-    transaction: Transaction, actor: Actor, person: str, action: str, facts: dict[str, Any], now: datetime
-) -> None:
-    outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
-    _audit(transaction, actor, person, action, facts, now)
 
 
 def _audit(

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from chalicelib.domain import enrolment as rules_of
+from chalicelib.domain.attendance import absence
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
@@ -23,6 +24,7 @@ from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, waiting
 from chalicelib.services.enrolment import count_again, everywhere, tell
 from chalicelib.services.waiting import WAITING_LIST
+from chalicelib.storage import attendance
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -152,6 +154,9 @@ def _bring_up_to_date(
         after = ranked(after, read.class_.by_need, read.learner, rules.rulebook_now(after.employer), london_day(now))
     transaction = Transaction()
     enrolments.follow_class(transaction, read.learner, read.class_, before, after)
+    attendance.keep(
+        transaction, absence(before, read.learner, read.class_), absence(after, read.learner, read.class_)
+    )
     freed = count_again(transaction, read.learner, after)
     _tell_of(transaction, read, after, catalogue, by, now, places, freed)
     transaction.commit()

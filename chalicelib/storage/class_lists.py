@@ -44,3 +44,9 @@ def assignments_of(employer: str, person_id: str) -> list[Assignment]:
     """Every assignment of somebody at an employer, past ones too: one query of half a read unit."""
     rows = Record.query(keys.person(person_id), Record.sk.startswith(keys.assignments(employer)))
     return [row.assignment() for row in rows if isinstance(row, AssignmentRow) and row.held]
+
+
+def enrolments_of(employer: str, person_id: str) -> list[Enrolment]:
+    """Every enrolment of somebody at an employer, past ones too: one short query."""
+    rows = Record.query(keys.person(person_id), Record.sk.startswith(keys.enrolments(employer)))
+    return [row.enrolment() for row in rows if isinstance(row, EnrolmentRow)]

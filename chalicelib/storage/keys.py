@@ -140,6 +140,11 @@ def enrolment(employer: str, class_id: str, attempt: int) -> str:
     return _join("E", employer, "ENR", class_id, f"{attempt:03d}")
 
 
+def enrolments(employer: str) -> str:
+    """`E#504#ENR#`: the beginning of the sort keys of one person's enrolments at one employer."""
+    return _join("E", employer, "ENR") + SEPARATOR
+
+
 def roster(employer: str, class_id: str) -> str:
     """gsi2 `E#504#CLS#504-c17`: the enrolments of a class; national e-learning has a roster per employer."""
     return _join("E", employer, "CLS", class_id)
@@ -152,6 +157,31 @@ def roster_sort(rank: int, placed_at: datetime, person_id: str, need: int = 0) -
     """
     at = placed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return _join(str(rank), str(need), at, person_id)
+
+
+def absences(employer: str, day: date) -> str:
+    """`E#504#DNA#2026-12`: who did not attend in a month."""
+    return _join("E", employer, "DNA", day.strftime("%Y-%m"))
+
+
+def absence_sort(day: date, person_id: str, class_id: str, attempt: int) -> str:
+    """`2026-12-01#01J9…#504-c17~001`."""
+    return _join(day.isoformat(), person_id, f"{class_id}~{attempt:03d}")
+
+
+def certificate(employer: str, class_id: str, attempt: int, code: str) -> str:
+    """`E#504#CTF#504-c17#001#7Q2M…`: a certificate as it was issued, in the person's partition."""
+    return _join("E", employer, "CTF", class_id, f"{attempt:03d}", code)
+
+
+def certificates(employer: str, class_id: str, attempt: int) -> str:
+    """`E#504#CTF#504-c17#001#`: the beginning of the sort keys of the certificates of one enrolment."""
+    return _join("E", employer, "CTF", class_id, f"{attempt:03d}") + SEPARATOR
+
+
+def certificate_code(code: str) -> str:
+    """gsi1 `CTF#7Q2M…`: the certificate with a code."""
+    return _join("CTF", code)
 
 
 def external_training(employer: str, training_id: str) -> str:

@@ -77,6 +77,10 @@ BODIES |= {
     **dict.fromkeys(("cancel_other", "promote_other", "send_back"), {"reason": "The ward is short of staff."}),
 }
 BODIES |= {
+    "mark_attendance": {"rest": "completed"},
+    "correct_attendance": {"outcome": "confirmed", "reason": "Ticked the wrong line."},
+}
+BODIES |= {
     "add_subject": {"id": "drills", "name": "Drills"},
     "add_venue": {"id": "room-9", "name": "Room 9"},
     "add_synonyms": {"id": "blaze", "words": ["blaze", "fire"]},
@@ -107,6 +111,7 @@ PATHS = {
     "role": "instructor",
     "batch_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "feed_id": "0" * 64,
+    "code": "0" * 20,
     "secret": "0" * 43,
     "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
@@ -245,6 +250,7 @@ def test_public_routes_are_the_ones_meant_to_be():
         "health",
         "openapi",
         "calendar_feed",
+        "check_certificate",
     }
 
 
