@@ -20,6 +20,23 @@ MESSAGE_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-
 NOT_FORWARDED = {"connection", "content-length", "host", "transfer-encoding"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
+PORTAL = {
+    "/courses/<course>": ["GET /v1/courses/{course}"],
+    "/enrolments": ["GET /v1/me/learning"],
+    "/enrolments/<item>": ["GET /v1/me/enrolments/{item}", "POST /v1/me/enrolments/{item}/withdrawal"],
+    "/approvals/<person>/<item>": [
+        "GET /v1/approvals",
+        "POST /v1/people/{person}/enrolments/{item}/approval",
+        "POST /v1/people/{person}/enrolments/{item}/rejection",
+    ],
+    "/external-training/<person>/<training>": [
+        "GET /v1/external-training/{person}/{training}",
+        "POST /v1/external-training/{person}/{training}/approval",
+        "POST /v1/external-training/{person}/{training}/rejection",
+    ],
+}
+"""The pages of the portal that messages link to, and the routes that do the same."""
+
 
 def create_app(settings: Settings) -> Flask:
     """The desk as a WSGI application."""
@@ -75,17 +92,14 @@ def create_app(settings: Settings) -> Flask:
             more=len(names) > page * MAILS_PER_PAGE,
         )
 
-    @desk.get("/enrolments/<item>")
-    @desk.get("/courses/<item>")
-    def portal_link(item: str) -> str:
+    def portal_link(**ids: str) -> str:
         """Where the links of the mails lead on this machine: the web portal is not part of it."""
-        enrolment = request.path.startswith("/enrolments/")
-        routes = (
-            [f"GET /v1/me/enrolments/{item}", f"POST /v1/me/enrolments/{item}/withdrawal"]
-            if enrolment
-            else [f"GET /v1/courses/{item}"]
-        )
-        return render_template("link.html", item=item, routes=routes)
+        assert request.url_rule
+        routes = [route.format(**ids) for route in PORTAL[request.url_rule.rule]]
+        return render_template("link.html", address=request.path, routes=routes)
+
+    for page in PORTAL:
+        desk.add_url_rule(page, page, portal_link)
 
     def mail_or_404(name: str) -> Mail:
         return mailbox.mail(name) or abort(404)
