@@ -38,7 +38,7 @@ from chalicelib import observability
 from chalicelib.handlers import http
 from chalicelib.storage import base, files, queues, rules
 from infrastructure import tables
-from tests import quick_moto, tokens  # noqa: F401 (replaces parts of moto)
+from tests import builders, quick_moto, snapshots, tokens  # noqa: F401 (replaces parts of moto)
 from tests.builders import NOW
 
 settings.register_profile("any machine", deadline=None)
@@ -67,23 +67,43 @@ class Clients:
 clients = functools.cache(Clients)
 
 
+def empty_stores():
+    """Tables, queues and buckets as the template has them; the addresses of the queues."""
+    dynamodb, sqs, s3 = (boto3.client(name) for name in ("dynamodb", "sqs", "s3"))
+    for definition in tables.definitions("esr-learning-test"):
+        dynamodb.create_table(**definition)
+    for name in ("WORKFORCE_BUCKET", "FILES_BUCKET"):
+        s3.create_bucket(Bucket=os.environ[name], CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        s3.put_bucket_versioning(Bucket=os.environ[name], VersioningConfiguration={"Status": "Enabled"})
+    return {
+        name: sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"]
+        for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL", "WORK_QUEUE_URL")
+    }
+
+
 @pytest.fixture
 def aws(monkeypatch):
     """Empty tables, queues and buckets."""
     with mock_aws():
         clients().use(monkeypatch)
-        dynamodb = boto3.client("dynamodb")
-        for definition in tables.definitions("esr-learning-test"):
-            dynamodb.create_table(**definition)
-        sqs = boto3.client("sqs")
-        for name in ("MAIL_QUEUE_URL", "RELAY_DEAD_QUEUE_URL", "WORK_QUEUE_URL"):
-            monkeypatch.setenv(name, sqs.create_queue(QueueName=name.replace("_", "-").lower())["QueueUrl"])
-        s3 = boto3.client("s3")
-        for name in ("WORKFORCE_BUCKET", "FILES_BUCKET"):
-            s3.create_bucket(Bucket=os.environ[name], CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-            s3.put_bucket_versioning(Bucket=os.environ[name], VersioningConfiguration={"Status": "Enabled"})
+        for name, address in snapshots.begin("empty", empty_stores).items():
+            monkeypatch.setenv(name, address)
+        monkeypatch.setattr(builders, "trust", once_for_each_process(builders.trust))
         rules.forget()
         yield
+
+
+def once_for_each_process(build):
+    """Let what a builder stores in empty tables be put back from then on, for the same arguments."""
+
+    @functools.wraps(build)
+    def put_back(*given):
+        if not snapshots.nothing_written():
+            return build(*given)
+        snapshots.begin((build, given), lambda: build(*given))
+        return rules.forget()
+
+    return put_back
 
 
 @pytest.fixture
