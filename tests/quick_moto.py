@@ -1,7 +1,7 @@
 """moto as it is, only quicker: it copies whole tables for each transaction and sorts whole tables for each query.
 
-Each replacement says why the outcome is the same, and `tests/test_quick_moto.py` compares it with what it replaces. A version of moto
-whose code is no longer the code that was read fails at import: read it again then, and drop what is no longer needed.
+Each replacement says why the outcome is the same, and `tests/test_quick_moto.py` compares it with what it replaces. A version of
+moto whose code is no longer the code that was read fails at import: read it again then, and drop what is no longer needed.
 """
 
 import copy
@@ -11,6 +11,7 @@ import inspect
 from unittest import mock
 
 from moto.core import models as core
+from moto.core import responses
 from moto.core.base_backend import AccountSpecificBackend, BaseBackend
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
@@ -177,3 +178,6 @@ _instead_of(BaseBackend, "urls", read="56c80a13")(
 
 # A thousand of them are made for each test, always the same.
 core.CallbackResponse = functools.cache(core.CallbackResponse)
+
+# The names of a class's methods, which do not change, are looked for at each call.
+_instead_of(responses, "method_names_from_class", read="9dbac89d")(functools.cache(responses.method_names_from_class))
