@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from chalicelib.domain.people import Assignment
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Somebody on a class, as lists show them; `sort_name` begins with their last name, `unit` is where they work."""
+    """Somebody on a class, as lists show them; `sort_name` begins with their last name, `unit` is where they work, `position` their
+    place on the waiting list; None for whoever does not wait, or is passed over at present.
+    """
 
     person: str
     name: str
@@ -25,6 +28,7 @@ class Listed:
     unit: str
     status: Status
     placed_at: datetime
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,11 @@ def in_order(people: Sequence[Listed]) -> tuple[Listed, ...]:
     return tuple(sorted(people, key=_in_order))
 
 
-def _in_order(listed: Listed) -> tuple[int, str, str]:
+def _in_order(listed: Listed) -> tuple[int, float, str, str]:
     if listed.status in SEATED:
-        return 0, *_by_name(listed)
+        return 0, 0, *_by_name(listed)
     rank = {Status.WAITLISTED: 1, Status.REQUESTED: 2}.get(listed.status, 3)
-    return rank, listed.placed_at.isoformat(), listed.person
+    return rank, listed.position or math.inf, listed.placed_at.isoformat(), listed.person
 
 
 _PLAIN = str.maketrans("łøđħ", "lodh")
@@ -85,7 +89,7 @@ def unit_on(assignments: Sequence[Assignment], day: date) -> str | None:
 
 COLUMNS = (
     *("class", "course", "start", "venue", "instructor", "min", "max", "confirmed", "waitlisted", "free", "status"),
-    *("name", "employee_number", "unit", "enrolment_status", "placed_on"),
+    *("name", "employee_number", "unit", "enrolment_status", "placed_on", "position"),
 )
 """Those of domain.md §11, then who is on the class."""
 
@@ -97,10 +101,13 @@ def as_csv(listing: ClassList) -> str:
     writer.writerow(COLUMNS)
     of_class = _class_cells(listing)
     people: list[tuple[str, ...]] = [
-        (each.name, each.number, each.unit, each.status, london_day(each.placed_at).isoformat())
+        (
+            *(each.name, each.number, each.unit, each.status, london_day(each.placed_at).isoformat()),
+            str(each.position or ""),
+        )
         for each in listing.people
     ]
-    for cells in people or [("",) * 5]:
+    for cells in people or [("",) * 6]:
         writer.writerow([harmless(str(cell)) for cell in (*of_class, *cells)])
     return text.getvalue()
 

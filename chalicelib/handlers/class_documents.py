@@ -28,11 +28,15 @@ class ListedView(msgspec.Struct, frozen=True):
     unit: Annotated[str, msgspec.Meta(description="Where they work on the day of the class; empty without assignment.")]
     status: str
     placed_on: date
+    position: Annotated[
+        int | None, msgspec.Meta(description="On the waiting list, from 1; null while a clash holds them up.")
+    ]
 
     @classmethod
     def of(cls, each: Listed) -> "ListedView":
         """Present somebody."""
-        return cls(each.person, each.name, each.number, each.unit, each.status, london_day(each.placed_at))
+        placed_on = london_day(each.placed_at)
+        return cls(each.person, each.name, each.number, each.unit, each.status, placed_on, each.position)
 
 
 class ClassListView(msgspec.Struct, frozen=True):
@@ -48,6 +52,7 @@ class ClassListView(msgspec.Struct, frozen=True):
     maximum: int | None
     confirmed: int
     waiting: int
+    by_need: Annotated[bool, msgspec.Meta(description="Whether the waiting list goes by need, then by time.")]
     free: int | None
     status: str
     people: list[ListedView]
@@ -67,6 +72,7 @@ class ClassListView(msgspec.Struct, frozen=True):
             seats.maximum,
             found.confirmed,
             seats.waiting,
+            class_.by_need,
             seats.free,
             found.status,
             [ListedView.of(each) for each in found.people],
@@ -91,8 +97,8 @@ class ListQuery(msgspec.Struct, frozen=True):
 def show_class_list(request: Request) -> ClassList | Csv:
     """Everybody of the employer who is on a class, or was, with their latest status there. With `format=csv` as text/csv, a row for
     each person: class, course, start (London), venue, instructor, min, max, confirmed, waitlisted, free, status; name,
-    employee_number, unit, enrolment_status, placed_on. An instructor sees their own classes, a class administrator those of their
-    subjects.
+    employee_number, unit, enrolment_status, placed_on, position. An instructor sees their own classes, a class administrator those
+    of their subjects.
     """
     found = class_documents.listing(request.actor, request.path["class_id"], request.now)
     return Csv(class_list.as_csv(found).encode()) if request.query.format == "csv" else found

@@ -13,6 +13,7 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.errors import ListTooLong, NotFound, NothingToSign
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
+from chalicelib.services import waiting
 from chalicelib.storage import class_lists, classes, rules
 from chalicelib.storage.class_lists import Employed
 
@@ -37,7 +38,11 @@ def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
     units = {
         person: _unit(actor.employer, person, london_day(class_.starts_at or now), rulebook) for person in enrolments
     }
-    people = [_listed(each, names.get(each.person), units[each.person]) for each in enrolments.values()]
+    places = waiting.places(class_id) if any(each.awaiting for each in enrolments.values()) else {}
+    people = [
+        _listed(each, names.get(each.person), units[each.person], places.get(each.person))
+        for each in enrolments.values()
+    ]
     venue = known.venues.get(class_.venue or "")
     instructor = names.get(class_.instructor or "")
     return ClassList(
@@ -51,10 +56,17 @@ def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
     )
 
 
-def _listed(enrolment: Enrolment, found: Employed | None, unit: str) -> Listed:
+def _listed(enrolment: Enrolment, found: Employed | None, unit: str, position: int | None) -> Listed:
     person = found or Employed(enrolment.person, enrolment.person, "")
     return Listed(
-        enrolment.person, person.name, person.sort_name, person.number, unit, enrolment.status, enrolment.placed_at
+        enrolment.person,
+        person.name,
+        person.sort_name,
+        person.number,
+        unit,
+        enrolment.status,
+        enrolment.placed_at,
+        position,
     )
 
 

@@ -52,6 +52,12 @@ def positions(mine: Iterable[Enrolment]) -> dict[str, int]:
     return {each.id: position(each) for each in mine if each.awaiting}
 
 
+def places(class_id: str) -> dict[str, int]:
+    """The position of everybody who waits for a class, by person id, as `position` counts them: the whole list read once."""
+    waiting = (each.person for each in in_order(class_id) if each.awaiting)
+    return {person: number for number, person in enumerate(waiting, 1)}
+
+
 def on_joining(joining: Enrolment, seats: Seats) -> int:
     """The place of somebody about to join a list: behind all whom the class counts, or in between by need."""
     return position(joining) if joining.waits_by_need else seats.waiting + 1

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from chalicelib import documents
 from chalicelib.domain.catalogue import Subject
-from chalicelib.domain.enrolment import Status
+from chalicelib.domain.enrolment import Need, Status
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.services import class_documents, classes, takeover
 from chalicelib.storage.catalogue import SubjectRow
@@ -30,8 +30,9 @@ def trust(api):
     return api
 
 
-def on_class(number, status=Status.CONFIRMED, class_=None, attempt=1, **who):
-    placed = b.enrolment(status, at=class_ or b.class_(sessions=SEVERAL), person=f"p{number}", attempt=attempt)
+def on_class(number, status=Status.CONFIRMED, class_=None, attempt=1, facts=None, **who):
+    at = class_ or b.class_(sessions=SEVERAL)
+    placed = b.enrolment(status, at, person=f"p{number}", attempt=attempt, **(facts or {}))
     if attempt == 1:
         b.person(number, **who)
     takeover.take_over(SYSTEM, "504", f"p{number}", (), [placed], NOW)
@@ -158,9 +159,18 @@ def test_the_list_shows_the_class_and_everybody_on_it_with_their_status(trust):
         "maximum": 12,
         "confirmed": 3,
         "waiting": 1,
+        "by_need": False,
         "free": 9,
         "status": "normal",
     }
+
+
+def test_who_waits_is_listed_in_the_order_of_the_list_with_their_place_on_it(trust):
+    on_class(1, Status.WAITLISTED, facts={"need": Need.AMBER})
+    on_class(2, Status.WAITLISTED, facts={"need": Need.RED, "passed_over": True})
+    on_class(3, Status.WAITLISTED, facts={"need": Need.RED})
+    people = [(each["person_id"], each["position"]) for each in class_list(trust)["people"]]
+    assert people == [("p3", 1), ("p1", 2), ("p2", None)]
 
 
 def test_somebody_who_came_back_is_listed_once_with_the_latest_status(trust):
@@ -189,8 +199,9 @@ def test_as_a_spreadsheet_it_has_a_row_for_each_person_and_no_formula(trust):
         **{"instructor": "Dr Ines Instructor", "min": "4", "max": "12", "confirmed": "1", "waitlisted": "1"},
         **{"free": "11", "status": "normal", "name": "'=HYPERLINK(1) Aster", "employee_number": "20000001"},
         **{"unit": "504 Ward 9", "enrolment_status": "confirmed", "placed_on": "2026-11-16"},
+        **{"position": ""},
     }
-    assert (second["name"], second["enrolment_status"]) == ("Sam Birch", "waitlisted")
+    assert (second["name"], second["enrolment_status"], second["position"]) == ("Sam Birch", "waitlisted", "1")
 
 
 def test_a_class_with_nobody_on_it_has_one_row(trust):

@@ -302,6 +302,16 @@ def test_what_is_left_out_stays_and_what_is_null_goes(trust):
     assert changed(trust, after, minimum=4)["revision"] == 2  # nothing changed
 
 
+def test_a_list_by_need_is_asked_for_kept_copied_and_taken_back(trust):
+    plain, class_ = made(trust), made(trust, by_need=True, accept_cautions=True)
+    assert (plain["by_need"], class_["by_need"]) == (False, True)
+    copy = trust.post(f"/v1/classes/{class_['id']}/copy", {"day": "2027-03-30"}, as_=ADA).json_body
+    assert copy["by_need"]
+    after = changed(trust, class_, by_need=False)
+    assert (after["by_need"], bool(after["job"])) == (False, True)
+    assert not trust.get(f"/v1/classes/{class_['id']}/details", as_=ADA).json_body["by_need"]
+
+
 def test_sessions_are_replaced_as_a_whole(trust):
     days = [{**DECEMBER, "day": f"2026-12-0{day}"} for day in (1, 2, 3)]
     class_ = made(trust, sessions=days)

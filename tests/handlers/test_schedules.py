@@ -237,6 +237,7 @@ def test_a_class_is_copied_with_its_sessions_at_civil_times_and_its_enrolment_da
         link=None,
         title="Fire Safety for Wards",
         only_units=("ward-9",),
+        by_need=True,
     )
     classes.add_class(SYSTEM, original, NOW)
     given = {"copy_of": "504-c1", "pattern": {"repeats": "listed", "days": ["2027-03-24"]}, "maximum": 9}
@@ -248,7 +249,7 @@ def test_a_class_is_copied_with_its_sessions_at_civil_times_and_its_enrolment_da
     ]
     assert (class_.enrol_from, class_.enrol_until) == (date(2027, 3, 5), date(2027, 3, 23))
     assert (class_.title, class_.venue, class_.instructor) == ("Fire Safety for Wards", "seminar-1", "p8")
-    assert (class_.only_units, seats.maximum, seats.taken) == (("ward-9",), 9, 0)
+    assert (class_.only_units, class_.by_need, seats.maximum, seats.taken) == (("ward-9",), True, 9, 0)
 
 
 def test_a_class_whose_enrolment_is_open_for_ever_is_copied_only_with_another_end(trust):
