@@ -275,18 +275,20 @@ def _purpose(month: date, course: str | None) -> str:
     return f"did not attend {month:%Y-%m} {course or 'any'}"
 
 
+Month = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(19|20|21)\d\d-(0[1-9]|1[0-2])$(?!\n)", description="Such as 2026-11; this one unless told."
+    ),
+]
+CourseId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="The id of a course.")]
+
+
 class MissedQuery(msgspec.Struct, frozen=True):
     """Which month, London time, and of which course."""
 
-    month: Annotated[
-        str | None,
-        msgspec.Meta(
-            pattern=r"^(19|20|21)\d\d-(0[1-9]|1[0-2])$(?!\n)", description="Such as 2026-11; this one unless told."
-        ),
-    ] = None
-    course: Annotated[str | None, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="The id of a course.")] = (
-        None
-    )
+    month: Month | None = None
+    course: CourseId | None = None
     limit: Limit = 20
     cursor: Cursor | None = None
 

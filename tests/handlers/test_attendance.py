@@ -409,3 +409,194 @@ def test_a_manager_is_told_how_often_somebody_was_missing_in_twelve_months(trust
     mark(trust, (1, ABSENT))
     (event,) = events()
     assert "That makes 3 times in twelve months." in render("did_not_attend_in_team", event.data).text
+
+
+# --- correcting ---------------------------------------------------------------------------------------------------
+
+
+def test_a_completion_that_was_none_loses_its_award_and_a_new_one_awards(trust):
+    on_class(1)
+    mark(trust, (1, COMPLETED, 85))
+    answer = correct(trust, 1, ABSENT)
+    assert (answer.status_code, answer.json_body["status"], answer.json_body["score"]) == (200, ABSENT, None)
+    assert answer.json_body["awarded"] == []
+    assert answer.json_body["history"][-1]["reason"] == "Ticked the wrong line."
+    (void,) = of(1).awards
+    assert (void.void, void.voided.reason, void.voided.by) == (True, "Ticked the wrong line.", "p9")
+    assert [each.person for each in absences("504", TODAY)] == ["p1"]
+    answer = correct(trust, 1, COMPLETED, score=70)
+    assert [each["competency"] for each in answer.json_body["awarded"]] == [b.FIRE]
+    assert answer.json_body["score"] == 70
+    assert sorted(each.void for each in of(1).awards) == [False, True]
+    assert list(absences("504", TODAY)) == []
+    assert told() == [("p1", "enrolment_completed")] * 2, (
+        "N10 if it is new; nothing of what was corrected to an absence"
+    )
+    assert enrolments.count_seats("504", "504-c1") == (1, 0)
+
+
+def test_an_outcome_is_taken_back_as_if_nothing_had_been_noted(trust):
+    on_class(1)
+    mark(trust, (1, ABSENT))
+    assert correct(trust, 1, "confirmed").json_body["status"] == "confirmed"
+    assert list(absences("504", TODAY)) == []
+    assert became(mark(trust, (1,))) == {"p1": "marked"}
+    assert [each.void for each in of(1).awards] == [False]
+
+
+def test_a_score_alone_is_put_right_without_another_state_and_its_reason_is_audited(trust):
+    on_class(1)
+    mark(trust, (1, COMPLETED, 58))
+    answer = correct(trust, 1, COMPLETED, score=85, reason="Misread.")
+    assert answer.json_body["score"] == 85
+    assert [each["status"] for each in answer.json_body["history"]] == ["confirmed", "completed"]
+    assert [each.void for each in of(1).awards] == [False]
+    (entry,) = audited("enrolment.corrected")
+    assert (entry.facts["score"], entry.facts["note"]) == ([58, 85], "Misread.")
+    assert told() == [("p1", "enrolment_completed")], "once"
+
+
+def test_repeating_a_correction_changes_nothing(trust):
+    on_class(1)
+    mark(trust, (1,))
+    first = correct(trust, 1, LEFT_EARLY, score=30).json_body
+    before = of(1)
+    for score in ({"score": 30}, {}):
+        assert correct(trust, 1, LEFT_EARLY, **score).json_body == first
+    assert of(1) == before
+    assert len(events()) == 2
+
+
+def test_only_administrators_of_the_subject_correct_and_nobody_their_own(trust):
+    on_class(1)
+    take_over(9, class_of(), Status.DID_NOT_ATTEND)
+    b.person(5, role="class_administrator", subjects=["moving"])
+    b.person(6, role="class_administrator", subjects=["fire"])
+    mark(trust, (1,))
+    assert problem(correct(trust, 1, ABSENT, as_=INSTRUCTOR)) == (403, "not-permitted")
+    assert problem(correct(trust, 1, ABSENT, as_="504-5")) == (404, "not-found")
+    assert problem(correct(trust, 9, COMPLETED)) == (403, "own-enrolment")
+    assert correct(trust, 1, ABSENT, as_="504-6").status_code == 200
+
+
+def test_only_what_was_noted_is_corrected(trust):
+    on_class(1)
+    on_class(2, status=Status.WITHDRAWN)
+    b.person(3)
+    for number in (1, 2):
+        for outcome in (COMPLETED, "confirmed"):
+            assert problem(correct(trust, number, outcome)) == (409, "enrolment-not-there")
+    assert problem(correct(trust, 3, COMPLETED)) == (404, "not-found")
+    assert problem(correct(trust, 3, COMPLETED, class_id="504-c9")) == (404, "not-found")
+    assert problem(correct(trust, 1, COMPLETED, reason=" ")) == (400, "invalid-request")
+
+
+def test_what_was_noted_of_a_class_that_is_then_moved_into_the_future_can_be_taken_back(trust):
+    on_class(1)
+    mark(trust, (1,))
+    actor = identity.identify(ADMINISTRATOR, None, NOW)
+    classes.change(actor, "504-c1", 1, {"sessions": [b.session()]}, NOW, accept_cautions=True)
+    assert problem(correct(trust, 1, ABSENT)) == (409, "class-not-started")
+    assert correct(trust, 1, "confirmed").status_code == 200
+
+
+def test_two_who_correct_at_once_void_an_award_once(trust):
+    on_class(1)
+    mark(trust, (1,))
+    with seams.before_commit(lambda: correct(trust, 1, ABSENT)):
+        assert correct(trust, 1, LEFT_EARLY).status_code == 200
+    assert [each.void for each in of(1).awards] == [True]
+    assert list(absences("504", TODAY)) == []
+    assert len(audited("award.voided")) == 1
+
+
+# --- who did not attend -------------------------------------------------------------------------------------------
+
+
+def missed(api, as_=ADMINISTRATOR, **query):
+    asked = "&".join(f"{name}={value}" for name, value in query.items())
+    answer = api.get(f"/v1/did-not-attend?{asked}", as_=as_)
+    assert answer.status_code == 200, answer.json_body
+    return answer.json_body
+
+
+@pytest.fixture
+def month(trust):
+    """In November 1, 2 and 3 missed Fire Safety, and 1 Moving and Handling, which Otto teaches; 1 missed something in May."""
+    b.person(5, first_name="Mona", last_name="Manager")
+    b.person(7, role="instructor")
+    moving = class_of(class_id="504-m1", course="504-moving", instructor="p7", sessions=[b.session(date(2026, 11, 2))])
+    b.offered(moving, course_id="504-moving", subject="moving", title="Moving")
+    on_class(1, assignments=[b.assignment("1", supervisor="p5")])
+    on_class(2, 3)
+    take_over(1, moving, title="Moving", course="504-moving")
+    old = class_of(class_id="504-c5", sessions=[b.session(date(2026, 5, 4))])
+    take_over(1, old, Status.DID_NOT_ATTEND, counted=False)
+    mark(trust, (1, ABSENT), (2, ABSENT), (3, ABSENT))
+    mark(trust, (1, ABSENT), class_id="504-m1", as_="504-7")
+    return trust
+
+
+def test_who_did_not_attend_in_a_month_by_day_with_names_and_repeats(month):
+    found = missed(month)
+    assert (found["month"], found["total"]) == ("2026-11", 4)
+    assert [(each["person_id"], each["day"], each["repeats"]) for each in found["rows"]] == [
+        ("p1", "2026-11-02", 2),
+        ("p1", "2026-11-23", 3),
+        ("p2", "2026-11-23", 1),
+        ("p3", "2026-11-23", 1),
+    ]
+    assert [(each["course_id"], each["did_not_attend"]) for each in found["by_course"]] == [
+        ("504-fire", 3),
+        ("504-moving", 1),
+    ]
+    first = found["rows"][0]
+    assert (first["name"], first["employee_number"], first["unit"]) == ("Sam Testfold1", "20000001", "504 Ward 9")
+    assert (first["supervisor"], first["course"], first["enrolment_id"]) == ("Mona Manager", "Moving", "504-m1~1")
+    assert missed(month, month="2026-05")["total"] == 0, "it was taken over from elsewhere"
+
+
+def test_it_shows_as_much_as_ones_reports_reach(month):
+    b.person(6, role="class_administrator", subjects=["fire"])
+    shown = {
+        who: {(each["person_id"], each["course_id"]) for each in missed(month, as_=who)["rows"]}
+        for who in ("504-6", INSTRUCTOR, "504-7", "504-5")
+    }
+    fire = {(each, "504-fire") for each in ("p1", "p2", "p3")}
+    assert shown == {
+        "504-6": fire,
+        INSTRUCTOR: fire,
+        "504-7": {("p1", "504-moving")},
+        "504-5": {("p1", "504-moving"), ("p1", "504-fire")},
+    }
+    assert problem(month.get("/v1/did-not-attend", as_="504-1")) == (403, "not-permitted")
+
+
+def test_it_goes_page_by_page_and_course_by_course(month):
+    rows, cursor = [], {}
+    for _ in range(3):
+        page = missed(month, limit=2, **cursor)
+        assert page["total"] == 4
+        rows += [(each["day"], each["person_id"]) for each in page["rows"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert rows == [("2026-11-02", "p1"), *(("2026-11-23", each) for each in ("p1", "p2", "p3"))]
+    assert [each["person_id"] for each in missed(month, course="504-moving")["rows"]] == ["p1"]
+    assert (
+        problem(month.get(f"/v1/did-not-attend?cursor={cursor['cursor']}&course=504-fire", as_=ADMINISTRATOR))[0] == 400
+    )
+    for wrong in ("2026-13", "2026-1", "1800-01", "2026-11-01", "x", "2026-11%0A"):
+        answer = month.get(f"/v1/did-not-attend?month={wrong}", as_=ADMINISTRATOR)
+        assert [each["field"] for each in answer.json_body["errors"]] == ["query.month"], wrong
+
+
+def test_an_absence_moves_with_the_day_of_its_class(month, nothing_waits):
+    pump = Pump()
+    actor = identity.identify(ADMINISTRATOR, None, NOW)
+    classes.change(actor, "504-m1", 1, {"sessions": [b.session(date(2026, 10, 30))]}, NOW, accept_cautions=True)
+    pump.run()
+    assert [(each.person, each.day) for each in absences("504", date(2026, 10, 1))] == [("p1", date(2026, 10, 30))]
+    assert missed(month)["total"] == 3
+    correct(month, 1, "confirmed", class_id="504-m1")
+    assert list(absences("504", date(2026, 10, 1))) == []
