@@ -14,7 +14,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.constants import NULL, STRING
-from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+from pynamodb.exceptions import AttributeDeserializationError, AttributeNullError, PynamoDBException
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from ulid import ULID
@@ -136,22 +136,45 @@ def _is_plain(attribute: Attribute[Any]) -> bool:
 
 @cache
 def _defaults(row: type[Model]) -> dict[str, Any]:
-    """What attributes are that an item lacks, unless that is nothing."""
     return {name: each.default for name, each in row.get_attributes().items() if each.default is not None}
 
 
-class Row(Model):
-    """A row that is read quickly: somebody's records are 75 rows, and are read for every request of theirs.
+def _default_values(row: type[Model]) -> dict[str, Any]:
+    """What attributes are that nobody gives, unless that is nothing."""
+    return {name: default() if callable(default) else default for name, default in _defaults(row).items()}
 
-    PynamoDB makes a row by setting each attribute that its class declares, to the default and again to the value, and looks for
-    each of them in the item. Here what the item holds is read, by the same attributes, and the rest is left alone.
+
+class Row(Model):
+    """A row that is read and written quickly: somebody's records are 75 rows, and are read for every request of theirs.
+
+    PynamoDB makes a row by setting each attribute that its class declares, one by one, to the default and again to the value, and
+    looks for each of them in the item. Here what the item holds is read, by the same attributes, and the rest is left alone.
     """
+
+    def _set_defaults(self, _user_instantiated: bool = True) -> None:
+        self.attribute_values.update(_default_values(type(self)))
+
+    def _set_attributes(self, **attributes: Any) -> None:
+        if unknown := attributes.keys() - self.get_attributes().keys():
+            raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        self.attribute_values.update(attributes)
+
+    def _container_serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:
+        item = {}
+        for name, attribute in self.get_attributes().items():
+            value = self.attribute_values.get(name)
+            stored = None if value is None else attribute.serialize(value)
+            if stored is not None:
+                item[attribute.attr_name] = {attribute.attr_type: stored}
+            elif null_check and not attribute.null:
+                raise AttributeNullError(name)
+        return item
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
         """The row that an item is, of the class that its kind names."""
         class_ = cls._class_of(data)
-        values = {name: made() if callable(made) else made for name, made in _defaults(class_).items()}
+        values = _default_values(class_)
         readers = _readers(class_)
         for stored_name, stored in data.items():
             if stored_name not in readers or NULL in stored:

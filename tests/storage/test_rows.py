@@ -5,7 +5,7 @@ import json
 import botocore.session
 import pytest
 from botocore.parsers import JSONParser
-from pynamodb.exceptions import AttributeDeserializationError
+from pynamodb.exceptions import AttributeDeserializationError, AttributeNullError
 from pynamodb.models import Model
 
 from chalicelib.storage import base
@@ -54,6 +54,15 @@ def test_an_item_of_another_kind_or_type_is_refused():
         SeatsRow.from_raw_data(item)
     with pytest.raises(AttributeDeserializationError):
         LoginRow.from_raw_data({**item, "person": {"N": "1"}})
+
+
+def test_a_row_is_written_as_pynamodb_would_and_not_without_what_it_needs():
+    for row in rows():
+        assert row._container_serialize() == Model._container_serialize(row)
+    with pytest.raises(AttributeNullError):
+        LoginRow("ID#504-1", "ID#504-1").get_save_kwargs_from_instance()
+    with pytest.raises(ValueError, match="personn"):
+        LoginRow("ID#504-1", "ID#504-1", personn="1")
 
 
 def test_rows_of_any_kind_are_asked_for_without_a_list_of_kinds(aws):
