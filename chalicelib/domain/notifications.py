@@ -52,10 +52,9 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
     EventType.EXTERNAL_TRAINING_REQUESTED: (("external_training_requested", "approver"),),
     EventType.EXTERNAL_TRAINING_DECIDED: (("external_training_decided", LEARNER),),
 }
-"""Which messages follow from an event, and to whom: its learner, or the person its data name under that word.
+"""Which messages follow from an event, and to whom: its learner, or whoever its data name under that word, one or several.
 
-N4, N7, N5, N6 (and what tells somebody passed over), N9 and N12 of domain.md §9; the last two are N22. An event without an entry
-tells nobody.
+N1 to N12 (and what tells somebody passed over) of domain.md §9; the last two are N22. An event without an entry tells nobody.
 """
 
 LEASE = timedelta(seconds=90)
@@ -106,4 +105,8 @@ def natural_key(event: Event, template: str) -> str:
 def messages(event: Event) -> tuple[tuple[str, str], ...]:
     """The messages that follow from an event, each as template and person. Whom its data do not name is not told."""
     to = {**event.data, LEARNER: event.person}
-    return tuple((template, to[who]) for template, who in TOLD.get(event.type, ()) if to.get(who))
+    return tuple((template, each) for template, who in TOLD.get(event.type, ()) for each in _people(to.get(who)))
+
+
+def _people(named: Any) -> list[str]:
+    return named if isinstance(named, list) else [named] if named else []

@@ -300,7 +300,13 @@ def _actor(operation: Operation, request: ChaliceRequest) -> Actor:
 
 def _as_manager(actor: Actor, capability: Capability) -> bool:
     """Whether somebody may ask as a manager; towards whom, the service finds out (domain.md §10). Read only where it matters."""
-    return bool(scopes(capability, frozenset({Role.MANAGER}))) and identity.manages_anyone(actor, now())
+    if not scopes(capability, frozenset({Role.MANAGER})):
+        return False
+    if identity.manages_anyone(actor, now()):
+        return True
+    from chalicelib.services import approvals  # what only few routes need
+
+    return capability is Capability.APPROVE_REQUESTS and approvals.is_asked(actor, now())
 
 
 def _employer(request: ChaliceRequest) -> str | None:

@@ -170,6 +170,11 @@ def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) 
             _do_day(employer, message.get("after"), remaining_ms, at)
         case {"kind": "reconcile", "employer": employer}:
             reconciliation.start(employer, reconciliation.SYSTEM, at)
+        case {"kind": "timers", "employer": employer}:
+            from chalicelib.services import timers
+
+            if not timers.ring(employer, at, lambda: remaining_ms() > HAND_ON_MS):
+                queues.queue_work(message)
         case {"kind": "day" | "reconcile" as kind}:
             queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
         case _:

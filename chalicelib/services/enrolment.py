@@ -1,7 +1,6 @@
 """Placing learners and giving places back: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +18,7 @@ from chalicelib.domain.movers import post_of
 from chalicelib.domain.people import Assignment, chosen_assignment
 from chalicelib.domain.placing import Verdict
 from chalicelib.domain.waiting import ranked
-from chalicelib.services import catalogue, waiting
-from chalicelib.services.approvals import who_approves
+from chalicelib.services import approvals, catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
 from chalicelib.storage import audit, outbox
 from chalicelib.storage import enrolment as enrolments
@@ -115,10 +113,11 @@ def place_once_taken(
     """Add to a transaction that takes the places of several learners at once: one of them placed, as `place` does."""
     enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
     enrolment = ranked(enrolment, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
+    asked: dict[str, Any] = {}
     if enrolment.status is Status.REQUESTED:
-        enrolment = replace(enrolment, approver=who_approves(learner, assignment, now))
+        enrolment, asked = approvals.ask(transaction, learner, enrolment, assignment, now)
     enrolments.create(transaction, learner, enrolment)
-    tell_placed(transaction, seen, enrolment, by, now)
+    tell_placed(transaction, seen, enrolment, by, now, **asked)
     return enrolment
 
 
@@ -129,11 +128,12 @@ _TELLING = {
 }
 
 
-def tell_placed(transaction: Transaction, seen: SeenClass, enrolment: Enrolment, by: str, now: datetime) -> None:
-    """Add to a transaction: the event of somebody placed, with what its message says, and the audit entry."""
-    more: dict[str, Any] = {}
+def tell_placed(
+    transaction: Transaction, seen: SeenClass, enrolment: Enrolment, by: str, now: datetime, **more: Any
+) -> None:
+    """Add to a transaction: the event of somebody placed, with what its message says (`more` beside that), and the audit entry."""
     if enrolment.status is Status.WAITLISTED:
-        more = {
+        more |= {
             **waiting.said_of(enrolment, waiting.on_joining(enrolment, seen.seats)),
             "in_calendar": False,
             "reason": why_waiting(seen.class_),  # the history may say instead why rules were set aside
@@ -270,6 +270,23 @@ def why_waiting(class_: Class) -> str:
     return rules_of.CLASS_PLANNED if class_.status is ClassStatus.PLANNED else rules_of.CLASS_FULL
 
 
+def said_of(enrolment: Enrolment) -> dict[str, Any]:
+    """What the event of an enrolment says for messages about it."""
+    return {
+        "enrolment": enrolment.id,
+        "class": enrolment.class_id,
+        "attempt": enrolment.attempt,
+        "revision": enrolment.revision,
+        "course": enrolment.course,
+        "title": enrolment.title,
+        "mode": enrolment.mode.value,
+        "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions],
+        "venue": enrolment.venue,
+        "link": enrolment.link,
+        "reason": enrolment.history[-1].reason,
+    }
+
+
 def tell(
     transaction: Transaction,
     type_: EventType,
@@ -282,21 +299,7 @@ def tell(
     """Add to a transaction: the event with all its messages need (`more` is what a kind of message needs alone), and the audit
     entry.
     """
-    data = {
-        "enrolment": enrolment.id,
-        "class": enrolment.class_id,
-        "attempt": enrolment.attempt,
-        "revision": enrolment.revision,
-        "course": enrolment.course,
-        "title": enrolment.title,
-        "mode": enrolment.mode.value,
-        "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in enrolment.sessions],
-        "venue": enrolment.venue,
-        "link": enrolment.link,
-        "joining_instructions": instructions,
-        "reason": enrolment.history[-1].reason,
-        **more,
-    }
+    data = said_of(enrolment) | {"joining_instructions": instructions, **more}
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
     facts: dict[str, Any] = {"enrolment": enrolment.id, "status": enrolment.status.value}
     if enrolment.overridden:

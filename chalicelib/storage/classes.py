@@ -10,8 +10,10 @@ from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute
 
 from chalicelib.domain.catalogue import Mode, owner_of
 from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session
+from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
+from chalicelib.storage.timers import TimerRow
 from chalicelib.storage.transaction import Transaction
 
 
@@ -191,7 +193,14 @@ def rows_of_class(class_: Class) -> list[Record]:
         ClassRow.of(class_),
         SeatsRow.of(class_),
         *(SessionRow.of(class_, number, session) for number, session in enumerate(class_.sessions, 1)),
+        *([start_of(class_)] if class_.starts_at else []),
     ]
+
+
+def start_of(class_: Class) -> TimerRow:
+    """The row that rings when a dated class starts: then requests and waiting lists end (domain.md §2)."""
+    assert class_.starts_at is not None
+    return TimerRow.of(Timer(owner_of(class_.id), class_.starts_at, TimerKind.CLASS_START, class_.id))
 
 
 _COUNTED = {"pk", "sk", "kind", "taken", "waiting"}
@@ -215,6 +224,8 @@ def change(transaction: Transaction, before: Class, after: Class) -> None:
     transaction.update(SeatsRow.key_of(after.id), steps, SeatsRow.revision == before.revision)
     for number, session in enumerate(after.sessions, 1):
         transaction.put(SessionRow.of(after, number, session))
+    if after.starts_at and after.starts_at != before.starts_at:
+        transaction.put(start_of(after))  # the one before finds, when it rings, that the class has not started
     for number in range(len(after.sessions) + 1, len(before.sessions) + 1):
         transaction.delete(SessionRow(keys.class_(owner_of(after.id), after.id), keys.session(number)))
 

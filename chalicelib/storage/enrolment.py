@@ -62,9 +62,9 @@ class EnrolmentRow(Record, discriminator="enrolment"):
         return cls(
             keys.person(enrolment.person),
             keys.enrolment(enrolment.employer, enrolment.class_id, enrolment.attempt),
-            gsi1pk=keys.approvals(enrolment.employer, enrolment.approver or keys.ADMINISTRATORS) if requested else None,
+            gsi1pk=keys.enrolment_approvals(enrolment.employer) if requested else None,
             gsi1sk=keys.enrolment_approval_sort(
-                enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
+                enrolment.approver, enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
             )
             if requested
             else None,
@@ -249,11 +249,19 @@ def rewrite(transaction: Transaction, before: Enrolment, after: Enrolment) -> No
 
 
 _WAITING = str(_RANK[Status.WAITLISTED]) + keys.SEPARATOR
+_ASKING = str(_RANK[Status.REQUESTED]) + keys.SEPARATOR
 
 
 def waiting_list(employer: str, class_id: str) -> Iterator[Enrolment]:
     """An employer's people waiting for a class in the order of the list, page by page as it is taken. May lag a moment behind."""
     for row in Record.gsi2.query(keys.roster(employer, class_id), Record.gsi2sk.startswith(_WAITING)):
+        if isinstance(row, EnrolmentRow):
+            yield row.enrolment()
+
+
+def requested(employer: str, class_id: str) -> Iterator[Enrolment]:
+    """An employer's people who ask for a place on a class, page by page as they are taken. May lag a moment behind."""
+    for row in Record.gsi2.query(keys.roster(employer, class_id), Record.gsi2sk.startswith(_ASKING)):
         if isinstance(row, EnrolmentRow):
             yield row.enrolment()
 

@@ -199,18 +199,48 @@ def approvals(employer: str, approver: str) -> str:
     return _join("E", employer, "APR", approver)
 
 
-ADMINISTRATORS = "administrators"
-"""Stands for a person where something waits for the learning administrators."""
-
-
 def approval_sort(at: datetime, person_id: str, training_id: str) -> str:
     """gsi1 sort `2026-11-23T09:00:00Z#01J9…#01JD…`: in the order of asking."""
     return _join(instant(at), person_id, training_id)
 
 
-def enrolment_approval_sort(at: datetime, person_id: str, class_id: str, attempt: int) -> str:
-    """gsi1 sort `ENR#2026-11-23T09:00:00Z#01J9…#504-c17#001`: requested enrolments, in the order of asking."""
-    return _join("ENR", instant(at), person_id, class_id, f"{attempt:03d}")
+def enrolment_approvals(employer: str) -> str:
+    """gsi1 `E#504#ASK`: requested enrolments of an employer, by who is asked."""
+    return _join("E", employer, "ASK")
+
+
+def asked_of(approver: str | None) -> str:
+    """`M#01J9…#`: the beginning of the sort keys of what waits for somebody; `A#` of what waits for the learning administrators."""
+    return (_join("M", approver) if approver else "A") + SEPARATOR
+
+
+ASKED_OF_MANAGERS = "M#"
+"""The beginning of the sort keys of what waits for anybody but the learning administrators."""
+
+
+def enrolment_approval_sort(approver: str | None, at: datetime, person_id: str, class_id: str, attempt: int) -> str:
+    """gsi1 sort `M#01J8…#2026-11-23T09:00:00Z#01J9…#504-c17#001`: by who is asked, then in the order of asking."""
+    return asked_of(approver) + _join(instant(at), person_id, class_id, f"{attempt:03d}")
+
+
+def delegation(employer: str, delegation_id: str) -> str:
+    """`E#504#DLG#01JD…`: sort key in the partition of whoever is away."""
+    return _join("E", employer, "DLG", delegation_id)
+
+
+def delegations(employer: str) -> str:
+    """`E#504#DLG#`: the beginning of the sort keys of one person's delegations at one employer."""
+    return _join("E", employer, "DLG") + SEPARATOR
+
+
+def delegated_to(employer: str, person_id: str) -> str:
+    """gsi1 `E#504#DLG#01J9…`: what is delegated to somebody, sorted by its last day and id."""
+    return _join("E", employer, "DLG", person_id)
+
+
+def delegation_sort(ends_on: date, delegation_id: str) -> str:
+    """gsi1 sort `2026-12-31#01JD…`."""
+    return _join(ends_on.isoformat(), delegation_id)
 
 
 def external_training_queue(employer: str) -> str:

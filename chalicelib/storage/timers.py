@@ -37,10 +37,22 @@ def set_timer(transaction: Transaction, timer: Timer) -> None:
     transaction.put(TimerRow.of(timer))
 
 
-def due(employer: str, now: datetime, limit: int) -> list[Timer]:
-    """Up to `limit` timers whose instant has come, earliest first: one query."""
-    rows = TimerRow.query(keys.timers(employer), Record.sk < keys.instant(now) + "~", limit=limit)
-    return [row.timer() for row in rows]
+def due(employer: str, now: datetime, limit: int, after: Timer | None = None) -> list[Timer]:
+    """Up to `limit` timers whose instant has come, earliest first, behind one: one query."""
+    place = TimerRow.of(after).sk if after else ""
+    rows = TimerRow.query(
+        keys.timers(employer), Record.sk.between(place or "0", keys.instant(now) + "~"), limit=limit + bool(after)
+    )
+    return [row.timer() for row in rows if row.sk != place][:limit]
+
+
+class AlreadyRung(Exception):
+    """Somebody else has looked after this timer."""
+
+
+def ring(transaction: Transaction, timer: Timer) -> None:
+    """Add to the transaction that does what a timer asks for: the timer gone. AlreadyRung if it is: it is done once."""
+    transaction.delete(TimerRow.of(timer), Record.pk.exists(), otherwise=AlreadyRung())
 
 
 def rung(timer: Timer) -> None:
