@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -257,6 +258,13 @@ def test_public_routes_are_the_ones_meant_to_be():
 def test_every_route_of_the_app_is_declared_through_the_wrapper():
     routes = {(path, method) for path, methods in app.routes.items() for method in methods}
     assert routes == {(each.path, each.method) for each in OPERATIONS}
+
+
+def test_every_field_of_every_body_and_query_can_be_read():
+    """A bound on what it does not fit (a length on a string that may be null) is found only when somebody sends it."""
+    for shape in {each for operation in OPERATIONS for each in (operation.body, operation.query) if each}:
+        for field in msgspec.structs.fields(shape):
+            msgspec.json.Decoder(field.type)
 
 
 def test_every_refusal_has_a_problem_type_of_its_own():
