@@ -481,6 +481,7 @@ class ClassDetail(msgspec.Struct, frozen=True):
     taken: int
     free: int | None
     waiting: int
+    by_need: Annotated[bool, msgspec.Meta(description="Who waits gets a seat by need of what it awards, then by time.")]
     enrol_from: date | None
     enrol_until: date | None
     joining_instructions: str
@@ -508,6 +509,7 @@ class ClassDetail(msgspec.Struct, frozen=True):
             taken=seats.taken,
             free=seats.free,
             waiting=seats.waiting,
+            by_need=class_.by_need,
             enrol_from=class_.enrol_from,
             enrol_until=class_.enrol_until,
             joining_instructions=class_.joining_instructions or view.course.joining_instructions,
