@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from chalicelib.domain import external_training
 from chalicelib.domain.calendar import london_time
@@ -12,9 +12,6 @@ from chalicelib.domain.external_training import ExternalTraining
 
 Record = Enrolment | ExternalTraining
 """What somebody takes part in here, and what they did elsewhere."""
-
-UNDECIDED = timedelta(days=28)
-"""How long a request for a class without a start waits for a decision (domain.md §5)."""
 
 _UNDER_WAY = frozenset(
     {external_training.Status.DRAFT, external_training.Status.SUBMITTED, external_training.Status.APPROVED}
@@ -91,8 +88,3 @@ def may_withdraw(enrolment: Enrolment, party: Party, now: datetime) -> bool:
     """Whether somebody may give this place back now: while it is open, its learner until the class starts (domain.md §2)."""
     started = enrolment.starts_at is not None and enrolment.starts_at <= now
     return may_move(enrolment.status, Status.WITHDRAWN, party) and not (started and party is Party.LEARNER)
-
-
-def lapses_at(enrolment: Enrolment) -> datetime:
-    """When a request ends that nobody decides on: as the class starts, or four weeks after asking if it has no start."""
-    return enrolment.starts_at or enrolment.placed_at + UNDECIDED

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from chalicelib.domain.approvals import lapses_at
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.competency import title_of
-from chalicelib.domain.compliance import Colour, Standing
+from chalicelib.domain.compliance import Colour, Reason, Standing
 from chalicelib.domain.enrolment import OPEN, SEATED, Enrolment, Status
-from chalicelib.domain.learning import lapses_at
 
 
 class Kind(StrEnum):
@@ -106,9 +106,12 @@ def _whose(enrolment: Enrolment) -> str:
 
 
 def renewals(person: str, employer: str, standings: Iterable[Standing]) -> Iterator[Entry]:
-    """The last valid day of each competency that somebody holds or once held, whether or not it is required of them."""
+    """The last valid day of each competency that somebody holds or once held, required of them or not.
+
+    What is held at a level too low for what is required is nothing to renew.
+    """
     for standing in standings:
-        if standing.expires_on:
+        if standing.expires_on and standing.reason is not Reason.BELOW_LEVEL:
             yield Entry(
                 Kind.RENEWAL,
                 f"{person}.{employer}.{hashlib.sha256(standing.competency.encode()).hexdigest()[:16]}",

@@ -78,14 +78,14 @@ class AwardedView(msgspec.Struct, frozen=True):
         return cls(award.competency, title, award.level, award.awarded_on, award.expires_on)
 
 
-class Step(msgspec.Struct, frozen=True):
+class NextStep(msgspec.Struct, frozen=True):
     """Something whoever looks can do; send `method` to `href`."""
 
     action: Annotated[
         str,
         msgspec.Meta(
-            description="view class, join online, withdraw, find other dates, certificate; of external training also "
-            "view and submit."
+            description="view class, join online, withdraw, find other dates, view course, certificate; of external "
+            "training view, submit, withdraw."
         ),
     ]
     method: str
@@ -129,7 +129,7 @@ class EnrolmentView(msgspec.Struct, frozen=True):
     score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
     awarded: list[AwardedView]
     certificate: Certificate
-    steps: Annotated[list[Step], msgspec.Meta(description="What whoever looks can do, where enrolments are read.")]
+    steps: Annotated[list[NextStep], msgspec.Meta(description="What whoever looks can do, where enrolments are read.")]
     history: list[HistoryView]
 
     @classmethod
@@ -174,20 +174,21 @@ def certificate_of(shown: Shown) -> str | None:
     return f"{href_of(shown)}/certificate" if shown.enrolment.status is Status.COMPLETED else None
 
 
-def steps_of(shown: Shown) -> list[Step]:
+def steps_of(shown: Shown) -> list[NextStep]:
     """What somebody can do about an enrolment they see."""
     enrolment = shown.enrolment
     steps = []
     if enrolment.open:
-        steps.append(Step("view class", "GET", f"/v1/classes/{enrolment.class_id}"))
+        steps.append(NextStep("view class", "GET", f"/v1/classes/{enrolment.class_id}"))
     if shown.own and enrolment.status is Status.CONFIRMED and enrolment.link:
-        steps.append(Step("join online", "GET", enrolment.link))
+        steps.append(NextStep("join online", "GET", enrolment.link))
     if shown.may_withdraw:
-        steps.append(Step("withdraw", "POST", f"{href_of(shown)}/withdrawal"))
+        steps.append(NextStep("withdraw", "POST", f"{href_of(shown)}/withdrawal"))
     if enrolment.status not in (Status.CONFIRMED, Status.COMPLETED):
-        steps.append(Step("find other dates", "GET", f"/v1/courses/{enrolment.course}"))
+        action = "find other dates" if enrolment.starts_at else "view course"
+        steps.append(NextStep(action, "GET", f"/v1/courses/{enrolment.course}"))
     if certificate := certificate_of(shown):
-        steps.append(Step("certificate", "GET", certificate))
+        steps.append(NextStep("certificate", "GET", certificate))
     return steps
 
 
@@ -258,13 +259,16 @@ class Enrol(msgspec.Struct, frozen=True):
     class_id: Annotated[
         str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="As given by the course or class route.")
     ]
-    assignment: Annotated[
-        str | None,
-        msgspec.Meta(
-            max_length=40,
-            description="The number of the job to ask through: its supervisor approves. The primary one unless given.",
-        ),
-    ] = None
+    assignment: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                max_length=40,
+                description="The number of the job to ask through: its supervisor approves. The primary one unless given.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 @routes.route(

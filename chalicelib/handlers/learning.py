@@ -9,10 +9,10 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain import external_training as training
 from chalicelib.domain import learning as rules_of
+from chalicelib.domain.approvals import lapses_at
 from chalicelib.domain.enrolment import Enrolment
-from chalicelib.domain.external_training import ExternalTraining
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.enrolment import AwardedView, Certificate, EnrolmentView, Step, certificate_of, steps_of
+from chalicelib.handlers.enrolment import AwardedView, Certificate, EnrolmentView, NextStep, certificate_of, steps_of
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor, Page
 from chalicelib.services import learning
@@ -62,7 +62,7 @@ class RequestView(msgspec.Struct, frozen=True):
     since: Annotated[datetime, msgspec.Meta(description="When it was asked for.")]
     lapses_at: Annotated[datetime | None, msgspec.Meta(description="When it ends undecided; null if it never does.")]
     enrolment: Annotated[EnrolmentView | None, msgspec.Meta(description="null for external training.")]
-    steps: list[Step]
+    steps: list[NextStep]
 
     @classmethod
     def of(cls, shown: Shown | ShownTraining) -> "RequestView":
@@ -78,7 +78,7 @@ class RequestView(msgspec.Struct, frozen=True):
             waits_for=shown.approver or LEARNING_TEAM,
             approver_id=enrolment.approver,
             since=rules_of.asked_at(enrolment),
-            lapses_at=rules_of.lapses_at(enrolment),
+            lapses_at=lapses_at(enrolment),
             enrolment=EnrolmentView.of(shown),
             steps=steps_of(shown),
         )
@@ -107,16 +107,16 @@ class RequestView(msgspec.Struct, frozen=True):
 LEARNING_TEAM = "the learning team"
 
 
-def _steps_of_training(shown: ShownTraining) -> list[Step]:
+def _steps_of_training(shown: ShownTraining) -> list[NextStep]:
     request = shown.training
     if not shown.own:
-        return [Step("view", "GET", f"/v1/external-training/{request.person}/{request.id}")]
+        return [NextStep("view", "GET", f"/v1/external-training/{request.person}/{request.id}")]
     href = f"/v1/me/external-training/{request.id}"
-    steps = [Step("view", "GET", href)]
+    steps = [NextStep("view", "GET", href)]
     if request.status is training.Status.DRAFT:
-        steps.append(Step("submit", "POST", f"{href}/submission"))
+        steps.append(NextStep("submit", "POST", f"{href}/submission"))
     if not rules_of.is_over(request):
-        steps.append(Step("withdraw", "POST", f"{href}/withdrawal"))
+        steps.append(NextStep("withdraw", "POST", f"{href}/withdrawal"))
     return steps
 
 
@@ -144,7 +144,7 @@ class HistoryItem(msgspec.Struct, frozen=True):
     score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
     awarded: list[AwardedView]
     certificate: Certificate
-    steps: list[Step]
+    steps: list[NextStep]
 
     @classmethod
     def of(cls, shown: Shown | ShownTraining) -> "HistoryItem":

@@ -73,7 +73,7 @@ def team(actor: Actor, first: date, last: date, limit: int, after: Any, now: dat
         last,
         [each.person for each in mine],
         sorted(entries, key=lambda each: each[1].order),
-        [following, ids[-1]] if following else None,
+        [following, ids[-1] if ids else seen] if following else None,
     )
 
 

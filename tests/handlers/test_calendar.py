@@ -101,6 +101,13 @@ def test_renewals_stand_on_the_last_valid_day_of_what_is_required_and_of_what_is
     assert ward.get(required["href"], as_=ME).json_body["courses"][0]["id"] == "504-fire"
 
 
+def test_what_is_held_at_too_low_a_level_is_no_renewal(api):
+    b.trust(b.requirement(b.MOVING, level=2))
+    b.person(2)
+    nurse(awards=[b.award_expiring(date(2026, 12, 24), b.MOVING)])
+    assert shown(calendar(api)) == []
+
+
 def test_what_one_teaches_is_there_with_its_place_as_long_as_one_teaches(ward):
     keep(VenueRow.of("504", Venue("seminar-1", "Seminar Room 1", address="Education Centre")))
     nurse(role="instructor")
