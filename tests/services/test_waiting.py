@@ -233,6 +233,17 @@ def test_a_job_overtaken_by_a_later_change_ranks_by_the_class_as_it_is(pump):
     assert of(2).need is None
 
 
+def test_a_class_changed_back_while_its_list_is_ranked_has_the_last_word(pump):
+    change(by_need=False)
+    joins(2, "red")
+    pump.run()
+    change(by_need=True)
+    class_, _ = stored.class_with_seats("504-c1")
+    with seams.before_commit(lambda: change(by_need=False)):
+        assert waiting.rank_all(class_, NOW, lambda: True)
+    assert of(2).need is None
+
+
 def test_whoever_is_sent_to_the_list_is_ranked_by_need_as_it_is_then(pump):
     joins(2, "green")
     b.person(3)
