@@ -61,7 +61,8 @@ def operations(bench: Bench) -> list[Row]:
         bench.forget(withdraw(made))
 
     for size in (5, 500):
-        _add_class(f"504-full-{size}", maximum=size, taken=size, waiting=size)
+        seated, waiting = ([f"{which}-{size}-{number}" for number in range(size)] for which in ("on", "after"))
+        _add_class(f"504-full-{size}", size, seated, waiting)
     booking = bench.measure("Book a place", book("504-c1"), after=leave)
     withdrawal = bench.measure("Withdraw", withdraw, book("504-c1"), bench.forget)
     small, large = (
@@ -82,7 +83,7 @@ def rates(bench: Bench) -> list[Line]:
     people = _add_people("b", sum(TURNS * BOOKINGS[number] + number * 5 for number in RATES), AWARDS)
     tokens = iter(_sign_in(bench, people))
     lines = [_through_http(bench, number, tokens) for number in RATES]
-    return [*lines, _many(bench), _contended(bench)]
+    return [*lines, _many(bench), _register(bench), _contended(bench)]
 
 
 def _through_http(bench: Bench, number: int, tokens: Iterator[str]) -> Line:
@@ -142,6 +143,30 @@ def _many(bench: Bench) -> Line:
     rate, floor = statistics.median(ours), statistics.median(bare)
     line = f"Placing {MANY} people in one request: {rate:.0f}/s, bare writes {floor:.0f}/s: {share:.0%} "
     return f"{line}({mark} {LEAST_SHARE:.0%})", share >= LEAST_SHARE
+
+
+def _register(bench: Bench) -> Line:
+    """The register of a class of 40 marked in one request, awards included: timed, and once more with its calls counted."""
+    times = [_mark_register(bench, turn) for turn in range(TURNS)]
+    with bench.metered() as meter:
+        _mark_register(bench, TURNS)
+    transactions = meter.calls.count("TransactWriteItems")
+    mark = "within" if transactions <= REGISTER_TRANSACTIONS else "over"
+    line = f"Marking a register of {REGISTER}: {transactions} transactions ({mark} {REGISTER_TRANSACTIONS})"
+    line += f", {len(meter.calls)} calls, {meter.reads:g} reads, {meter.writes:g} writes"
+    return f"{line}, {statistics.median(times) * 1000:.0f} ms", transactions <= REGISTER_TRANSACTIONS
+
+
+def _mark_register(bench: Bench, turn: int) -> float:
+    """Mark everybody on a new class that was held yesterday; the seconds that the request took."""
+    people, class_id = _add_people(f"r{turn}-", REGISTER, AWARDS), f"504-register-{turn}"
+    _add_class(class_id, REGISTER, people, starts_in=timedelta(days=-1))
+    began = time.perf_counter()
+    answer = bench.call("POST", f"/v1/classes/{class_id}/attendance", {"rest": "completed"})
+    took = time.perf_counter() - began
+    if answer["marked"] != REGISTER:
+        raise Failure(f"Of {REGISTER} people were marked: {answer['marked']}")
+    return took
 
 
 def _contended(bench: Bench) -> Line:
@@ -214,9 +239,15 @@ def _add_people(prefix: str, number: int, awards: int) -> list[str]:
     return ids
 
 
-def _add_class(class_id: str, maximum: int, taken: int = 0, waiting: int = 0) -> None:
-    """A class of the bench's course in two weeks, with so many people on it and on its waiting list, written directly."""
-    from chalicelib.domain.catalogue import Mode
+def _add_class(
+    class_id: str,
+    maximum: int,
+    seated: Sequence[str] = (),
+    waiting: Sequence[str] = (),
+    starts_in: timedelta = timedelta(days=21),
+) -> None:
+    """A class of the bench's course with these people on it and on its waiting list, written directly."""
+    from chalicelib.domain.catalogue import Grants, Mode
     from chalicelib.domain.classes import Class, ClassStatus, Session
     from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
     from chalicelib.storage import classes
@@ -225,25 +256,24 @@ def _add_class(class_id: str, maximum: int, taken: int = 0, waiting: int = 0) ->
     from chalicelib.storage.enrolment import EnrolmentRow
 
     now = datetime.now(UTC)
-    starts = now + timedelta(days=21)
-    session = Session(starts, starts + timedelta(hours=2))
+    session = Session(now + starts_in, now + starts_in + timedelta(hours=2))
     class_ = Class(
         class_id, "504-bench", "classroom", "Bench course", Mode.CLASSROOM, ClassStatus.NORMAL,
         session.starts_at, session.ends_at, 1, maximum, "Room 1", sessions=(session,),
     )  # fmt: skip
+    grants = (Grants("504|LOCAL|Bench subject 00 - 1 Year|"),)
     with Record.batch_write() as batch:
         for row in classes.rows_of_class(class_):
             if isinstance(row, SeatsRow):
-                row.taken, row.waiting = taken, waiting
+                row.taken, row.waiting = len(seated), len(waiting)
             batch.save(row)
-        for number in range(taken + waiting):
-            status = Status.CONFIRMED if number < taken else Status.WAITLISTED
-            enrolment = Enrolment(
-                f"on-{class_id}-{number}", "504", class_id, 1, "504-bench", "Bench course", Mode.CLASSROOM, (),
-                session.starts_at, session.ends_at, (session,), None, status, now, (HistoryRow(status, now, "bench"),),
-                counted=True,
-            )  # fmt: skip
-            batch.save(EnrolmentRow.of(enrolment))
+        for status, people in ((Status.CONFIRMED, seated), (Status.WAITLISTED, waiting)):
+            for person in people:
+                enrolment = Enrolment(
+                    person, "504", class_id, 1, "504-bench", "Bench course", Mode.CLASSROOM, grants, session.starts_at,
+                    session.ends_at, (session,), None, status, now, (HistoryRow(status, now, "bench"),), counted=True,
+                )  # fmt: skip
+                batch.save(EnrolmentRow.of(enrolment))
 
 
 def main() -> int:
