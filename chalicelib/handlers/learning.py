@@ -209,6 +209,7 @@ class LearningView(msgspec.Struct, frozen=True):
     person_id: str
     name: str
     counts: Counts
+    absences: Annotated[int, msgspec.Meta(description="Times they did not attend in the last twelve months.")]
     current: Annotated[
         list[EnrolmentView], msgspec.Meta(description="Seats held, by start, and e-learning under way, last.")
     ]
@@ -225,6 +226,7 @@ class LearningView(msgspec.Struct, frozen=True):
             person.id,
             person.full_name,
             Counts(len(found.current), len(found.requested), len(found.waiting), found.in_history),
+            found.absences,
             [EnrolmentView.of(each) for each in found.current],
             [RequestView.of(each) for each in found.requested],
             [WaitingView.of(each) for each in found.waiting],

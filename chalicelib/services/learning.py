@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.domain import learning
+from chalicelib.domain import attendance, learning
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue
@@ -60,7 +60,10 @@ class ShownPage(msgspec.Struct, frozen=True):
 
 
 class Learning(msgspec.Struct, frozen=True):
-    """A learner's learning in its four groups, of its history a page, and where that goes on."""
+    """A learner's learning in its four groups, of its history a page, and where that goes on.
+
+    `absences`: how often they did not attend in the last twelve months.
+    """
 
     learner: Learner
     current: Sequence[Shown]
@@ -68,6 +71,7 @@ class Learning(msgspec.Struct, frozen=True):
     waiting: Sequence[Shown]
     history: Sequence[Shown | ShownTraining]
     in_history: int
+    absences: int
     after: Any
 
 
@@ -154,6 +158,7 @@ def _learning(actor: Actor, learner: Learner, limit: int, after: Any, now: datet
         waiting=[eyes.on(each) for each in groups.waiting],
         history=[eyes.on_any(each) for each in page],
         in_history=len(groups.history),
+        absences=attendance.absences(learner.enrolments, london_day(now)),
         after=following,
     )
 

@@ -254,3 +254,21 @@ def test_a_place_on_a_waiting_list_counts_those_in_front_and_one_passed_over_has
     (held_up,) = learning(ward, "504-5")["waiting"]
     assert held_up["position"] is None
     assert held_up["ordered"].startswith("Passed over while another class")
+
+
+def test_a_class_that_was_marked_completed_is_history_with_its_award_and_a_certificate_to_fetch(ward, clock):
+    nurse(b.enrolment())
+    clock.now = b.session().ends_at
+    marks = {"marks": [{"person_id": "p1", "outcome": "completed", "score": 90}]}
+    assert ward.post("/v1/classes/504-c1/attendance", marks, as_=INSTRUCTOR).status_code == 200
+    mine = learning(ward)
+    assert mine["counts"] == {"current": 0, "requested": 0, "waiting": 0, "history": 1}
+    (over,) = mine["history"]
+    assert (over["score"], over["awarded"][0]["expires_on"]) == (90, "2027-12-01")
+    for path, login in ((over["certificate"], ME), (over["certificate"].replace("me", "people/p1", 1), MANAGER)):
+        assert ward.get(path, as_=login).headers["Content-Type"] == "application/pdf"
+
+
+def test_absences_of_the_last_twelve_months_are_counted(ward):
+    nurse(*(ended(Status.DID_NOT_ATTEND, f"504-{day:%y%m%d}", day) for day in (date(2025, 11, 23), date(2025, 11, 24))))
+    assert learning(ward, MANAGER, "people/p1")["absences"] == 1
