@@ -89,6 +89,12 @@ BODIES |= {
     "add_path": {"id": "week", "title": "First Week", "subject": "fire"},
     **{f"change_{kind}": {"revision": 1} for kind in ("subject", "venue", "synonyms", "course", "path")},
 }
+BODIES |= {
+    "approve_enrolment": {},
+    "reject_enrolment": {"reason": "The ward is short of people."},
+    "decide_on_requests": {"decisions": [{"person_id": "p2", "enrolment_id": "504-c1~1", "decision": "approve"}]},
+    "delegate_approvals": {"to": "p2", "from": "2026-11-23", "until": "2026-12-31"},
+}
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * 18}\n"
 QUERIES = {
@@ -115,6 +121,7 @@ PATHS = {
     "code": "0" * 20,
     "secret": "0" * 43,
     "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
+    "delegation_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
 
 EMPLOYMENTS = {
