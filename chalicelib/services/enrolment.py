@@ -315,11 +315,6 @@ class EnrolmentList(msgspec.Struct, frozen=True):
     next_offset: int | None
 
 
-def mine(actor: Actor, open_: bool | None, limit: int, offset: int) -> EnrolmentList:
-    """A page of the actor's own enrolments."""
-    return page_of(_learner_of(actor), open_, limit, offset)
-
-
 def page_of(learner: Learner, open_: bool | None, limit: int, offset: int) -> EnrolmentList:
     """A page of a learner's enrolments: open ones by start (e-learning last), then closed ones, latest first."""
     last = datetime.max.replace(tzinfo=UTC)
