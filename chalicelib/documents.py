@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.calendar import LONDON, london_day, long_day
 from chalicelib.domain.certificates import Certificate, code_written
-from chalicelib.domain.class_list import ClassList
+from chalicelib.domain.class_list import ClassList, Listed
 from chalicelib.domain.classes import Session
 from chalicelib.domain.competency import Award, title_of
+from chalicelib.domain.enrolment import OUTCOMES
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -134,10 +135,18 @@ def _people(pdf: "FPDF", listing: ClassList) -> None:
     ) as table:
         table.row(_HEADINGS)
         for number, each in enumerate(people, 1):
-            cells = (_printable(pdf, text) for text in (str(number), each.name, each.number, each.unit, ""))
-            table.row(tuple(cells), min_height=_ROW_HEIGHT)
+            cells = (str(number), each.name, each.number, each.unit, _noted(each))
+            table.row(tuple(_printable(pdf, text) for text in cells), min_height=_ROW_HEIGHT)
         for _ in range(_WALK_INS):
             table.row(("",) * len(_WIDTHS), min_height=_ROW_HEIGHT)
+
+
+def _noted(listed: Listed) -> str:
+    """What is noted already of somebody, in place of their signature."""
+    if listed.status not in OUTCOMES:
+        return ""
+    score = "" if listed.score is None else f", {listed.score:g} %"
+    return f"{listed.status.capitalize()}{score}"
 
 
 def _instructor(pdf: "FPDF") -> None:
@@ -176,8 +185,8 @@ def certificate(issued: Certificate, checked_at: str) -> bytes:
     paper, code = issued.paper, code_written(issued.code)
     pdf = _document(f"Certificate: {paper.course}", f"Certificate {code}", issued.issued_at)
     pdf.add_page()
-    pdf.set_fill_color(*_BLUE)
-    pdf.rect(0, 0, pdf.w, 8, style="F")
+    with pdf.local_context(fill_color=_BLUE):  # else the cells of the table would be filled with it
+        pdf.rect(0, 0, pdf.w, 8, style="F")
     pdf.set_y(34)
     _centred(pdf, paper.employer, 13, 7)
     _centred(pdf, "Certificate of completion", 26, 13, bold=True)

@@ -93,11 +93,16 @@ def corrected(
     return enrolment if kept == enrolment.score else replace(enrolment, score=kept, revision=enrolment.revision + 1)
 
 
+def completion_noted_at(enrolment: Enrolment) -> datetime:
+    """The instant at which the completion of a completed enrolment was noted, the last time if it was taken back in between."""
+    return next(row.at for row in reversed(enrolment.history) if row.status is Status.COMPLETED)
+
+
 def completed_on(enrolment: Enrolment, ends_at: datetime | None) -> date:
     """The London day on which a completed enrolment was completed: that of the end of its class, or of the note where there is no
     end, or where it was noted before (domain.md §3). It is the day of the awards, and none of them lies in the future.
     """
-    noted = london_day(next(row.at for row in reversed(enrolment.history) if row.status is Status.COMPLETED))
+    noted = london_day(completion_noted_at(enrolment))
     return min(london_day(ends_at), noted) if ends_at else noted
 
 

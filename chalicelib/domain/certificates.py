@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from chalicelib.domain.attendance import completed_on
+from chalicelib.domain.attendance import completed_on, completion_noted_at
 from chalicelib.domain.competency import Award
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.learner import Learner
@@ -73,13 +73,17 @@ def paper_of(enrolment: Enrolment, learner: Learner, employer_name: str) -> Pape
     )
 
 
+def is_of(certificate: Certificate, enrolment: Enrolment) -> bool:
+    """Whether a certificate of an enrolment is of its completion as it stands, and not of one that was taken back before."""
+    return enrolment.status is Status.COMPLETED and completion_noted_at(enrolment) <= certificate.issued_at
+
+
 def standings(certificate: Certificate, learner: Learner | None, day: date) -> tuple[Standing, ...]:
     """Whether the certificate still stands on a day: its completion first, then each of its awards."""
     enrolments = learner.enrolments if learner else ()
     mine = (each for each in enrolments if (each.class_id, each.attempt) == (certificate.class_id, certificate.attempt))
     enrolment = next(mine, None)
-    completed = enrolment is not None and enrolment.status is Status.COMPLETED
-    completion = Standing.VALID if completed else Standing.VOID
+    completion = Standing.VALID if enrolment and is_of(certificate, enrolment) else Standing.VOID
     held = learner.awards if learner else ()
     return completion, *(_standing(each, held, day) for each in certificate.paper.awards)
 

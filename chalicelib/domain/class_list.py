@@ -19,6 +19,9 @@ from chalicelib.domain.people import Assignment
 class Listed:
     """Somebody on a class, as lists show them; `sort_name` begins with their last name, `unit` is where they work, `position` their
     place on the waiting list; None for whoever does not wait, or is passed over at present.
+
+    `score` is in per cent. `absences` counts the classes they did not attend in the twelve months up to the day of this one; None
+    for a class without dates.
     """
 
     person: str
@@ -29,6 +32,8 @@ class Listed:
     status: Status
     placed_at: datetime
     position: int | None = None
+    score: float | None = None
+    absences: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ def unit_on(assignments: Sequence[Assignment], day: date) -> str | None:
 COLUMNS = (
     *("class", "course", "start", "venue", "instructor", "min", "max", "confirmed", "waitlisted", "free", "status"),
     *("name", "employee_number", "unit", "enrolment_status", "placed_on", "position"),
+    *("score", "did_not_attend_in_12_months"),
 )
 """Those of domain.md §11, then who is on the class."""
 
@@ -100,16 +106,23 @@ def as_csv(listing: ClassList) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     of_class = _class_cells(listing)
-    people: list[tuple[str, ...]] = [
-        (
-            *(each.name, each.number, each.unit, each.status, london_day(each.placed_at).isoformat()),
-            str(each.position or ""),
-        )
-        for each in listing.people
-    ]
-    for cells in people or [("",) * 6]:
+    people = [_person_cells(each) for each in listing.people]
+    for cells in people or [("",) * (len(COLUMNS) - len(of_class))]:
         writer.writerow([harmless(str(cell)) for cell in (*of_class, *cells)])
     return text.getvalue()
+
+
+def _person_cells(listed: Listed) -> tuple[str, ...]:
+    return (
+        listed.name,
+        listed.number,
+        listed.unit,
+        listed.status,
+        london_day(listed.placed_at).isoformat(),
+        str(listed.position or ""),
+        "" if listed.score is None else f"{listed.score:g}",
+        "" if listed.absences is None else str(listed.absences),
+    )
 
 
 def _class_cells(listing: ClassList) -> tuple[object, ...]:

@@ -31,12 +31,29 @@ class ListedView(msgspec.Struct, frozen=True):
     position: Annotated[
         int | None, msgspec.Meta(description="On the waiting list, from 1; null while a clash holds them up.")
     ]
+    score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
+    did_not_attend: Annotated[
+        int | None,
+        msgspec.Meta(
+            description="How many classes in the twelve months up to the day of this one; null without dates."
+        ),
+    ]
 
     @classmethod
     def of(cls, each: Listed) -> "ListedView":
         """Present somebody."""
         placed_on = london_day(each.placed_at)
-        return cls(each.person, each.name, each.number, each.unit, each.status, placed_on, each.position)
+        return cls(
+            each.person,
+            each.name,
+            each.number,
+            each.unit,
+            each.status,
+            placed_on,
+            each.position,
+            each.score,
+            each.absences,
+        )
 
 
 class ClassListView(msgspec.Struct, frozen=True):
@@ -97,8 +114,8 @@ class ListQuery(msgspec.Struct, frozen=True):
 def show_class_list(request: Request) -> ClassList | Csv:
     """Everybody of the employer who is on a class, or was, with their latest status there. With `format=csv` as text/csv, a row for
     each person: class, course, start (London), venue, instructor, min, max, confirmed, waitlisted, free, status; name,
-    employee_number, unit, enrolment_status, placed_on, position. An instructor sees their own classes, a class administrator those
-    of their subjects.
+    employee_number, unit, enrolment_status, placed_on, position, score, did_not_attend_in_12_months. An instructor sees their own
+    classes, a class administrator those of their subjects.
     """
     found = class_documents.listing(request.actor, request.path["class_id"], request.now)
     return Csv(class_list.as_csv(found).encode()) if request.query.format == "csv" else found
@@ -113,8 +130,8 @@ def show_class_list(request: Request) -> ClassList | Csv:
     refusals=(NothingToSign, ListTooLong),
 )
 def print_register(request: Request) -> Pdf:
-    """A PDF of A4 pages: for each session a table of those who hold a seat, by last name, with room to sign. Send
-    `Accept: application/pdf`.
+    """A PDF of A4 pages: for each session a table of those who hold a seat, by last name, with room to sign, or with the outcome
+    that is noted. Send `Accept: application/pdf`.
     """
     class_id = request.path["class_id"]
     return Pdf(class_documents.register(request.actor, class_id, request.now), f"register-{class_id}.pdf")

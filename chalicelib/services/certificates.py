@@ -48,7 +48,7 @@ def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetim
     employer = names.get(Target(TargetKind.EMPLOYER, learner.employer), learner.employer)
     paper = rules_of.paper_of(enrolment, current, employer)
     for each in stored.issued(enrolment):
-        if each.paper == paper:
+        if each.paper == paper and rules_of.is_of(each, enrolment):
             return each
     code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
     certificate = Certificate(

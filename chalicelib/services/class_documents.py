@@ -6,15 +6,15 @@ from itertools import islice
 from chalicelib import documents
 from chalicelib.domain import class_list
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.attendance import absences
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import may_belong
 from chalicelib.domain.class_list import ClassList, Listed
 from chalicelib.domain.enrolment import Enrolment
-from chalicelib.domain.errors import ListTooLong, NotFound, NothingToSign
-from chalicelib.domain.permissions import Capability
+from chalicelib.domain.errors import ListTooLong, NothingToSign
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.services import waiting
-from chalicelib.storage import class_lists, classes, rules
+from chalicelib.services.attendance import taught
+from chalicelib.storage import class_lists
 from chalicelib.storage.class_lists import Employed
 
 MOST_LISTED = 1_000
@@ -23,32 +23,28 @@ MOST_LISTED = 1_000
 
 def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
     """Who is on a class, of the actor's employer. Raises NotFound also for a class that is none of the actor's, ListTooLong."""
-    loaded = classes.class_with_seats(class_id) if may_belong(class_id, actor.employer) else None
-    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-    course = known.courses.get(loaded[0].course) if loaded else None
-    if (
-        loaded is None
-        or course is None
-        or not actor.reaches(Capability.UPDATE_STATUS, course.subject, known, loaded[0].instructor)
-    ):
-        raise NotFound("There is no such class, or it is none of yours.", class_id=class_id)
-    class_, seats = loaded
+    on = taught(actor, class_id)
+    class_, known = on.class_, on.catalogue
     enrolments = _latest_of_each(actor.employer, class_id)
     names = class_lists.employed(actor.employer, [*enrolments, *filter(None, (class_.instructor,))])
-    units = {
-        person: _unit(actor.employer, person, london_day(class_.starts_at or now), rulebook) for person in enrolments
-    }
+    day = london_day(class_.starts_at or now)
     places = waiting.places(class_id) if any(each.awaiting for each in enrolments.values()) else {}
     people = [
-        _listed(each, names.get(each.person), units[each.person], places.get(each.person))
+        _listed(
+            each,
+            names.get(each.person),
+            unit=_unit(actor.employer, each.person, day, on.rulebook),
+            position=places.get(each.person),
+            missed=_missed(actor.employer, each.person, day) if class_.starts_at else None,
+        )
         for each in enrolments.values()
     ]
     venue = known.venues.get(class_.venue or "")
     instructor = names.get(class_.instructor or "")
     return ClassList(
         class_,
-        seats,
-        course.title,
+        on.seats,
+        on.course.title,
         known.venue_name(class_.venue) or "",
         venue.address if venue else "",
         instructor.name if instructor else "",
@@ -56,7 +52,9 @@ def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
     )
 
 
-def _listed(enrolment: Enrolment, found: Employed | None, unit: str, position: int | None) -> Listed:
+def _listed(
+    enrolment: Enrolment, found: Employed | None, unit: str, position: int | None, missed: int | None
+) -> Listed:
     person = found or Employed(enrolment.person, enrolment.person, "")
     return Listed(
         enrolment.person,
@@ -67,6 +65,8 @@ def _listed(enrolment: Enrolment, found: Employed | None, unit: str, position: i
         enrolment.status,
         enrolment.placed_at,
         position,
+        enrolment.score,
+        missed,
     )
 
 
@@ -90,3 +90,7 @@ def _unit(employer: str, person: str, day: date, rulebook: Rulebook) -> str:
     unit = class_list.unit_on(class_lists.assignments_of(employer, person), day)
     known = rulebook.units.get(unit) if unit else None
     return known.name if known else unit or ""
+
+
+def _missed(employer: str, person: str, day: date) -> int:
+    return absences(class_lists.enrolments_of(employer, person), day)

@@ -69,6 +69,17 @@ def test_the_register_has_a_page_for_each_session_with_who_holds_a_seat_by_last_
     assert "Withdrawn" not in first + second
 
 
+def test_once_outcomes_are_noted_they_stand_in_place_of_signatures(trust):
+    on_class(1, Status.COMPLETED, facts={"score": 85.0})
+    on_class(2, Status.ATTENDED_NOT_COMPLETED)
+    on_class(3, Status.DID_NOT_ATTEND)
+    on_class(4)
+    first, _ = text_of(register(trust))
+    for noted in ("Completed, 85 %", "Attended - not completed", "Did not attend"):
+        assert noted in first
+    assert "Confirmed" not in first
+
+
 def test_it_is_a_pdf_to_look_at_whatever_the_client_accepts(trust):
     for accept in ("application/pdf", "*/*", "text/html"):
         answer = trust.get("/v1/classes/504-c1/register", as_=ADMINISTRATOR, headers={"Accept": accept})
@@ -173,6 +184,17 @@ def test_who_waits_is_listed_in_the_order_of_the_list_with_their_place_on_it(tru
     assert people == [("p3", 1), ("p1", 2), ("p2", None)]
 
 
+def test_it_shows_scores_and_how_often_somebody_did_not_attend_in_the_twelve_months_up_to_the_class(trust):
+    on_class(1, Status.COMPLETED, facts={"score": 92.5}, last_name="Aster")
+    on_class(2, Status.DID_NOT_ATTEND, last_name="Birch")
+    for number, day in enumerate((date(2025, 12, 1), date(2025, 12, 2), date(2026, 6, 1))):
+        before = b.class_(class_id=f"504-b{number}", sessions=[b.session(day)])
+        placed = b.enrolment(Status.DID_NOT_ATTEND, before, person="p2", counted=False)
+        takeover.take_over(SYSTEM, "504", "p2", (), [placed], NOW)
+    people = [(each["score"], each["did_not_attend"]) for each in class_list(trust)["people"]]
+    assert people == [(92.5, 0), (None, 3)]
+
+
 def test_somebody_who_came_back_is_listed_once_with_the_latest_status(trust):
     on_class(1, Status.WITHDRAWN)
     on_class(1, attempt=2)
@@ -199,7 +221,7 @@ def test_as_a_spreadsheet_it_has_a_row_for_each_person_and_no_formula(trust):
         **{"instructor": "Dr Ines Instructor", "min": "4", "max": "12", "confirmed": "1", "waitlisted": "1"},
         **{"free": "11", "status": "normal", "name": "'=HYPERLINK(1) Aster", "employee_number": "20000001"},
         **{"unit": "504 Ward 9", "enrolment_status": "confirmed", "placed_on": "2026-11-16"},
-        **{"position": ""},
+        **{"position": "", "score": "", "did_not_attend_in_12_months": "0"},
     }
     assert (second["name"], second["enrolment_status"], second["position"]) == ("Sam Birch", "waitlisted", "1")
 
