@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from chalicelib.domain.approvals import steps
+from chalicelib.domain.attendance import absence
 from chalicelib.domain.competency import Award
-from chalicelib.domain.enrolment import Enrolment
+from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import Event, EventType
-from chalicelib.storage import audit, outbox
+from chalicelib.services.approvals import timer_of
+from chalicelib.storage import attendance, audit, classes, learner, outbox, timers
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import new_id
 from chalicelib.storage.transaction import Transaction, retried
 
-RECORDS_A_TRANSACTION = 45
-"""An enrolment takes two actions of the hundred: its row and its seat."""
+RECORDS_A_TRANSACTION = 24
+"""An enrolment takes up to four actions of the hundred: its row, its seat and two timers."""
 
 
 def take_over(
@@ -21,8 +24,9 @@ def take_over(
 ) -> None:
     """Write what a learner brings along. Seats of the enrolments are counted, whatever the maximum: they were taken elsewhere.
 
-    In transactions of 45 records; an award is put under its natural key and an enrolment only once, so that a repetition after
-    a crash finishes and counts no seat twice.
+    In transactions of 24 records; an award is put under its natural key and an enrolment only once, so that a repetition after
+    a crash finishes and counts no seat twice. What follows from an enrolment goes with it: when to remind of a request, and that
+    somebody did not attend.
     """
     records: list[Award | Enrolment] = [*awards, *taken]
     for start in range(0, len(records), RECORDS_A_TRANSACTION):
@@ -37,7 +41,18 @@ def _write(actor: str, employer: str, person: str, records: Sequence[Award | Enr
             transaction.put(AwardRow.of(person, employer, record))
         elif not enrolments.exists(record):
             enrolments.take_over(transaction, record)
+            _what_follows(transaction, record)
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, employer, person, now))
     facts = {"records": len(records)}
     audit.record(transaction, audit.Entry(employer, actor, "history.taken-over", now, person, facts))
     transaction.commit()
+
+
+def _what_follows(transaction: Transaction, taken: Enrolment) -> None:
+    if taken.status is Status.REQUESTED:
+        for step, at in steps(taken):
+            timers.set_timer(transaction, timer_of(taken, step, at))
+    if taken.status is Status.DID_NOT_ATTEND:
+        person, found = learner.learner(taken.person, taken.employer), classes.class_with_seats(taken.class_id)
+        if person and found:
+            attendance.keep(transaction, None, absence(taken, person, found[0]))

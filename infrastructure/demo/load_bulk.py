@@ -5,21 +5,27 @@ each change, and no events.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
 
+from chalicelib.domain import approvals
+from chalicelib.domain.attendance import absence
 from chalicelib.domain.calendar import london_day
+from chalicelib.domain.classes import Class
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.exemptions import Granted
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.projection import Snapshot, facts_of, judge
+from chalicelib.services.approvals import timer_of
 from chalicelib.storage import audit, catalogue, classes, keys, people, projection, rules
+from chalicelib.storage.attendance import AbsenceRow
 from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.classes import SeatsRow
 from chalicelib.storage.enrolment import EnrolmentRow
+from chalicelib.storage.timers import TimerRow
 from chalicelib.storage.transaction import Transaction
 
 from .load_mapping import Content, Newcomer
@@ -40,7 +46,8 @@ def load_in_bulk(content: Content, now: datetime, steps: Steps) -> None:
         return
     steps.once("Rules", lambda: _write([*_definitions(content), *_catalogue(content)]))
     steps.once("Classes", lambda: _write(_classes(content)))
-    steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer, now)))
+    by_id = {each.id: each for each in content.classes}
+    steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer, by_id, now)))
     steps.each("Snapshots", list(_batches(projection.first_rows(_snapshots(content, london_day(now))))), _write)
     steps.once("Versions", lambda: _finish(content, now))
 
@@ -87,15 +94,34 @@ def _classes(content: Content) -> list[Record]:
     return rows
 
 
-def _rows_of(newcomer: Newcomer, now: datetime) -> list[Record]:
+def _rows_of(newcomer: Newcomer, classes_by_id: Mapping[str, Class], now: datetime) -> list[Record]:
     joiner = newcomer.joiner
     employer = joiner.employment.employer
+    learner = _learner(newcomer)
+    absences = (absence(each, learner, classes_by_id[each.class_id]) for each in newcomer.enrolments)
+    requests = (each for each in newcomer.enrolments if each.status is Status.REQUESTED)
     return [
         *people.rows_of_joiner(joiner.person, joiner.employment, joiner.assignments, joiner.memberships),
         *(AwardRow.of(newcomer.person, employer, each) for each in newcomer.awards),
         *(ExemptionRow.of(newcomer.person, employer, Granted(each, ACTOR, now)) for each in newcomer.exemptions),
         *(EnrolmentRow.of(each) for each in newcomer.enrolments),
+        *(AbsenceRow.of(each) for each in absences if each),
+        *(TimerRow.of(timer_of(each, step, at)) for each in requests for step, at in approvals.steps(each)),
     ]
+
+
+def _learner(newcomer: Newcomer) -> Learner:
+    joiner = newcomer.joiner
+    return Learner(
+        person=joiner.person,
+        employer=joiner.employment.employer,
+        employment=joiner.employment,
+        assignments=tuple(joiner.assignments),
+        memberships=tuple(joiner.memberships),
+        awards=newcomer.awards,
+        exemptions=newcomer.exemptions,
+        enrolments=newcomer.enrolments,
+    )
 
 
 def _snapshots(content: Content, day: date) -> Iterator[Snapshot]:
@@ -103,18 +129,7 @@ def _snapshots(content: Content, day: date) -> Iterator[Snapshot]:
     rules.forget()  # what has been read before the rules were written
     rulebook = rules.rulebook(content.employer)
     for newcomer in content.newcomers:
-        joiner = newcomer.joiner
-        learner = Learner(
-            person=joiner.person,
-            employer=content.employer,
-            employment=joiner.employment,
-            assignments=tuple(joiner.assignments),
-            memberships=tuple(joiner.memberships),
-            awards=newcomer.awards,
-            exemptions=newcomer.exemptions,
-            enrolments=newcomer.enrolments,
-        )
-        yield from (judge(facts, rulebook, day) for facts in facts_of(learner, day))
+        yield from (judge(facts, rulebook, day) for facts in facts_of(_learner(newcomer), day))
 
 
 def _batches(rows: Sequence[Record]) -> Iterator[Sequence[Record]]:
