@@ -21,6 +21,7 @@ from infrastructure import Failure
 
 from . import trust as plan
 from .classes_to_try import classes_to_try
+from .enrolments_to_try import enrolments_to_try
 from .load_mapping import Content, assignment_of
 
 PASSWORD = "Demo-password-1"
@@ -32,9 +33,9 @@ WHAT_TO_TRY = {
     "national administrator": "grant roles at any employer: POST /v1/role-grants?employer={employer}",
     "learning administrator": "find people (POST /v1/people/search), see anybody's compliance and why, grant roles",
     "class administrator": "run the classes of one subject: GET /v1/classes, POST /v1/class-schedules/preview",
-    "instructor": "see and print who comes: GET /v1/classes, then /v1/classes/…/register; POST /v1/me/calendar-feeds",
+    "instructor": "print who comes and mark who came: /v1/classes/…/register and /attendance; POST /v1/me/calendar-feeds",
     "workforce feed": "send joiners, movers and leavers, or a file of them: see below",
-    "manager": "see where one's team stands: GET /v1/me/team, then /v1/people/…/compliance",
+    "manager": "see where one's team stands, GET /v1/me/team, and decide what it asks for, GET /v1/approvals",
     "employee": "see My Compliance in every colour, and book a class",
     "applicant": "see what must be done before the first day: GET /v1/me/compliance",
     "external learner": "see what a learner group requires: GET /v1/me/compliance",
@@ -86,15 +87,19 @@ def _register(cognito: Any, sign_in: SignIn) -> None:
 
 
 def what_to_tell(trust: plan.Trust, content: Content, sign_ins: list[SignIn], now: datetime) -> dict[str, Any]:
-    """What the local runtime reads: staff, sign-ins, and what to try: a class to book, a move, and what classes can do."""
+    """What the local runtime reads: staff, sign-ins, and what to try: a class to book, a move, what classes can do and what
+    becomes of enrolments.
+    """
     login = next(each.login for each in sign_ins if each.role == LEARNER)
-    to_book = class_to_book(content, login, now)
+    manager = next(each.person_id for each in trust.organisation.sign_ins if each.role == "manager")
+    to_book, learner = class_to_book(content, login, now), identity.identify(login, None, now)
     return {
         "staff": sum(person.status == "employee" for person in trust.organisation.people),
         "sign_ins": [each.as_told(content.employer) for each in sign_ins],
         "learner": login,
         "class_id": to_book.id,
-        "classes": classes_to_try(trust, content, identity.identify(login, None, now), to_book.course, now),
+        "classes": classes_to_try(trust, content, learner, to_book.course, now),
+        "enrolments": enrolments_to_try(trust, learner, manager, now),
         "move": move_to_try(trust, login, now),
     }
 

@@ -27,6 +27,7 @@ from infrastructure.local import emulator, processes, settings
 from infrastructure.local.deploy import Deployment, deploy, function_names
 from infrastructure.local.desk.settings import Settings as DeskSettings
 from infrastructure.local.emulator import Emulator
+from infrastructure.local.lines import lines_to_try
 from infrastructure.package import Artefact, lint, package
 
 console = Console(highlight=False)
@@ -76,7 +77,7 @@ class Supervisor:
         step("Waiting for the API", self.wait_until_healthy)
         self.begin_the_day(started, deployment)
         demo = json.loads(settings.DEMO_FILE.read_text())
-        if "classes" not in demo:
+        if "enrolments" not in demo:
             raise CannotRun("The data are those of an earlier version: `make reset`, then `make run`.")
         show_panel(demo, self.staff, time.monotonic() - begun)
         self.watch()
@@ -277,71 +278,6 @@ def show_panel(demo: dict[str, Any], staff: int | None, seconds: float) -> None:
             f"[yellow]The data of STAFF={demo['staff']} are kept. For STAFF={staff}: make reset, then make run.[/]"
         )
     console.print("[dim]Edits of app.py and chalicelib/ are live at once. Ctrl-C stops everything; the data stay.[/]")
-
-
-def lines_to_try(demo: dict[str, Any]) -> dict[str, list[str]]:
-    """What to paste into a shell: as a learner; a move by the feed, and what follows; a file of 10,000 people; classes."""
-    logins = {person["role"]: person for person in demo["sign_ins"]}
-    move, name, file = demo["move"], "people.csv", (settings.LOCAL / "people.csv").relative_to(ROOT)
-    classes = demo["classes"]
-    course, register = classes["course_id"], f"/classes/{classes['class_with_register']}/register"
-    target = {"kind": "POS", "id": classes["position"]}
-    restricted = {"rules": [{"mode": "self-enrol", "targets": [target]}], "revision": classes["revision"]}
-    return {
-        "Try, as a learner: My Compliance, and a booking": [
-            signing_in("TOKEN", next(each for each in logins.values() if each["login"] == demo["learner"])),
-            call("TOKEN", "/me/compliance"),
-            call("TOKEN", "/me/enrolments", {"class_id": demo["class_id"]}),
-        ],
-        "Move that learner, as the workforce feed does, and see who knows": [
-            signing_in("FEED", logins["workforce feed"]),
-            signing_in("ADMIN", logins["learning administrator"]),
-            call("FEED", "/workforce/changes", {"changes": [move["change"]]}),
-            call("TOKEN", "/me/compliance"),
-            call("ADMIN", f"/units/{move['unit']}/compliance"),
-            call("ADMIN", f"/people/{move['person']}/compliance/explanation")
-            + f" -G --data-urlencode 'competency={move['competency']}'",
-        ],
-        "Drop a file of 10,000 joiners, 20 rows of it wrong, and follow it": [
-            f".venv/bin/python -m infrastructure.demo.workforce_csv --rows 10000 --bad 20 --staff {demo['staff']} > {file}",
-            f"UPLOAD=$({call('FEED', '/workforce/files', {'name': name})} | {picked('upload_to')})",
-            f'curl -s -T {file} "$UPLOAD"',
-            call("FEED", "/workforce/files"),
-        ],
-        "Schedule a class a week over a clock change and a bank holiday, and let only one position find it": [
-            call("ADMIN", "/class-schedules/preview", classes["schedule"]),
-            f"CLASS=$({call('ADMIN', '/class-schedules', classes['schedule'])} -H 'Idempotency-Key: try-1'"
-            f" | {picked('classes', 0, 'class_id')})",
-            call("TOKEN", "/classes/$CLASS"),
-            call("ADMIN", f"/courses/{course}/access-rules", restricted, "PUT"),
-            call("TOKEN", "/courses") + f" -G --data-urlencode 'words={classes['title']}'",
-            call("TOKEN", f"/courses/{course}"),
-            call("TOKEN", "/classes/$CLASS"),
-        ],
-        "Be told what to do before a course, and print the register of a class": [
-            call("TOKEN", f"/courses/{classes['course_with_prerequisite']}"),
-            call("TOKEN", "/me/enrolments", {"class_id": classes["class_with_prerequisite"]}),
-            f"{call('ADMIN', register)} -H 'Accept: application/pdf' -o {(settings.LOCAL / 'register.pdf').relative_to(ROOT)}",
-        ],
-    }
-
-
-def signing_in(variable: str, person: dict[str, str]) -> str:
-    """A line that puts somebody's access token into a variable of the shell."""
-    asked = f"-d login={person['login']} -d password='{person['password']}'"
-    return f"{variable}=$(curl -s {settings.DESK_URL}/token {asked})"
-
-
-def picked(*path: str | int) -> str:
-    """A command that takes one value out of an answer."""
-    return f'python3 -c "import json, sys; print(json.load(sys.stdin){"".join(f"[{each!r}]" for each in path)})"'
-
-
-def call(token: str, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> str:
-    """A line that calls a route: GET, or POST (or another method) with a body."""
-    sent = f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'" if body else ""
-    sent += f" -X {method}" if method else ""
-    return f'curl -s -H "Authorization: Bearer ${token}" {settings.DESK_URL}/v1{path}{sent}'
 
 
 def main() -> int:

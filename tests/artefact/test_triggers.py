@@ -178,7 +178,7 @@ def test_the_schedule_starts_the_sweeper(stack):
 
 def test_the_schedule_starts_the_timekeeper_who_has_what_is_due_looked_after(stack, logins):
     """A timer that is due, and behind it nothing any more: query, work queue, worker, which takes it away."""
-    at = datetime.now(UTC) - timedelta(minutes=1)
+    at = datetime.now(UTC) - timedelta(minutes=2)
     timer = Timer("504", at, TimerKind.CLASS_START, "504-gone", {"class": "504-gone"})
     row = TimerRow.of(timer)
     key = {"pk": {"S": row.pk}, "sk": {"S": row.sk}}

@@ -5,15 +5,18 @@ Against a private emulator: moto copies a whole table for each transaction, whic
 
 import io
 import json
+import re
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 from pynamodb.models import BatchWrite
 from rich.console import Console
 
+from app import app
 from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.compliance import Rate
 from chalicelib.domain.enrolment import Status
@@ -21,6 +24,7 @@ from chalicelib.domain.errors import PrerequisiteMissing
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.projection import NOTHING
+from chalicelib.handlers.http import OPERATIONS
 from chalicelib.recurrence import bank_holiday
 from chalicelib.services import catalogue, enrolment, identity
 from chalicelib.storage import base, learner, projection, rules
@@ -35,7 +39,8 @@ from infrastructure.demo.load_mapping import map_trust
 from infrastructure.demo.load_progress import Steps
 from infrastructure.demo.load_sign_ins import PASSWORD, WHAT_TO_TRY, class_to_book
 from infrastructure.demo.reading import load_facts
-from infrastructure.local import emulator
+from infrastructure.local import emulator, settings
+from infrastructure.local.lines import lines_to_try
 
 from .conftest import TODAY, Recount, plan
 
@@ -278,6 +283,24 @@ def told_of(loaded, kind):
     return [row for row in loaded.rows.values() if row.get("type", {}).get("S") == kind]
 
 
+def test_what_follows_from_enrolments_is_there_too(through_services, bulk):
+    """Absences are counted by month, requests are reminded of, and every class to come rings when it starts."""
+    enrolments = [each for records in through_services.learners.values() for each in records["504"].enrolments]
+    absent = [each for each in enrolments if each.status is Status.DID_NOT_ATTEND]
+    requests = [each for each in enrolments if each.status is Status.REQUESTED]
+    dated = [class_ for class_, _ in through_services.classes.values() if class_.starts_at]
+    for loaded in (through_services, bulk):
+        assert len(of_kind(loaded, "absence")) == len(absent) > 0
+        timers = [row["sk"]["S"] for row in of_kind(loaded, "timer")]
+        assert sum("#class start#" in each for each in timers) == len(dated)
+        assert sum("#approval#" in each for each in timers) == 2 * len(requests)
+        assert not [each for each in timers if "#approval#" in each and each < f"{NOW:%Y-%m-%dT%H}"], "nobody is late"
+
+
+def of_kind(loaded, kind):
+    return [row for row in loaded.rows.values() if row.get("kind", {}).get("S") == kind]
+
+
 def test_roles_are_granted_where_they_belong(through_services):
     held = {
         (grant.employer, grant.role)
@@ -414,6 +437,9 @@ def test_the_command_loads_signs_in_and_says_what_to_try(empty, monkeypatch, tmp
     assert told["learner"] == EMPLOYEE
     assert told["move"]["person"] == "P20050028"
     assert "106 people" in out.getvalue()
+    calls = [call for lines in lines_to_try(told).values() for line in lines for call in CALL.finditer(line)]
+    assert len(calls) > 30
+    assert [call[0] for call in calls if not is_taken(call)] == []
     with pytest.raises(PrerequisiteMissing):
         enrolment.enrol_myself(identity.identify(EMPLOYEE, None, NOW), told["classes"]["class_with_prerequisite"], NOW)
     assert "0 differences" in out.getvalue()
@@ -429,6 +455,25 @@ def test_the_command_loads_signs_in_and_says_what_to_try(empty, monkeypatch, tmp
     assert load.day_of_plan(STAFF, load_facts(), tomorrow, demo_file) == TODAY, "what was begun is gone on with"
     with pytest.raises(load.NotLoaded, match="another trust"):
         load.day_of_plan(STAFF + 1, load_facts(), TODAY, demo_file)
+
+
+CALL = re.compile(
+    re.escape(settings.DESK_URL) + r"/v1(?P<path>/[^\s?)]+)"
+    r"(?: -H 'Content-Type: [^']+' -d '(?P<body>[^']+)')?(?: -X (?P<method>\w+))?"
+)
+
+
+def is_taken(call):
+    """Whether there is a route for what a line calls, and the body is one that it takes."""
+    assert app.routes
+    method = call["method"] or ("POST" if call["body"] else "GET")
+    for each in OPERATIONS:
+        path = re.sub(r"\{\w+\}", "[^/]+", each.path.removeprefix("/v1"))
+        if each.method == method and re.fullmatch(path, call["path"]):
+            if each.body and call["body"]:
+                msgspec.json.decode(call["body"], type=each.body)
+            return bool(call["body"]) <= bool(each.body)
+    return False
 
 
 @pytest.mark.parametrize("months", range(24))
