@@ -14,6 +14,7 @@ from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.handlers import events
 from chalicelib.services import recount
 from chalicelib.storage import classes as stored
+from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage import outbox
 from chalicelib.storage.audit import AuditRow
@@ -173,6 +174,14 @@ def test_a_learner_changed_meanwhile_is_judged_again(ward):
     with seams.before_commit(book_elsewhere):
         assert slug(place(ward, MANAGER)) == "clash"
     assert (seats(), seats("504-c2")) == ((0, 0), (1, 0))
+
+
+def test_a_seat_given_back_meanwhile_is_taken_instead_of_waiting_in_vain(ward):
+    for person in ("p2", "p3"):
+        place(ward, ADMINISTRATOR, person)
+    with seams.before_commit(lambda: move(ward, ADMINISTRATOR, "withdrawal", "p3")):
+        assert place(ward, MANAGER).json_body["status"] == "confirmed"
+    assert seats() == (2, 0)
 
 
 # --- rules set aside ------------------------------------------------------------------------------------------
@@ -434,9 +443,8 @@ def test_who_is_sent_back_waits_behind_the_others_and_is_told_why(waiting, clock
     assert "The learning team has moved you from your seat on Fire Safety to its waiting list." in text
     assert f"Why: {WHY}" in text
     after.run()
-    assert [enrolment(each).status.value for each in ("p3", "p1", "p2", "p8")] == [
-        *("confirmed", "confirmed", "waitlisted", "waitlisted")
-    ]
+    assert [enrolment(each).status.value for each in ("p3", "p1")] == ["confirmed", "confirmed"]
+    assert [each.person for each in enrolments.waiting_list("504", "504-c1")] == ["p8", "p2"]
     assert list(recount.seats("504", ["504-c1"])) == []
 
 
