@@ -1,7 +1,7 @@
 """The writes that scheduling a hundred classes needs, as a fixed list: what the bench holds the service's own time against.
 
-Each class is three rows (class, seats, session), each transaction has an audit entry, the first also the plan and a check of the
-course. They are written as they stand here, by the client alone: no rules, no reading, no presenting.
+Each class is four rows (class, seats, session, and what rings when it starts), each transaction has an audit entry, the first also
+the plan and a check of the course. They are written as they stand here, by the client alone: no rules, no reading, no presenting.
 """
 
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 CLASSES = 100
-TOGETHER = 32
+TOGETHER = 24
 """Classes in one transaction, which takes 100 writes."""
 
 FIRST = date(2031, 1, 6)
@@ -85,7 +85,14 @@ def _class(class_id: str, day: date, course: str, batch: str) -> list[Write]:
         "starts_at": _text(at),
         "ends_at": _text(until),
     }
-    return [{**both, **facts}, {**both, **seats}, session]
+    rings = {
+        "pk": _text("E#504#TMR"),
+        "sk": _text(f"{at}#class start#{class_id}"),
+        "kind": _text("timer"),
+        "at": _text(at),
+        "facts": _text("{}"),
+    }
+    return [{**both, **facts}, {**both, **seats}, session, rings]
 
 
 def _plan(batch: str, course: str, days: list[date]) -> Write:

@@ -47,21 +47,28 @@ def lapses_at(request: Enrolment) -> datetime:
 def steps(request: Enrolment) -> Iterator[tuple[Step, datetime]]:
     """What becomes due of a request, and when. That a class starts is told by the class itself."""
     end = lapses_at(request)
-    for step, after in ((Step.REMIND, REMINDED_AFTER), (Step.ESCALATE, ESCALATED_AFTER)):
-        if (at := request.placed_at + after) < end:
-            yield step, at
+    yield from ((step, at) for step, at in steps_from(request.placed_at) if at < end)
     if request.starts_at is None:
         yield Step.LAPSE, end
 
 
+def steps_from(asked_at: datetime) -> tuple[tuple[Step, datetime], ...]:
+    """When whoever is asked is reminded and when it goes to somebody else, of what was asked at an instant and has no end."""
+    return (Step.REMIND, asked_at + REMINDED_AFTER), (Step.ESCALATE, asked_at + ESCALATED_AFTER)
+
+
+def step_after(waited: timedelta) -> Step | None:
+    """What is due of what has waited so long, the last of it: whoever comes late neither reminds nor escalates in vain."""
+    return Step.ESCALATE if waited >= ESCALATED_AFTER else Step.REMIND if waited >= REMINDED_AFTER else None
+
+
 def step_due(request: Enrolment, now: datetime) -> Step | None:
-    """What is due of a request by now, the last of it: whoever comes late neither reminds nor escalates in vain."""
+    """What is due of a request by now; nothing once it is decided."""
     if request.status is not Status.REQUESTED:
         return None
     if now >= lapses_at(request):
         return Step.LAPSE
-    waited = now - request.placed_at
-    return Step.ESCALATE if waited >= ESCALATED_AFTER else Step.REMIND if waited >= REMINDED_AFTER else None
+    return step_after(now - request.placed_at)
 
 
 def refuse_lapsed(request: Enrolment, now: datetime) -> None:

@@ -173,14 +173,22 @@ def parties(request: ExternalTraining, person: str, learner: Learner, administer
     if request.status is Status.DRAFT:
         return frozenset()
     found = set()
-    supervises = any(
-        each.number == request.assignment and each.supervisor == person for each in learner.assignments_on(day)
-    )
-    if person == request.approver or supervises:
+    if person in approvers(request, learner, day):
         found.add(Party.APPROVER)
     if administers:
         found.add(Party.ADMINISTRATOR)
     return frozenset(found)
+
+
+def approvers(request: ExternalTraining, learner: Learner, day: date) -> frozenset[str]:
+    """Who approves a request: who was asked, and whoever supervises the chosen assignment on a day. Never its learner."""
+    supervisors = {each.supervisor for each in learner.assignments_on(day) if each.number == request.assignment}
+    return frozenset(each for each in {request.approver, *supervisors} if each) - {request.person}
+
+
+def asked_instead(request: ExternalTraining, approver: str | None) -> ExternalTraining:
+    """The same request, waiting for somebody else; None: for the learning administrators."""
+    return replace(request, approver=approver, revision=request.revision + 1)
 
 
 def move(

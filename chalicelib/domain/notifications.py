@@ -49,7 +49,10 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
         ("did_not_attend", "absent"),
         ("did_not_attend_in_team", "manager"),
     ),
-    EventType.EXTERNAL_TRAINING_REQUESTED: (("external_training_requested", "approver"),),
+    EventType.EXTERNAL_TRAINING_REQUESTED: (
+        ("external_training_requested", "approver"),
+        ("external_training_requested", "stand_ins"),
+    ),
     EventType.EXTERNAL_TRAINING_DECIDED: (("external_training_decided", LEARNER),),
 }
 """Which messages follow from an event, and to whom: its learner, or whoever its data name under that word, one or several.

@@ -14,6 +14,7 @@ class TimerKind(StrEnum):
     """What there is to look at."""
 
     APPROVAL = "approval"
+    EXTERNAL_TRAINING = "external training"
     CLASS_START = "class start"
 
 

@@ -346,8 +346,8 @@ class RequestQuery(Page, frozen=True):
 def external_training_requests(request: Request) -> ShownPage:
     """Requests that wait for the caller's approval or, for administrators, in one of their queues; first asked first."""
     query = request.query
-    after = cursor.unseal(_purpose(query.queue.value if query.queue else "own approvals"), query.cursor)
-    return service.waiting(request.actor, service.Line(query.queue, query.limit, after))
+    after = cursor.unseal(_purpose(query.queue.value if query.queue else "my approvals"), query.cursor)
+    return service.waiting(request.actor, service.Line(query.queue, query.limit, after), request.now)
 
 
 @routes.route(

@@ -104,6 +104,6 @@ def is_asked(actor: Actor, now: datetime) -> bool:
     """Whether somebody who supervises nobody decides on requests all the same: asked before, or standing in for somebody."""
     if stored.waiting_for(actor.employer, [actor.person], 1, None):
         return True
-    if external_training.waiting_for(actor.employer, actor.person, 1, None)[0]:
+    if external_training.waiting_for(actor.employer, [actor.person], 1, None):
         return True
     return bool(stood_in_for(actor, now))

@@ -9,6 +9,8 @@ import msgspec
 
 from chalicelib.domain import external_training as rules_of
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.approvals import Step as WaitingStep
+from chalicelib.domain.approvals import steps_from
 from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.errors import NotFound, NotPermitted, refuse_body
@@ -27,9 +29,10 @@ from chalicelib.domain.external_training import (
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.permissions import Capability, Scope
-from chalicelib.services import awards, people
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.services import approvals, awards, people
 from chalicelib.services.approvals import who_approves
-from chalicelib.storage import audit, files, outbox, rules
+from chalicelib.storage import audit, files, outbox, rules, timers
 from chalicelib.storage import external_training as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
@@ -138,7 +141,9 @@ def submit(actor: Actor, training_id: str, now: datetime) -> Shown:
     transaction = Transaction()
     stored.change(transaction, before, after)
     if after.approver:
-        _ask(transaction, learner, after, now)
+        ask(transaction, learner, after, now)
+        for step, at in steps_from(after.submitted_at):
+            timers.set_timer(transaction, _timer_of(after, step, at))
     _audit(transaction, actor, after, "external_training.submitted", now, {"approver": after.approver})
     transaction.commit()
     return _shown(after)
@@ -190,11 +195,18 @@ class Line(msgspec.Struct, frozen=True):
     after: Any
 
 
-def waiting(actor: Actor, line: Line) -> ShownPage:
-    """A page of requests that wait, first asked first. Raises NotPermitted for an administrators' queue to anybody else."""
+def waiting(actor: Actor, line: Line, now: datetime) -> ShownPage:
+    """A page of requests that wait for the actor, also in place of others, or in a queue; first asked first.
+
+    Raises NotPermitted for an administrators' queue to anybody else.
+    """
     if line.queue is None:
-        found, following = stored.waiting_for(actor.employer, actor.person, line.limit, line.after)
-        return _page(actor.employer, "own approvals", found, following)
+        asked = [actor.person, *approvals.stood_in_for(actor, now)]
+        found = stored.waiting_for(actor.employer, asked, line.limit + 1, line.after)
+        page = found[: line.limit]
+        following = stored.place_of(page[-1]) if len(found) > line.limit else None
+        others = [each for each in page if each.person != actor.person]
+        return _page(actor.employer, "my approvals", others, following)
     if not _administers(actor):
         raise NotPermitted(
             "This queue is the learning administrators'.", way_out="Leave `queue` out to see what waits for you."
@@ -275,7 +287,11 @@ def _seen(
     request = stored.request(actor.employer, person, training_id)
     learner = learners.learner(person, actor.employer, consistent=True) if request else None
     if request and learner:
-        who = rules_of.parties(request, actor.person, learner, _administers(actor), london_day(now))
+        today = london_day(now)
+        who = rules_of.parties(request, actor.person, learner, _administers(actor), today)
+        if who.isdisjoint({Party.LEARNER, Party.APPROVER}) and request.status is not Status.DRAFT:
+            asked = rules_of.approvers(request, learner, today)
+            who |= {Party.APPROVER} if approvals.stands_in_for_any(actor, asked, now) else set()
         if who:
             return request, learner, who
     raise NotFound("There is no such external training, or not for you.", training_id=training_id)
@@ -367,12 +383,21 @@ def _decide(
     return _shown(after)
 
 
-def _ask(transaction: Transaction, learner: Learner, request: ExternalTraining, now: datetime) -> None:
-    """Tell the approver (N22). The event names nobody whose records changed, only whom to tell."""
+def _timer_of(request: ExternalTraining, step: WaitingStep, at: datetime) -> Timer:
+    facts = {"person": request.person, "training": request.id, "step": step.value}
+    return Timer(request.employer, at, TimerKind.EXTERNAL_TRAINING, request.id, facts)
+
+
+def ask(transaction: Transaction, learner: Learner, request: ExternalTraining, now: datetime) -> None:
+    """Add to a transaction: the event that tells the approver, and whoever stands in for them (N22).
+
+    It names nobody whose records changed, only whom to tell.
+    """
     known = rules.rulebook(request.employer).competencies
     data = {
         **_told(request),
         "approver": request.approver,
+        "stand_ins": approvals.stand_ins(request.employer, request.approver, request.person, now),
         "learner": learner.person.full_name,
         "completed_on": long_day(request.training.completed_on),
         "claims": [_title(each.competency, known) for each in request.training.claims],

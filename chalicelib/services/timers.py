@@ -14,14 +14,17 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.classes import Class, started
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.external_training import ExternalTraining, asked_instead
+from chalicelib.domain.external_training import Status as Training
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL, chosen_assignment
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.observability import log_fault
-from chalicelib.services import approvals, waiting
+from chalicelib.services import approvals, external_training, waiting
 from chalicelib.services.enrolment import said_of, tell
 from chalicelib.storage import audit, classes, outbox, queues, rules
 from chalicelib.storage import enrolment as enrolments
+from chalicelib.storage import external_training as trainings
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored
 from chalicelib.storage.base import new_id
@@ -95,7 +98,7 @@ def _due(employer: str, now: datetime) -> Iterator[Timer]:
 @retried
 def _ring_approval(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
     """Remind, escalate or end a request, if that is what is due; else there is nothing to do any more."""
-    learner = learners.learner(timer.facts["person"], timer.employer, consistent=True)
+    learner = _learner_of(timer)
     mine = learner.enrolments if learner else ()
     request = next((each for each in mine if each.id == timer.facts["enrolment"]), None)
     transaction = Transaction()
@@ -110,6 +113,10 @@ def _ring_approval(timer: Timer, now: datetime, _time_left: Callable[[], bool]) 
     return True
 
 
+def _learner_of(timer: Timer) -> Learner | None:
+    return learners.learner(timer.facts["person"], timer.employer, consistent=True)
+
+
 def _lapse_request(transaction: Transaction, learner: Learner, request: Enrolment, now: datetime) -> None:
     after = request.moved_to(Status.CANCELLED, now, TIMERS, rules_of.NOT_DECIDED)
     enrolments.withdraw(transaction, learner, request, after)
@@ -118,7 +125,7 @@ def _lapse_request(transaction: Transaction, learner: Learner, request: Enrolmen
 
 def _ask_again(transaction: Transaction, learner: Learner, request: Enrolment, step: Step, now: datetime) -> None:
     """Remind whoever was asked; or ask somebody else, who is told of it as the learner is."""
-    approver = _to_ask(learner, request, step, now)
+    approver = _to_ask(learner, request.approver, request.post.assignment if request.post else None, step, now)
     if approver == request.approver:
         if approver is not None:
             _tell_due(transaction, learner, request, now, person=None)
@@ -130,20 +137,18 @@ def _ask_again(transaction: Transaction, learner: Learner, request: Enrolment, s
     audit.record(transaction, audit.Entry(after.employer, TIMERS, "approval.escalated", now, after.person, facts))
 
 
-def _to_ask(learner: Learner, request: Enrolment, step: Step, now: datetime) -> str | None:
+def _to_ask(learner: Learner, approver: str | None, assignment: str | None, step: Step, now: datetime) -> str | None:
     """Whom a request waits for from now on: to be reminded, who was asked, unless they have left; escalated, who is above them."""
-    approver, today = request.approver, london_day(now)
     if approver is None:
         return None
-    asked = learners.learner(approver, request.employer)
+    today = london_day(now)
+    asked = learners.learner(approver, learner.employer)
     if asked is None or not asked.roles_on(today):
-        held = learner.assignments_on(today)
-        through = chosen_assignment(held, request.post.assignment if request.post else None)
-        return approvals.who_approves(learner, through, now)
+        return approvals.who_approves(learner, chosen_assignment(learner.assignments_on(today), assignment), now)
     if step is Step.REMIND:
         return approver
     above = approvals.who_approves(asked, chosen_assignment(asked.assignments_on(today), None), now)
-    return None if above == request.person else above
+    return None if above == learner.person.id else above
 
 
 def _tell_due(
@@ -152,6 +157,36 @@ def _tell_due(
     """Add the event that a request waits: to whoever is asked, and to its learner if that is somebody else than before."""
     data = said_of(request) | approvals.said_of_asking(learner, request, now) | {"escalated": person is not None}
     outbox.emit(transaction, Event(new_id(now), EventType.APPROVAL_DUE, request.employer, person, now, data))
+
+
+@retried
+def _ring_external_training(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
+    """Remind of external training that waits for approval, or escalate it; it never lapses."""
+    request = trainings.request(timer.employer, timer.facts["person"], timer.facts["training"])
+    learner = _learner_of(timer)
+    transaction = Transaction()
+    stored.ring(transaction, timer)
+    step = Step(timer.facts["step"])
+    due = request and request.status is Training.SUBMITTED and rules_of.step_after(now - request.submitted_at) is step
+    if learner and request and due:
+        _ask_again_of_training(transaction, learner, request, step, now)
+    transaction.commit()
+    return True
+
+
+def _ask_again_of_training(
+    transaction: Transaction, learner: Learner, request: ExternalTraining, step: Step, now: datetime
+) -> None:
+    approver = _to_ask(learner, request.approver, request.assignment, step, now)
+    after = asked_instead(request, approver)
+    if approver is not None:
+        external_training.ask(transaction, learner, after, now)
+    if approver != request.approver:
+        trainings.change(transaction, request, after)
+        facts = {"training": request.id, "from": request.approver, "to": approver}
+        audit.record(
+            transaction, audit.Entry(request.employer, TIMERS, "approval.escalated", now, request.person, facts)
+        )
 
 
 # --- classes that start (domain.md §2) ---------------------------------------------------------------------------
@@ -208,6 +243,7 @@ def _tell_ended(transaction: Transaction, before: Enrolment, after: Enrolment, n
 
 _RING: dict[TimerKind, Callable[[Timer, datetime, Callable[[], bool]], bool]] = {
     TimerKind.APPROVAL: _ring_approval,
+    TimerKind.EXTERNAL_TRAINING: _ring_external_training,
     TimerKind.CLASS_START: _ring_class_start,
 }
 """Who looks after a timer of each kind: False if time ran out."""

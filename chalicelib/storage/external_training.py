@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
@@ -152,11 +154,18 @@ def of_person(employer: str, person_id: str, limit: int, after: Any) -> tuple[li
     return [row.request() for row in query], query.last_evaluated_key
 
 
-def waiting_for(employer: str, approver: str, limit: int, after: Any) -> tuple[list[ExternalTraining], Any]:
-    """A page of what waits for somebody's approval, first asked first, and where to go on. May lag a moment behind."""
-    pk = keys.approvals(employer, approver)
-    query = Record.gsi1.query(pk, limit=limit, last_evaluated_key=going_on(after, "gsi1pk", pk))
-    return _requests(query), query.last_evaluated_key
+def waiting_for(employer: str, approvers: Iterable[str], limit: int, after: str | None) -> list[ExternalTraining]:
+    """Up to `limit` requests that wait for the approval of any of these people, first asked first, behind the `place_of` of one. A
+    query for each of them; may lag a moment behind.
+    """
+    behind = Record.gsi1sk > after if after else None
+    lines = (Record.gsi1.query(keys.approvals(employer, each), behind, page_size=limit) for each in approvers)
+    return _requests(islice(merge(*lines, key=lambda row: str(row.gsi1sk)), limit))
+
+
+def place_of(request: ExternalTraining) -> str:
+    """Where a request stands among those that wait for somebody's approval: in the order of asking."""
+    return keys.approval_sort(request.submitted_at, request.person, request.id)
 
 
 def waiting_in(employer: str, queue: Queue, limit: int, after: Any) -> tuple[list[ExternalTraining], Any]:

@@ -326,3 +326,43 @@ def test_a_class_cancelled_before_has_nothing_left_to_end(starting, nothing_wait
     at(START + LATE)
     assert states(5, 6, 7, 1) == ["cancelled"] * 4
     assert "enrolment_lapsed" not in {template for _, template in told()}
+
+
+# --- external training ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="submitted")
+def _submitted(api):
+    """Training of p1 that waits for p2."""
+    ward()
+    body = {"title": "Fire Day", "provider": "Fire College", "completed_on": "2026-11-02"}
+    training = api.post("/v1/me/external-training", body, as_="504-1").json_body["id"]
+    assert api.post(f"/v1/me/external-training/{training}/submission", as_="504-1").json_body["approver_id"] == "p2"
+    return training
+
+
+def trainings(api, as_):
+    return [each["id"] for each in api.get("/v1/external-training/requests", as_=as_).json_body["requests"]]
+
+
+def test_external_training_is_reminded_of_and_escalated_alike(api, submitted, at):
+    at(NOW + 3 * DAY + LATE)
+    assert templates("p2") == ["external_training_requested"] * 2
+    at(NOW + 7 * DAY + LATE)
+    assert templates("p3") == ["external_training_requested"]
+    assert (trainings(api, "504-2"), trainings(api, "504-3")) == ([], [submitted])
+    assert set_timers()[0].kind is TimerKind.CLASS_START
+
+
+def test_a_delegate_sees_and_approves_external_training_too(api, submitted):
+    delegate(api)
+    assert trainings(api, "504-4") == [submitted]
+    answer = api.post(f"/v1/external-training/p1/{submitted}/approval", as_="504-4")
+    assert answer.json_body["status"] == "approved"
+    assert trainings(api, "504-4") == []
+
+
+def test_external_training_that_is_decided_reminds_nobody(api, submitted, at):
+    api.post(f"/v1/external-training/p1/{submitted}/approval", as_="504-2")
+    at(NOW + 7 * DAY + LATE)
+    assert templates("p2") == ["external_training_requested"]
