@@ -150,6 +150,12 @@ class Clash(Refusal):
     way_out = "Withdraw from the other class first, or choose another date."
 
 
+class EmploymentEnds(Refusal):
+    """The learner will have left by the day of the class; leaving gives such places back (domain.md §2)."""
+
+    way_out = "Choose a date up to the last day of service."
+
+
 class AccessNotMet(Refusal):
     """The learner meets none of the course's access rules (domain.md §5). Told to administrators, and to managers who find the
     course themselves; others find nothing.
@@ -351,7 +357,7 @@ class EnrolmentNotThere(Refusal):
 
 
 class NobodyElseWaits(Refusal):
-    """Whoever went back to the waiting list now would get the seat again at once, since nobody else waits for it."""
+    """Whoever went back to the waiting list now would get the seat again at once, since nobody waits in front of them."""
 
     way_out = "Cancel or withdraw the enrolment instead, or close the class first."
 

@@ -11,6 +11,7 @@ from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.catalogue import Course, CourseStatus, live_on
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
 from chalicelib.domain.enrolment import SEATED, Enrolment, Party, Status
+from chalicelib.domain.people import Employment
 from chalicelib.domain.prerequisites import Checked
 
 OVERRIDABLE = (
@@ -53,19 +54,21 @@ def judge_placing(
     prerequisites: Sequence[Checked] = (),
     by: Party = Party.LEARNER,
     overriding: bool = False,
+    employment: Employment | None = None,
 ) -> Verdict:
     """May this learner be placed on this class now, and as what? The first rule that says no decides (domain.md §2 and §5).
 
     `access` and `mine` are the learner's, whoever places them; `mine` are their enrolments at every employer: nobody can be in two
     places, or on one class twice. `prerequisites` are those of the course as they stand on the day to judge them
     (`day_that_counts`). What is missing comes before approval: no manager could help with it. `overriding` sets aside the rules
-    that an administrator may (OVERRIDABLE).
+    that an administrator may (OVERRIDABLE). `employment` is the learner's, if they have one.
     """
     enrolments = tuple(mine)
     refusals = (
         _refused_by_course(course, london_day(now)),
         _refused_by_class(class_),
         _refused_by_start(class_, now),
+        _refused_by_leaving(class_, employment, now),
         _refused_by_enrolment_dates(class_, now),
         _refused_by_own_enrolments(class_, enrolments, by),
         _refused_by_access(access),
@@ -132,6 +135,12 @@ def _refused_by_start(class_: Class, now: datetime) -> errors.Refusal | None:
     if class_.starts_at is None or not started(class_, now):
         return None
     return errors.ClassPast("This class has already started.", starts_at=class_.starts_at.isoformat())
+
+
+def _refused_by_leaving(class_: Class, employment: Employment | None, now: datetime) -> errors.Refusal | None:
+    if employment is None or not employment.left_before(day_that_counts(class_, now)):
+        return None
+    return errors.EmploymentEnds("The employment ends before this class.", last_day=str(employment.ends_on))
 
 
 def _refused_by_enrolment_dates(class_: Class, now: datetime) -> errors.Refusal | None:

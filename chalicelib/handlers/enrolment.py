@@ -33,6 +33,7 @@ REFUSED_PLACES = (
     errors.Clash,
     errors.AdministratorOnly,
     errors.AccessNotMet,
+    errors.EmploymentEnds,
     errors.CourseNotLive,
     errors.Conflict,
 )

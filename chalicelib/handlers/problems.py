@@ -76,6 +76,7 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.ClassFull: ProblemType(409, "class-full", "The class is full"),
     errors.AlreadyEnrolled: ProblemType(409, "already-enrolled", "On this class already"),
     errors.Clash: ProblemType(409, "clash", "On another class at that time"),
+    errors.EmploymentEnds: ProblemType(409, "employment-ends", "The employment ends before the class"),
     errors.AccessNotMet: ProblemType(403, "access-not-met", "This course is meant for others"),
     errors.CourseNotLive: ProblemType(409, "course-not-live", "This course is not offered now"),
     errors.AdministratorOnly: ProblemType(403, "administrator-only", "Only the learning team enrols on this course"),

@@ -251,7 +251,9 @@ def _judge(
     overriding: bool = False,
 ) -> Verdict:
     mine = (*learner.enrolments, *learner.elsewhere)
-    return judge_placing(seen.course, seen.class_, seen.seats, seen.access, mine, now, checked, by, overriding)
+    return judge_placing(
+        seen.course, seen.class_, seen.seats, seen.access, mine, now, checked, by, overriding, learner.employment
+    )
 
 
 def _course(viewer: Viewer, course_id: str) -> Course:

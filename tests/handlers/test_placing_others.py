@@ -12,7 +12,7 @@ from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.handlers import events
-from chalicelib.services import recount
+from chalicelib.services import classes, recount
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -143,6 +143,20 @@ def test_who_has_left_is_placed_by_nobody(ward):
     gone = b.Employment("504", EmploymentKind.EMPLOYEE, "20000004", b.date(2020, 1, 1), b.date(2026, 11, 22))
     b.workforce.people.EmploymentRow.of(b.Person("p4", "Sam", "Testfold4"), gone).save()
     assert slug(place(ward, ADMINISTRATOR, "p4")) == "not-found"
+
+
+def test_who_will_have_left_by_the_day_of_the_class_gets_no_place_on_it(ward):
+    b.person(4)
+    leaving = b.Employment("504", EmploymentKind.EMPLOYEE, "20000004", b.date(2024, 1, 1), b.date(2026, 11, 30))
+    b.workforce.people.EmploymentRow.of(b.Person("p4", "Sam", "Testfold4", login="504-4"), leaving).save()
+    for answer in (
+        place(ward, ADMINISTRATOR, "p4", override={"reason": WHY}),
+        ward.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_="504-4"),
+    ):
+        assert (answer.status_code, slug(answer)) == (409, "employment-ends")
+    last_day = b.class_("504-c3", sessions=[b.session(b.date(2026, 11, 30))])
+    classes.add_class(b.SYSTEM, last_day, NOW)
+    assert place(ward, ADMINISTRATOR, "p4", class_id="504-c3").status_code == 201
 
 
 def test_the_assignment_through_which_somebody_is_placed_has_to_be_theirs(ward):
