@@ -304,9 +304,9 @@ def _as_manager(actor: Actor, capability: Capability) -> bool:
         return False
     if identity.manages_anyone(actor, now()):
         return True
-    from chalicelib.services import approvals  # what only few routes need
+    from chalicelib.services import deciding  # what only few routes need
 
-    return capability is Capability.APPROVE_REQUESTS and approvals.is_asked(actor, now())
+    return capability is Capability.APPROVE_REQUESTS and deciding.is_asked(actor, now())
 
 
 def _employer(request: ChaliceRequest) -> str | None:

@@ -13,8 +13,8 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import Assignment
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import approvals as stored
-from chalicelib.storage import external_training, timers
 from chalicelib.storage import learner as learners
+from chalicelib.storage import timers
 from chalicelib.storage.people import names_of
 from chalicelib.storage.transaction import Transaction
 
@@ -98,12 +98,3 @@ def stands_in_for_any(actor: Actor, people: Iterable[str], now: datetime) -> boo
         and _still_here(each, actor.employer, today)
         for each in people
     )
-
-
-def is_asked(actor: Actor, now: datetime) -> bool:
-    """Whether somebody who supervises nobody decides on requests all the same: asked before, or standing in for somebody."""
-    if stored.waiting_for(actor.employer, [actor.person], 1, None):
-        return True
-    if external_training.waiting_for(actor.employer, [actor.person], 1, None):
-        return True
-    return bool(stood_in_for(actor, now))

@@ -34,7 +34,7 @@ from chalicelib.services.catalogue import SeenClass, Viewer
 from chalicelib.services.enrolment import everywhere, said_of, tell, tell_placed
 from chalicelib.services.placing_others import BY_WHOM, refuse_override, refuse_whoever_left
 from chalicelib.storage import approvals as stored
-from chalicelib.storage import classes, outbox
+from chalicelib.storage import classes, external_training, outbox
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
@@ -58,13 +58,15 @@ def approve(actor: Actor, person: str, enrolment_id: str, override: str | None, 
     OwnEnrolment, NotFound for whoever decides nothing here, EnrolmentNotThere with how it stands, RequestLapsed, OverrideNeeded,
     NotPermitted for an override of others, and the refusal of the first rule by which nobody could be placed on the class now.
     """
-    learner, before, party = _seen(actor, person, enrolment_id, now)
+    learner, before, party = _seen(actor, person, enrolment_id, now, overriding=override is not None)
     if _approved_by(before, actor.person):
         return before
-    _refuse(before, Status.CONFIRMED, party, override, now)
+    states.refuse_move(before, Status.CONFIRMED, party, from_=_REQUESTED)
     refuse_override(party, override)
+    rules_of.refuse_deciding(before, party, override)
     refuse_whoever_left(learner, now)
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True).placing(learner)
+    rules_of.refuse_lapsed(replace(before, starts_at=seen.class_.starts_at), now)  # its own copy may be behind
     verdict = _judge(seen, learner, before, now, party, overriding=override is not None)
     after = _placed(before, seen, learner, verdict, actor.person, override, now)
     transaction = Transaction()
@@ -81,12 +83,12 @@ def approve(actor: Actor, person: str, enrolment_id: str, override: str | None, 
 def reject(actor: Actor, person: str, enrolment_id: str, reason: str, now: datetime) -> Enrolment:
     """Reject a request, for a reason that the learner is told. Repeating it changes nothing, nor its reason.
 
-    Raises what `approve` raises of who decides, and when.
+    Raises OwnEnrolment, NotFound for whoever decides nothing here, and EnrolmentNotThere with how it stands.
     """
     learner, before, party = _seen(actor, person, enrolment_id, now)
     if before.reached(Status.REJECTED, actor.person):
         return before
-    _refuse(before, Status.REJECTED, party, reason, now)
+    states.refuse_move(before, Status.REJECTED, party, from_=_REQUESTED)
     after = before.moved_to(Status.REJECTED, now, actor.person, reason)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
@@ -94,12 +96,6 @@ def reject(actor: Actor, person: str, enrolment_id: str, reason: str, now: datet
     tell(transaction, EventType.ENROLMENT_REJECTED, actor.person, after, now, by_whom=by_whom)
     transaction.commit()
     return after
-
-
-def _refuse(request: Enrolment, to: Status, party: Party, reason: str | None, now: datetime) -> None:
-    states.refuse_move(request, to, party, from_=_REQUESTED)
-    rules_of.refuse_lapsed(request, now)
-    rules_of.refuse_deciding(request, party, reason)
 
 
 def _approved_by(enrolment: Enrolment, person: str) -> bool:
@@ -199,9 +195,12 @@ def _carried_out(actor: Actor, decision: Decision, now: datetime) -> Enrolment:
 # --- who may ----------------------------------------------------------------------------------------------------
 
 
-def _seen(actor: Actor, person: str, enrolment_id: str, now: datetime) -> tuple[Learner, Enrolment, Party]:
-    """Somebody's enrolment, and as what the actor decides on it. Raises OwnEnrolment, and NotFound for whoever decides nothing
-    there, existing or not.
+def _seen(
+    actor: Actor, person: str, enrolment_id: str, now: datetime, overriding: bool = False
+) -> tuple[Learner, Enrolment, Party]:
+    """Somebody's enrolment, and as what the actor decides on it: as whoever was asked, unless they want to override.
+
+    Raises OwnEnrolment, and NotFound for whoever decides nothing there, existing or not.
     """
     if person == actor.person:
         raise OwnEnrolment(
@@ -209,16 +208,28 @@ def _seen(actor: Actor, person: str, enrolment_id: str, now: datetime) -> tuple[
         )
     learner = learners.learner(person, actor.employer, consistent=True)
     enrolment = next((each for each in learner.enrolments if each.id == enrolment_id), None) if learner else None
-    if learner and enrolment and (party := _party_to(actor, learner, enrolment, now)):
+    party = _party_to(actor, learner, enrolment, now, overriding) if learner and enrolment else None
+    if learner and enrolment and party:
         return learner, enrolment, party
     raise NotFound("There is no such request, or not for you.", enrolment=enrolment_id)
 
 
-def _party_to(actor: Actor, learner: Learner, request: Enrolment, now: datetime) -> Party | None:
+def _party_to(actor: Actor, learner: Learner, request: Enrolment, now: datetime, overriding: bool) -> Party | None:
+    if overriding and _administers(actor):
+        return Party.ADMINISTRATOR
     asked = rules_of.deciders(request, learner, london_day(now))
     if actor.person in asked or approvals.stands_in_for_any(actor, asked, now):
         return Party.MANAGER
     return Party.ADMINISTRATOR if _administers(actor) else None
+
+
+def is_asked(actor: Actor, now: datetime) -> bool:
+    """Whether somebody who supervises nobody decides on requests all the same: asked before, or standing in for somebody."""
+    return bool(
+        stored.waiting_for(actor.employer, [actor.person], 1, None)
+        or external_training.waiting_for(actor.employer, [actor.person], 1, None)
+        or approvals.stood_in_for(actor, now)
+    )
 
 
 def _administers(actor: Actor) -> bool:

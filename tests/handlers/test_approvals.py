@@ -189,12 +189,19 @@ def test_a_collision_is_tried_again(asked):
         assert approve(asked).json_body["status"] == "confirmed"
 
 
-def test_what_has_come_into_the_way_of_the_class_is_refused_with_the_way_out(asked, clock):
+def test_once_the_class_has_started_nobody_approves_any_more(asked, clock):
     clock.now = NOW + timedelta(days=8)
     answer = approve(asked)
     assert (slug(answer), bool(answer.json_body["way_out"])) == ("request-lapsed", True)
     assert slug(approve(asked, LA, body=OVERRIDE)) == "request-lapsed"
-    assert slug(reject(asked)) == "request-lapsed"
+    assert enrolment().status is Status.REQUESTED
+
+
+def test_it_is_the_class_as_it_is_now_that_must_not_have_started(asked, clock):
+    for row in classes.rows_of_class(b.class_(maximum=1, sessions=[b.session(b.date(2026, 11, 24))], revision=2)):
+        row.save()
+    clock.now = NOW + timedelta(days=2)
+    assert slug(approve(asked)) == "request-lapsed"
 
 
 @pytest.mark.parametrize(
@@ -263,6 +270,14 @@ def test_an_administrator_decides_in_place_of_a_manager_with_a_reason_that_stays
     assert (answer["status"], answer["history"][-1]["reason"]) == ("confirmed", OVERRIDE["override"]["reason"])
     told()
     assert "approved by the learning team" in text_of("enrolment_approved", "p1")
+
+
+def test_an_administrator_who_is_their_manager_decides_as_that_and_may_override_all_the_same(asked):
+    b.grant("p2", "learning_administrator")
+    asks(asked, "504-e1")
+    assert approve(asked).json_body["history"][-1]["reason"] is None
+    answer = approve(asked, enrolment="504-e1~1", body=OVERRIDE).json_body
+    assert answer["history"][-1]["reason"] == OVERRIDE["override"]["reason"]
 
 
 def test_an_administrator_needs_no_reason_for_what_nobody_else_was_asked_about(api):
