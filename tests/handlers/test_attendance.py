@@ -151,6 +151,13 @@ def test_the_rest_is_whoever_else_holds_a_seat(trust):
     ]
 
 
+def test_whoever_has_gone_since_the_roster_showed_them_is_not_among_the_rest(trust):
+    on_class(1, 2)
+    with seams.lagging_reads():
+        enrolments.EnrolmentRow.of(enrolment_of(2).moved_to(Status.WITHDRAWN, NOW, "p9")).save()
+        assert became(mark(trust, rest=COMPLETED)) == {"p1": "marked"}
+
+
 def test_repeating_a_register_changes_nothing_and_another_outcome_is_a_correction(trust):
     on_class(1, 2, 3)
     mark(trust, (1, COMPLETED, 85), rest=ABSENT)
@@ -363,12 +370,13 @@ def test_time_that_runs_out_is_said_and_repeating_does_the_rest(trust):
 def test_whoever_was_passed_over_for_this_class_counts_again_on_the_list_of_another(trust):
     later = class_of(class_id="504-c2", sessions=[b.session(TODAY, hour=11)], maximum=1)
     classes.add_class(SYSTEM, later, NOW)
-    on_class(1, 2)
-    take_over(2, later, Status.WAITLISTED, passed_over=True)
+    on_class(1, 2, 3)
+    for number in (2, 3):
+        take_over(number, later, Status.WAITLISTED, passed_over=True)
     assert classes.stored.class_with_seats("504-c2")[1].waiting == 0
-    assert became(mark(trust, (1, ABSENT), (2, ABSENT))) == {"p1": "marked", "p2": "marked"}
-    assert classes.stored.class_with_seats("504-c2")[1].waiting == 1
-    assert [each.data["promote"] for each in events() if each.person == "p2"] == [["504-c2"]]
+    assert became(mark(trust, rest=ABSENT)) == {"p1": "marked", "p2": "marked", "p3": "marked"}
+    assert classes.stored.class_with_seats("504-c2")[1].waiting == 2
+    assert {each.person: each.data["promote"] for each in events()} == {"p1": [], "p2": ["504-c2"], "p3": ["504-c2"]}
 
 
 # --- who is told --------------------------------------------------------------------------------------------------
@@ -570,6 +578,14 @@ def test_it_shows_as_much_as_ones_reports_reach(month):
         "504-5": {("p1", "504-moving"), ("p1", "504-fire")},
     }
     assert problem(month.get("/v1/did-not-attend", as_="504-1")) == (403, "not-permitted")
+
+
+def test_whoever_taught_a_class_and_is_no_instructor_any_more_sees_nothing_of_it(month):
+    taught = class_of(class_id="504-c6", instructor="p5", sessions=[b.session(date(2026, 11, 3))])
+    classes.add_class(SYSTEM, taught, NOW)
+    take_over(2, taught)
+    mark(month, (2, ABSENT), class_id="504-c6", as_=ADMINISTRATOR)
+    assert {each["person_id"] for each in missed(month, as_="504-5")["rows"]} == {"p1"}, "whom she manages"
 
 
 def test_it_goes_page_by_page_and_course_by_course(month):
