@@ -24,11 +24,10 @@ from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, waiting
 from chalicelib.services.enrolment import count_again, everywhere, tell
 from chalicelib.services.waiting import WAITING_LIST
-from chalicelib.storage import attendance
+from chalicelib.storage import attendance, outbox, rules
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
-from chalicelib.storage import outbox, rules
 from chalicelib.storage.base import new_id
 from chalicelib.storage.class_lists import roster
 from chalicelib.storage.transaction import Transaction, retried
