@@ -46,7 +46,8 @@ NEVER_READ_AT_RUN_TIME = re.compile(
 )
 IMPORTED_IN_VAIN = frozenset({"fontTools/varLib/__init__.py", "fontTools/varLib/instancer/__init__.py"})
 """Ship empty: fpdf2 imports them for fonts that vary. Ours do not, and they would draw in half a megabyte."""
-OUR_CODE = ("app.py", "chalicelib")
+TOLD = ("chalicelib/handlers/", "chalicelib/domain/errors.py")
+"""Where docstrings are read at run time: the OpenAPI document tells those of routes, of what they take and answer, and of refusals."""
 
 _LAMBDA_CODE_FOLDER = Path("/var/task")
 _UNCHECKED_HASH = 0b01
@@ -71,7 +72,7 @@ def reduce(code: Path) -> None:
 
 
 def _compile(file: Path, code: Path) -> None:
-    """Bytecode in place of a source file; that of libraries without docstrings, which nobody reads in a Lambda.
+    """Bytecode in place of a source file, without docstrings where nobody reads them in a Lambda.
 
     A Lambda's code folder is read-only: without bytecode it would compile at every cold start. Assertions stay, and so do the
     line numbers that our log of faults names.
@@ -79,7 +80,7 @@ def _compile(file: Path, code: Path) -> None:
     name = file.relative_to(code)
     source = b"" if str(name) in IMPORTED_IN_VAIN else file.read_bytes()
     tree = ast.parse(source)
-    if name.parts[0] not in OUR_CODE:
+    if not str(name).startswith(TOLD):
         _drop_docstrings(tree)
     compiled = compile(tree, str(_LAMBDA_CODE_FOLDER / name), "exec", dont_inherit=True)
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little") + importlib.util.source_hash(source)

@@ -10,6 +10,7 @@ from pypdf import PdfReader
 
 from infrastructure import ROOT
 from infrastructure.local import startup
+from infrastructure.openapi import document
 from infrastructure.what_ships import SERVICES
 from tests.artefact.conftest import lambda_python
 
@@ -79,6 +80,12 @@ print(json.dumps([before, "chalicelib.handlers.roles" in sys.modules, answers]))
 """
     # Whatever is logged on the way comes first.
     assert json.loads(lambda_python(code, unzipped).splitlines()[-1]) == [False, True, [401, 405, 200]]
+
+
+def test_the_zip_describes_the_api_as_the_working_copy_does(unzipped):
+    """Docstrings are left out but for those that the document tells."""
+    code = "import app, json; from chalicelib.handlers import openapi; app.app.routes; print(json.dumps(openapi.document()))"
+    assert json.loads(lambda_python(code, unzipped)) == document()
 
 
 def test_every_route_of_the_template_is_in_the_table_of_modules(unzipped, template):
