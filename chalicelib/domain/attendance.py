@@ -45,15 +45,16 @@ def wrong_fields(marks: Sequence[Mark], rest: Status | None) -> Iterator[FieldEr
             yield FieldError(f"marks[{place}].score", f"there is none of somebody who {mark.outcome}")
 
 
-def refuse_early(class_: Class, now: datetime) -> None:
-    """Outcomes are noted from the start of a class; of one without dates at any time (domain.md §2).
-
-    Raises ClassCancelled or ClassNotStarted.
-    """
+def refuse_cancelled(class_: Class) -> None:
+    """Nobody holds a seat on a cancelled class, or could get one back: raises ClassCancelled."""
     if class_.status is ClassStatus.CANCELLED:
         raise errors.ClassCancelled(
-            "This class was cancelled.", way_out="Nobody has attended it: there is nothing to note."
+            "This class was cancelled.", way_out="Nobody is on it any more: there is nothing to note."
         )
+
+
+def refuse_early(class_: Class, now: datetime) -> None:
+    """Outcomes are noted from the start of a class; of one without dates at any time (domain.md §2). Raises ClassNotStarted."""
     if class_.starts_at is not None and not started(class_, now):
         raise errors.ClassNotStarted("The class has not started yet.", starts_at=class_.starts_at.isoformat())
 

@@ -17,7 +17,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.attendance import Mark
 from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.catalogue import AwardTiming, Catalogue, Course, may_belong
-from chalicelib.domain.classes import Class, ClassStatus, Seats
+from chalicelib.domain.classes import Class, Seats
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.enrolment import Enrolment, Party, Status, no_longer_passed_over
 from chalicelib.domain.errors import NotFound, OwnEnrolment, Refusal, Unavailable, refuse_body
@@ -105,7 +105,7 @@ def mark(
     """
     on = taught(actor, class_id, consistent=True)
     refuse_body(rules_of.wrong_fields(marks, rest))
-    rules_of.refuse_early(on.class_, now)
+    _refuse_marking(on.class_, now)
     todo = [*marks, *_others(actor, class_id, marks, rest)]
     each_writes = _WRITES + max(1, 2 * len(on.course.grants))
     together = max(1, (100 - 1) // each_writes)
@@ -116,6 +116,11 @@ def mark(
         results += _mark_all(actor, on, group, now)
         done += len(group)
     return Register(results, [each.person for each in todo[done:]])
+
+
+def _refuse_marking(class_: Class, now: datetime) -> None:
+    rules_of.refuse_cancelled(class_)
+    rules_of.refuse_early(class_, now)
 
 
 def _others(actor: Actor, class_id: str, marks: Iterable[Mark], rest: Status | None) -> Iterator[Mark]:
@@ -164,7 +169,7 @@ def _mark_alone(actor: Actor, class_id: str, mark: Mark, now: datetime) -> Marke
 @retried
 def _mark_one(actor: Actor, class_id: str, mark: Mark, now: datetime) -> Marked:
     on = taught(actor, class_id, consistent=True)
-    rules_of.refuse_early(on.class_, now)
+    _refuse_marking(on.class_, now)
     change = _judged(actor, on, mark, now)
     if not isinstance(change, _Change):
         return change
@@ -241,7 +246,9 @@ def correct(
     if learner is None or before is None:
         raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     after = rules_of.corrected(before, outcome, score, on.party, now, actor.person, reason)
-    if outcome is not Status.CONFIRMED or on.class_.status is ClassStatus.CANCELLED:
+    if outcome is Status.CONFIRMED:
+        rules_of.refuse_cancelled(on.class_)
+    else:
         rules_of.refuse_early(on.class_, now)
     if after is before:
         return before, awarded_for(before, learner.awards)

@@ -179,23 +179,28 @@ def _untouched(wrong: FieldError, before: Class, after: Class) -> bool:
 def cancel(actor: Actor, class_id: str, reason: str, now: datetime, accept_cautions: bool = False) -> Kept:
     """Cancel a class for good; everybody with an open enrolment is told why. One that is cancelled stays as it is.
 
-    Of a class that is over, what people have done stands: raises ClassHeld if somebody has an outcome, and ClassCautions if
-    somebody waits for one and that is not accepted.
+    Of a class that has started, what people have done stands: raises ClassHeld if somebody has an outcome, and ClassCautions if it
+    is over, somebody waits for one, and that is not accepted.
     """
     before, seats, _, _ = _for_edit(actor, class_id)
     if before.status is ClassStatus.CANCELLED:
         return Kept(before, seats)
-    warnings = _refuse_held(before, seats, accept_cautions) if rules_of.over(before, now) else ()
+    if rules_of.started(before, now):
+        _refuse_held(before)
+    warnings = _lost(seats, accept_cautions) if rules_of.over(before, now) else ()
     after = replace(before, status=ClassStatus.CANCELLED, reason=reason)
     return _commit(actor, before, after, seats, warnings, now)
 
 
-def _refuse_held(class_: Class, seats: Seats, accept: bool) -> tuple[Caution, ...]:
+def _refuse_held(class_: Class) -> None:
     owner = owner_of(class_.id)
     employers = rules.employers() if owner == NATIONAL else [owner]
     outcomes = sum(each.status in OUTCOMES for employer in employers for each in roster(employer, class_.id))
     if outcomes:
         raise ClassHeld(f"This class was held: {outcomes} of those on it have an outcome.", outcomes=outcomes)
+
+
+def _lost(seats: Seats, accept: bool) -> tuple[Caution, ...]:
     if not seats.taken and not seats.waiting:
         return ()
     lost = Caution(

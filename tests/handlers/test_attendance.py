@@ -508,6 +508,19 @@ def test_what_was_noted_of_a_class_that_is_then_moved_into_the_future_can_be_tak
     assert correct(trust, 1, "confirmed").status_code == 200
 
 
+def test_what_was_noted_stands_when_a_class_is_cancelled_and_can_still_be_corrected(trust):
+    on_class(1)
+    mark(trust, (1,))
+    cancelled = trust.post("/v1/classes/504-c1/cancellation", {"reason": "Snow."}, as_=ADMINISTRATOR)
+    assert problem(cancelled) == (409, "class-held"), "it has started"
+    classes.add_class(SYSTEM, b.e_learning(), NOW)
+    on_class(2, at=b.e_learning())
+    mark(trust, (2,), class_id="504-e1", as_=ADMINISTRATOR)
+    trust.post("/v1/classes/504-e1/cancellation", {"reason": "Out of date."}, as_=ADMINISTRATOR)
+    assert problem(correct(trust, 2, "confirmed", class_id="504-e1")) == (409, "class-cancelled")
+    assert correct(trust, 2, LEFT_EARLY, class_id="504-e1").status_code == 200
+
+
 def test_two_who_correct_at_once_void_an_award_once(trust):
     on_class(1)
     mark(trust, (1,))
