@@ -47,7 +47,7 @@ NEVER_READ_AT_RUN_TIME = re.compile(
 IMPORTED_IN_VAIN = frozenset({"fontTools/varLib/__init__.py", "fontTools/varLib/instancer/__init__.py"})
 """Ship empty: fpdf2 imports them for fonts that vary. Ours do not, and they would draw in half a megabyte."""
 TOLD = ("chalicelib/handlers/", "chalicelib/domain/errors.py")
-"""Where docstrings are read at run time: the OpenAPI document tells those of routes, of what they take and answer, and of refusals."""
+"""Where docstrings are read at run time: the OpenAPI document tells those of routes, their bodies and answers, and refusals."""
 
 _LAMBDA_CODE_FOLDER = Path("/var/task")
 _UNCHECKED_HASH = 0b01
