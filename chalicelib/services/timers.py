@@ -138,17 +138,19 @@ def _ask_again(transaction: Transaction, learner: Learner, request: Enrolment, s
 
 
 def _to_ask(learner: Learner, approver: str | None, assignment: str | None, step: Step, now: datetime) -> str | None:
-    """Whom a request waits for from now on: to be reminded, who was asked, unless they have left; escalated, who is above them."""
+    """Whom a request waits for from now on: to be reminded, who supervises the assignment now, else who was asked, unless they have
+    left; escalated, who is above them. None: the learning administrators.
+    """
     if approver is None:
         return None
     today = london_day(now)
     asked = learners.learner(approver, learner.employer)
-    if asked is None or not asked.roles_on(today):
-        return approvals.who_approves(learner, chosen_assignment(learner.assignments_on(today), assignment), now)
-    if step is Step.REMIND:
-        return approver
-    above = approvals.who_approves(asked, chosen_assignment(asked.assignments_on(today), None), now)
-    return None if above == learner.person.id else above
+    still_here = asked is not None and bool(asked.roles_on(today))
+    if asked and still_here and step is Step.ESCALATE:
+        above = approvals.who_approves(asked, chosen_assignment(asked.assignments_on(today), None), now)
+        return None if above == learner.person.id else above
+    through = chosen_assignment(learner.assignments_on(today), assignment)
+    return approvals.who_approves(learner, through, now) or (approver if still_here else None)
 
 
 def _tell_due(
@@ -204,7 +206,7 @@ def _ring_class_start(timer: Timer, now: datetime, time_left: Callable[[], bool]
             if not time_left():
                 return False
         after = classes.class_with_seats(timer.subject, consistent=True)
-        if after is not None and after[1].waiting:
+        if after is not None and started(after[0], now) and after[1].waiting:
             raise Unseen(timer.subject)
     stored.rung(timer)
     return True

@@ -8,6 +8,7 @@ from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
 from chalicelib.services import recount
 from chalicelib.storage import classes, learner
+from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -127,6 +128,7 @@ def test_capacity_is_judged_when_it_is_approved_and_who_waits_already_comes_firs
         clock.now += timedelta(minutes=1)
         decided.append(approve(api, person=person).json_body["status"])
     assert decided == ["confirmed", "waitlisted", "waitlisted"]
+    assert [each.person for each in enrolments.waiting_list("504", "504-c1")] == ["p6", "p1"]
     told()
     assert "You are number 2" in text_of("enrolment_waitlisted", "p1")
     assert "no free seat just now" in text_of("enrolment_approved", "p1")
@@ -414,8 +416,9 @@ def test_a_delegation_ends_when_it_is_taken_back_or_either_leaves(asked):
     assert asked.delete(f"/v1/me/delegations/{delegation_id}", as_=MANAGER).status_code == 404
     assert approve(asked, COLLEAGUE).status_code == 403
     delegate(asked)
+    b.person(5, assignments=[b.assignment("5", supervisor="p4")])  # so that they may ask at all
     leave(2)
-    assert approve(asked, COLLEAGUE).status_code == 403
+    assert (approve(asked, COLLEAGUE).status_code, queue(asked, COLLEAGUE)) == (404, [])
 
 
 def test_a_delegate_who_has_left_is_none(asked):
@@ -423,6 +426,13 @@ def test_a_delegate_who_has_left_is_none(asked):
     leave(4)
     asks(asked, "504-e1")
     assert ("p4", "approval_requested") not in told()
+
+
+def test_a_learner_who_stands_in_for_their_manager_is_not_asked_about_themselves(api):
+    ward()
+    delegate(api, to="p1")
+    asks(api)
+    assert told() == [("p1", "enrolment_requested"), ("p2", "approval_requested")]
 
 
 def test_delegations_are_listed_to_both(asked):

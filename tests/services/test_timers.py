@@ -145,6 +145,22 @@ def test_a_manager_who_has_left_is_not_reminded_and_whoever_follows_them_is_aske
     assert templates("p4") == ["approval_due"]
 
 
+def test_who_supervises_them_by_then_is_asked_instead(api, at):
+    ward()
+    asks(api)
+    b.workforce.people.AssignmentRow.of("p1", "504", b.assignment("1", supervisor="p4")).save()
+    at(NOW + 3 * DAY + LATE)
+    assert (enrolment().approver, queue(api, "504-4")) == ("p4", ["p1"])
+
+
+def test_without_anybody_above_or_still_here_the_administrators_decide(api, at):
+    ward()
+    asks(api)
+    leave(2)
+    at(NOW + 3 * DAY + LATE)
+    assert queue(api, LA, "?queue=unassigned") == ["p1"]
+
+
 def test_what_is_decided_reminds_nobody(api, at):
     ward()
     asks(api)
@@ -251,8 +267,9 @@ def test_a_class_moved_later_rings_when_it_starts(starting, at):
 
 
 def test_a_class_moved_while_it_rings_keeps_its_waiting_list(starting):
+    timer = next(each for each in set_timers() if each.kind is TimerKind.CLASS_START)
     with before_commit(lambda: move(b.date(2026, 12, 8))):
-        assert timers.ring("504", START + LATE, lambda: True)
+        assert timers._ring_class_start(timer, START + LATE, lambda: True)
     assert states(6, 7, 1) == ["waitlisted", "waitlisted", "requested"]
 
 
