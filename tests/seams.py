@@ -65,18 +65,32 @@ def colliding_transactions(times):
 
 
 @contextlib.contextmanager
-def before_commit(do):
-    """Somebody else acts once, after the application has read and judged, just before its transaction."""
-    done = []
+def before_commit(do, nth=1):
+    """Somebody else acts once, after the application has read and judged, just before its nth transaction."""
+    left = [nth]
 
     def intercept(call, operation, request):
-        if operation == "TransactWriteItems" and not done:
-            done.append(True)
-            do()
+        if operation == "TransactWriteItems":
+            left[0] -= 1
+            if left[0] == 0:
+                do()
         return call(operation, request)
 
     with intercepted(intercept):
         yield
+
+
+@contextlib.contextmanager
+def counted(counting):
+    """How many calls of an operation there are."""
+    made = [0]
+
+    def intercept(call, operation, request):
+        made[0] += operation == counting
+        return call(operation, request)
+
+    with intercepted(intercept):
+        yield made
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from chalicelib.storage.transaction import Transaction, retried
 
 
 class Unseen(Exception):
-    """The class counts people whom its roster does not show yet: the queue delivers the work again."""
+    """The class counts people whom its roster does not show, or shows elsewhere, as yet: the queue delivers the work again."""
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -218,7 +218,7 @@ def promote(class_id: str, now: datetime, time_left: Callable[[], bool]) -> bool
     """Give free seats to those waiting, in the order of the list, until seats or waiters run out or the class starts; False if
     time ran out before.
 
-    Whoever holds a seat elsewhere at that time is passed over. Raises Unseen if the list lags behind the class.
+    Whoever holds a seat elsewhere at that time is passed over. Raises Unseen if the list lags behind the class or those on it.
     """
     if not _gives_seats(*_class(class_id), now):
         return True
@@ -254,6 +254,8 @@ def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
     class_, before = read.class_, read.enrolment
     if not _gives_seats(class_, read.seats, now):
         return False
+    if enrolments.place_on_roster(before) != enrolments.place_on_roster(listed):
+        raise Unseen(class_.id)  # ranked again meanwhile: it may be the turn of others
     clash = rules_of.in_the_way(class_, everywhere(read.learner))
     if clash and before.passed_over:
         return True
