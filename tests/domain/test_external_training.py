@@ -119,15 +119,6 @@ def test_a_manager_who_administers_is_both():
     assert x.parties(request(), "p3", colleague(), True, TODAY) == APPROVER | ADMINISTRATOR
 
 
-def test_the_primary_assignment_decides_unless_another_that_is_held_was_chosen():
-    held = [b.assignment("7", primary=False), b.assignment("2"), b.assignment("3", primary=False)]
-    assert x.chosen(held, None).number == "2"
-    assert x.chosen(held, "7").number == "7"
-    assert x.chosen(held, "over").number == "2"
-    assert x.chosen(held[2:], None).number == "3"
-    assert x.chosen([], "2") is None
-
-
 def test_adding_for_somebody_is_approving_it_and_never_for_oneself():
     added = x.added_for("01JD", b.learner(), TRAINING, "1", "p3", NOW)
     assert (added.status, added.approver, added.reached(Status.APPROVED, "p3")) == (Status.APPROVED, "p3", True)

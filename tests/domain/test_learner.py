@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.learner import RoleGrant
-from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
+from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService, chosen_assignment
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import TargetKind
 from tests import builders as b
@@ -94,3 +94,12 @@ def test_an_applicants_assignment_counts_once_as_it_begins_though_it_will_be_mov
 def test_an_employees_assignment_counts_from_its_first_day(day, expected):
     early = replace(b.learner(), employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1)))
     assert len(early.assignments_on(day)) == expected
+
+
+def test_the_primary_assignment_decides_unless_another_that_is_held_was_chosen():
+    held = [b.assignment("7", primary=False), b.assignment("2"), b.assignment("3", primary=False)]
+    assert chosen_assignment(held, None).number == "2"
+    assert chosen_assignment(held, "7").number == "7"
+    assert chosen_assignment(held, "over").number == "2"
+    assert chosen_assignment(held[2:], None).number == "3"
+    assert chosen_assignment([], "2") is None
