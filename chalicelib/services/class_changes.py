@@ -153,9 +153,7 @@ def _bring_up_to_date(
         after = ranked(after, read.class_.by_need, read.learner, rules.rulebook_now(after.employer), london_day(now))
     transaction = Transaction()
     enrolments.follow_class(transaction, read.learner, read.class_, before, after)
-    attendance.keep(
-        transaction, absence(before, read.learner, read.class_), absence(after, read.learner, read.class_)
-    )
+    attendance.keep(transaction, absence(before, read.learner, read.class_), absence(after, read.learner, read.class_))
     freed = count_again(transaction, read.learner, after)
     _tell_of(transaction, read, after, catalogue, by, now, places, freed)
     transaction.commit()

@@ -75,7 +75,7 @@ BODIES |= {
     "enrol_other": {"class_id": "504-c1"},
     "enrol_many": {"people": [{"person_id": "p2"}]},
     "withdraw_other": {},
-    **dict.fromkeys(("cancel_other", "promote_other", "send_back"), {"reason": "The ward is short of staff."}),
+    **{each: {"reason": "The ward is short of staff."} for each in ("cancel_other", "promote_other", "send_back")},
 }
 BODIES |= {
     "mark_attendance": {"rest": "completed"},
