@@ -11,19 +11,16 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain import errors
-from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.attendance import Mark
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.events import EventType
-from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.services import (
     attendance,
     class_changes,
     classes,
     deciding,
     enrolment,
-    identity,
     jobs,
     movers,
     placing_many,
@@ -34,90 +31,29 @@ from chalicelib.services import (
 from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
-from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.outbox import EventRow
-from chalicelib.storage.people import AssignmentRow
-from tests import builders as b
 from tests import seams, snapshots
 from tests.builders import NOW
+from tests.busy_class import (
+    ADMINISTRATOR,
+    ASKING,
+    INSTRUCTOR,
+    LATE,
+    MANAGER,
+    OTHER,
+    START,
+    actor,
+    freed,
+    freed_by_need,
+    full,
+    held,
+    marked,
+    moving,
+    one_seat_left,
+)
 from tests.traces import Traces
 
-NURSES = AccessRule("01", AccessMode.SELF_ENROL, (Target(TargetKind.UNIT, "surgery"),))
-PORTERS = AccessRule("02", AccessMode.APPROVAL, (Target(TargetKind.UNIT, "estates"),))
-START = b.session().starts_at
-LATE = timedelta(minutes=2)
-ASKING, INSTRUCTOR, MANAGER, ADMINISTRATOR, OTHER = 5, 7, 8, 9, 10
-"""Numbers of people. 1 to 4 are nurses, who enrol themselves; 5 is a porter, who asks."""
-
-
 COMPLETED, ABSENT = Status.COMPLETED, Status.DID_NOT_ATTEND
-
-
-def actor(number, at=NOW):
-    return identity.identify(f"504-{number}", None, at)
-
-
-# --- how it stands before -----------------------------------------------------------------------------------------
-
-
-def trust(maximum, **changes):
-    b.trust()
-    taught = {"instructor": f"p{INSTRUCTOR}", "minimum": 0, **changes}
-    b.offered(b.class_(maximum=maximum, **taught), rules=(NURSES, PORTERS))
-    b.offered(b.class_("504-c2", "504-lift", sessions=[b.session(hour=11)]), course_id="504-lift", grants=(b.MOVING,))
-    for number in (1, 2, 3, 4, MANAGER):
-        b.person(number, assignments=[b.assignment(str(number), supervisor=f"p{MANAGER}")])
-    b.person(ASKING, assignments=[b.assignment(str(ASKING), "estates", supervisor=f"p{MANAGER}")])
-    b.person(INSTRUCTOR, role="instructor")
-    for number in (ADMINISTRATOR, OTHER):
-        b.person(number, role="learning_administrator")
-
-
-def joined(*numbers, at=NOW):
-    for number in numbers:
-        enrolment.enrol_myself(actor(number), "504-c1", at + number * timedelta(seconds=1))
-
-
-def one_seat_left():
-    """1 has a seat, another is free, 5 has asked for one."""
-    trust(2)
-    joined(1, ASKING)
-
-
-def full(**changes):
-    """1 has the only seat, 2 and 3 wait, 5 has asked."""
-    trust(1, **changes)
-    joined(1, 2, 3, ASKING)
-
-
-def freed(**changes):
-    """As when it was full, and 1 has withdrawn: nobody has been promoted yet."""
-    full(**changes)
-    enrolment.withdraw_myself(actor(1), "504-c1~1", NOW)
-
-
-def freed_by_need():
-    """2, who needs it no more by now, stands before 3 on a list by need; nobody has ranked them again."""
-    freed(by_need=True)
-    AwardRow.of("p2", "504", b.award()).save()
-
-
-def moving():
-    """2, who is the next to get a seat, works where the course is for nobody by now; nobody has judged that yet."""
-    freed()
-    AssignmentRow.of("p2", "504", b.assignment("2", "504", supervisor=f"p{MANAGER}")).save()
-
-
-def held():
-    """1 and 2 had seats on a class that has started."""
-    trust(2)
-    joined(1, 2)
-
-
-def marked():
-    """1 has completed a class, which awarded something; 2 is still to be marked."""
-    held()
-    marks(INSTRUCTOR, 1, COMPLETED)()
 
 
 # --- what they do -------------------------------------------------------------------------------------------------
