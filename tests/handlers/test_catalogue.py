@@ -87,7 +87,7 @@ def test_a_class_shows_sessions_places_and_whether_one_may_enrol(catalogue):
     answer = catalogue.get("/v1/classes/504-c1", as_="504-1").json_body
     civil = {"day": "2026-12-01", "from": "09:00", "until": "12:00"}
     assert answer["sessions"] == [{"starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T12:00:00Z", **civil}]
-    assert answer["may_enrol"] == {"allowed": True, "why_not": None, "warnings": []}
+    assert answer["may_enrol"] == {"allowed": True, "would_be": "confirmed", "why_not": None, "warnings": []}
 
 
 def test_a_course_added_a_moment_ago_is_found_with_the_next_search(catalogue):
