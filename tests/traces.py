@@ -16,7 +16,9 @@ from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.timers import TimerRow
 
 UNCHANGING = frozenset({"enrolment.changed", "enrolment.passed-over", "enrolment.ranked", "enrolment.moved"})
-"""Audited, though the state stays the same."""
+"""Audited or told, though the state stays the same."""
+APPROVED = "enrolment.approved"
+"""Told beside what comes of it."""
 
 
 class Traces:
@@ -29,6 +31,7 @@ class Traces:
     def __init__(self):
         self._enrolments = []
         self._audit = [row for row in AuditRow.scan() if row.person_pk]
+        self._events = [row for row in EventRow.scan() if row.person]
         found = defaultdict(list)
         for row in Record.scan():
             person = row.pk.removeprefix("P#")
@@ -47,16 +50,15 @@ class Traces:
                     found[row.pk].append(("seats", int(row.taken), int(row.waiting), row.maximum, row.status))
                 case TimerRow():
                     found[row.pk].append((str(row.at), row.sk))
-        for row in EventRow.scan():
-            if row.person:
-                found[row.person].append(("event", row.type))
+        for row in self._events:
+            found[row.person].append(("event", row.type))
         for row in self._audit:
             found[row.person_pk.removeprefix("P#")].append(("audit", row.action, row.actor))
         self.found = {whose: tuple(sorted(map(repr, each))) for whose, each in found.items()}
 
     def check(self, employer="504"):
         """What always holds: seats are what counting gives, nobody is on a class twice or in two places at once, and every change
-        is one that can happen, in the history, and in the audit once.
+        is one that can happen, in the history, and told and audited once.
         """
         live, confirmed, history, audited = Counter(), defaultdict(list), Counter(), Counter()
         for each in self._enrolments:
@@ -73,6 +75,12 @@ class Traces:
             if row.action.startswith("enrolment.") and row.action not in UNCHANGING:
                 audited[row.person_pk[2:], row.facts["enrolment"], row.facts["status"], row.actor] += 1
         assert audited == history
+        told = Counter(
+            (row.person, row.data["enrolment"])
+            for row in self._events
+            if row.type.startswith("enrolment.") and row.type not in {*UNCHANGING, APPROVED}
+        )
+        assert told == Counter((person, enrolment) for person, enrolment, *_ in history.elements())
         assert max(live.values(), default=0) <= 1
         assert list(recount.seats(employer, {each.class_id for each in self._enrolments})) == []
 
