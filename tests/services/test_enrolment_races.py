@@ -1,6 +1,6 @@
 """Whatever two people, or one and the service, do to a class at the same moment: it ends as if one had come after the other.
 
-One of them is held up just before each of its transactions in turn, and the other acts meanwhile; then what follows is done. The
+One of them is held up just before each of its transactions in turn; meanwhile the other acts, and what follows is done. The
 outcome, with every history, event and audit entry, has to be that of the one before the other or of the other before the one.
 """
 
@@ -313,14 +313,22 @@ class Stage:
         self._begin()
         with seams.counted("TransactWriteItems") as made:
             got = [outcome(several[0])]
-        got += map(outcome, several[1:])
-        return Ended(got, self._end()), made[0]
+            of_first = made[0]
+        for each in several[1:]:
+            self._follow()
+            got.append(outcome(each))
+        return Ended(got, self._end()), of_first
 
     def at_once(self, held_up, meanwhile, nth):
-        """One held up before their nth transaction, another meanwhile."""
+        """One held up before their nth transaction, another meanwhile, and what follows from that."""
         self._begin()
         got = []
-        with seams.before_commit(lambda: got.append(outcome(meanwhile)), nth):
+
+        def act():
+            got.append(outcome(meanwhile))
+            self._follow()
+
+        with seams.before_commit(act, nth):
             got.insert(0, outcome(held_up))
         return Ended(got, self._end())
 
