@@ -48,6 +48,12 @@ def one_seat_left():
     joined(1, ASKING)
 
 
+def taken():
+    """1 has the only seat."""
+    trust(1)
+    joined(1)
+
+
 def full(**changes):
     """1 has the only seat, 2 and 3 wait, 5 has asked."""
     trust(1, **changes)

@@ -35,6 +35,11 @@ def two_ask():
     busy.joined(1, ASKING, 6)
 
 
+def one_waits():
+    busy.trust(1)
+    busy.joined(1, 2)
+
+
 def trained_elsewhere():
     """A manager has added what 1 did elsewhere; it is still to be verified."""
     busy.one_seat_left()
@@ -94,7 +99,7 @@ CHANGES = {
     "a correction": (busy.marked, asked(ADMINISTRATOR, f"{ENROLMENT.format(1)}/correction", CORRECTION, START)),
     "a promotion": (busy.freed, delivered({"kind": "promote", "class": "504-c1"})),
     "an escalation": (busy.one_seat_left, delivered(TIMERS, NOW + WEEK + LATE)),
-    "the start of a class": (busy.full, delivered(TIMERS, START + LATE)),
+    "the start of a class": (one_waits, delivered(TIMERS, START + LATE)),
     "a mover judged": (busy.moving, delivered(PROJECT_2)),
     "a list ranked": (busy.freed_by_need, delivered(PROJECT_2)),
     "a verification": (

@@ -50,6 +50,7 @@ from tests.busy_class import (
     marked,
     moving,
     one_seat_left,
+    taken,
 )
 from tests.traces import Traces
 
@@ -218,7 +219,8 @@ RACES = {
     "it is escalated and approved": (one_seat_left, ESCALATION, approves(MANAGER)),
     "it is escalated and taken back": (one_seat_left, ESCALATION, withdraws(ASKING)),
     "it is escalated twice": (one_seat_left, ESCALATION, ESCALATION),
-    "a seat is given back while somebody books": (full, withdraws(1), enrols(4)),
+    "a seat is given back while somebody joins the list": (taken, withdraws(1), enrols(2)),
+    "a seat is given back while somebody joins those who wait": (full, withdraws(1), enrols(4)),
     "the next withdraws while promoted": (freed, promotion, withdraws(2)),
     "the next is cancelled while promoted": (freed, promotion, cancels_place(ADMINISTRATOR, 2)),
     "the next books elsewhere while promoted": (freed, promotion, enrols(2, "504-c2")),
