@@ -31,7 +31,7 @@ class Traces:
     def __init__(self):
         self._enrolments = []
         self._audit = [row for row in AuditRow.scan() if row.person_pk]
-        self._events = [row for row in EventRow.scan() if row.person]
+        self._events = list(EventRow.scan())
         found = defaultdict(list)
         for row in Record.scan():
             person = row.pk.removeprefix("P#")
@@ -51,7 +51,10 @@ class Traces:
                 case TimerRow():
                     found[row.pk].append((str(row.at), row.sk))
         for row in self._events:
-            found[row.person].append(("event", row.type))
+            if whose := row.person or row.data.get(
+                "person"
+            ):  # a reminder is about somebody, and no change of their records
+                found[whose].append(("event", row.type))
         for row in self._audit:
             found[row.person_pk.removeprefix("P#")].append(("audit", row.action, row.actor))
         self.found = {whose: tuple(sorted(map(repr, each))) for whose, each in found.items()}

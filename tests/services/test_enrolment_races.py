@@ -193,6 +193,7 @@ def timers_ring(at, looks=1000):
 # --- at the same moment -------------------------------------------------------------------------------------------
 
 START_RINGS = timers_ring(START + LATE)
+REMINDER = timers_ring(NOW + timedelta(days=3) + LATE)
 ESCALATION = timers_ring(NOW + timedelta(days=7) + LATE)
 RACES = {
     "two want the last seat": (one_seat_left, enrols(2), enrols(3)),
@@ -216,6 +217,8 @@ RACES = {
     "two approve": (one_seat_left, approves(MANAGER), approves(ADMINISTRATOR)),
     "one approves and one rejects": (one_seat_left, approves(MANAGER), rejects(ADMINISTRATOR)),
     "it is approved and taken back": (one_seat_left, approves(MANAGER), withdraws(ASKING)),
+    "it is approved while its learner books elsewhere": (one_seat_left, approves(MANAGER), enrols(ASKING, "504-c2")),
+    "it is reminded of twice": (one_seat_left, REMINDER, REMINDER),
     "it is escalated and approved": (one_seat_left, ESCALATION, approves(MANAGER)),
     "it is escalated and taken back": (one_seat_left, ESCALATION, withdraws(ASKING)),
     "it is escalated twice": (one_seat_left, ESCALATION, ESCALATION),
