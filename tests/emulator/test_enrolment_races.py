@@ -47,6 +47,8 @@ PORTERS_FROM = 110
 CLASSES = ("504-c1", "504-c2")
 WARDS = ("ward-9", "ward-9", "estates", "504")
 """Where somebody may move to; at the employer's top the courses are for nobody."""
+MOST = 4
+"""Seats of a class at most; at times it has fewer."""
 SECONDS_BEFORE, SECONDS_AFTER = 8, 7
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
@@ -59,6 +61,7 @@ class Bustle:
         self.chance = random.Random(seed)
         self.outcomes = Counter()
         self.faults = []
+        self.most = 0
         self._lock = threading.Lock()
         self._deliveries = []
         self.begins(NOW)
@@ -101,6 +104,7 @@ class Bustle:
                 return
             to, record = self._deliveries.pop(self.chance.randrange(len(self._deliveries)))
         done = to({"Records": [record]}, plenty) if to is work.do_work else to({"Records": [record]})
+        self.look()
         if done != {"batchItemFailures": []}:
             with self._lock:
                 self._deliveries.append((to, record))
@@ -110,6 +114,10 @@ class Bustle:
         while self._deliveries:
             assert time.monotonic() < until, "something fails again and again"
             list(pool.map(lambda _: self.deliver_one(), range(len(self._deliveries))))
+
+    def look(self):
+        """How many seats are taken at most, as long as this goes on."""
+        self.most = max(self.most, *(each.taken for each in seats()))
 
     # what is done
 
@@ -176,9 +184,7 @@ class Bustle:
         placing_others.cancel(self.office(), f"p{number}", self.latest(number, class_id), "Ill", self.now())
 
     def is_changed(self, _, class_id):
-        fields = self.chance.choice(
-            [{"maximum": 3}, {"maximum": 5}, {"maximum": 8}, {"by_need": True}, {"by_need": False}]
-        )
+        fields = self.chance.choice([{"maximum": 3}, {"maximum": MOST}, {"by_need": True}, {"by_need": False}])
         revision = stored.class_with_seats(class_id, consistent=True)[0].revision
         classes.change(self.office(), class_id, revision, fields, self.now(), True)
 
@@ -235,8 +241,8 @@ AFTER = (*JOINING, *LEAVING, *DECIDING, *2 * ("is_marked", "is_corrected"), "is_
 def _bustle(real_tables, monkeypatch):
     b.trust()
     taught = {"instructor": f"p{INSTRUCTOR}", "minimum": 0}
-    b.offered(b.class_(maximum=5, **taught), rules=(NURSES, PORTERS))
-    other = b.class_("504-c2", "504-lift", maximum=5, sessions=[b.session(hours=2)], by_need=True, **taught)
+    b.offered(b.class_(maximum=MOST, **taught), rules=(NURSES, PORTERS))
+    other = b.class_("504-c2", "504-lift", maximum=MOST, sessions=[b.session(hours=2)], by_need=True, **taught)
     b.offered(other, course_id="504-lift", rules=(NURSES, PORTERS))
     b.person(MANAGER)
     b.person(INSTRUCTOR, role="instructor")
@@ -271,6 +277,7 @@ def everybody(bustle, kinds, seconds):
         list(pool.map(act_and_deliver, range(AT_ONCE)))
         bustle.deliver_all(pool)
     assert bustle.faults == []
+    assert bustle.most <= MOST, "seats were sold twice"
     Traces().check()
 
 
