@@ -50,25 +50,25 @@ def judge_placing(
     seats: Seats,
     access: Access,
     mine: Iterable[Enrolment],
+    employment: Employment | None,
     now: datetime,
     prerequisites: Sequence[Checked] = (),
     by: Party = Party.LEARNER,
     overriding: bool = False,
-    employment: Employment | None = None,
 ) -> Verdict:
     """May this learner be placed on this class now, and as what? The first rule that says no decides (domain.md §2 and §5).
 
-    `access` and `mine` are the learner's, whoever places them; `mine` are their enrolments at every employer: nobody can be in two
-    places, or on one class twice. `prerequisites` are those of the course as they stand on the day to judge them
+    `access`, `mine` and `employment` are the learner's, whoever places them; `mine` are their enrolments at every employer: nobody
+    can be in two places, or on one class twice. `prerequisites` are those of the course as they stand on the day to judge them
     (`day_that_counts`). What is missing comes before approval: no manager could help with it. `overriding` sets aside the rules
-    that an administrator may (OVERRIDABLE). `employment` is the learner's, if they have one.
+    that an administrator may (OVERRIDABLE).
     """
     enrolments = tuple(mine)
     refusals = (
         _refused_by_course(course, london_day(now)),
         _refused_by_class(class_),
         _refused_by_start(class_, now),
-        _refused_by_leaving(class_, employment, now),
+        refused_by_leaving(class_, employment, now),
         _refused_by_enrolment_dates(class_, now),
         _refused_by_own_enrolments(class_, enrolments, by),
         _refused_by_access(access),
@@ -137,7 +137,8 @@ def _refused_by_start(class_: Class, now: datetime) -> errors.Refusal | None:
     return errors.ClassPast("This class has already started.", starts_at=class_.starts_at.isoformat())
 
 
-def _refused_by_leaving(class_: Class, employment: Employment | None, now: datetime) -> errors.Refusal | None:
+def refused_by_leaving(class_: Class, employment: Employment | None, now: datetime) -> errors.Refusal | None:
+    """Nobody is given a place on a class that they will have left before: leaving would give it back (domain.md §2)."""
     if employment is None or not employment.left_before(day_that_counts(class_, now)):
         return None
     return errors.EmploymentEnds("The employment ends before this class.", last_day=str(employment.ends_on))
@@ -239,7 +240,9 @@ def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> e
 # --- out of turn, and back to the list (domain.md §2) -----------------------------------------------------------
 
 
-def refuse_promotion(class_: Class, seats: Seats, mine: Iterable[Enrolment], now: datetime) -> None:
+def refuse_promotion(
+    class_: Class, seats: Seats, mine: Iterable[Enrolment], employment: Employment | None, now: datetime
+) -> None:
     """Raise the rule by which somebody on the waiting list cannot be given a seat now, in or out of turn, if there is one.
 
     A closed class still gives seats to those who wait; a planned one has none to give. Never two places at once and never one seat
@@ -249,6 +252,7 @@ def refuse_promotion(class_: Class, seats: Seats, mine: Iterable[Enrolment], now
         _refused_while_planned(class_),
         None if class_.status is ClassStatus.CLOSED else _refused_by_class(class_),
         _refused_by_start(class_, now),
+        refused_by_leaving(class_, employment, now),
         _refused_by_seats(seats),
         refused_by_clash(class_, mine),
     )

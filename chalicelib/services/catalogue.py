@@ -252,7 +252,7 @@ def _judge(
 ) -> Verdict:
     mine = (*learner.enrolments, *learner.elsewhere)
     return judge_placing(
-        seen.course, seen.class_, seen.seats, seen.access, mine, now, checked, by, overriding, learner.employment
+        seen.course, seen.class_, seen.seats, seen.access, mine, learner.employment, now, checked, by, overriding
     )
 
 

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.placing import refused_by_leaving
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, waiting
 from chalicelib.services.enrolment import count_again, everywhere, tell
@@ -245,7 +246,9 @@ def _gives_seats(class_: Class, seats: Seats, now: datetime) -> bool:
 
 @retried
 def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
-    """Give somebody a seat, or pass them over; False if there is none to give."""
+    """Give somebody a seat, or pass them over; False if there is none to give. Whoever will have left is about to lose their place
+    on the list, too.
+    """
     read = _read(listed)
     if read is None or read.enrolment.status is not Status.WAITLISTED:
         return True
@@ -255,7 +258,7 @@ def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
     if enrolments.place_on_roster(before) != enrolments.place_on_roster(listed):
         raise Unseen(class_.id)  # ranked again meanwhile: it may be the turn of others
     clash = rules_of.in_the_way(class_, everywhere(read.learner))
-    if clash and before.passed_over:
+    if refused_by_leaving(class_, read.learner.employment, now) or (clash and before.passed_over):
         return True
     transaction = Transaction()
     if clash:

@@ -113,7 +113,9 @@ def _judge(
     others = [each for each in everywhere(learner) if (each.employer, each.id) != (request.employer, request.id)]
     class_ = replace(seen.class_, enrol_from=None, enrol_until=None)
     checked = seen.viewer.checked(seen.course, day_that_counts(class_, now), learner)
-    return judge_placing(seen.course, class_, seen.seats, seen.access, others, now, checked, party, overriding)
+    return judge_placing(
+        seen.course, class_, seen.seats, seen.access, others, learner.employment, now, checked, party, overriding
+    )
 
 
 def _placed(

@@ -145,7 +145,8 @@ def promote(actor: Actor, person: str, enrolment_id: str, reason: str, now: date
     """Give somebody who waits a seat out of turn, also while the class is closed; administrators only. Repeating changes nothing.
 
     The list of a national class is every employer's, so that nobody is taken out of turn there: NotYourItem. Raises ClassFull,
-    ClassNotOpen while it is planned, ClassCancelled, ClassPast, Clash, EnrolmentNotThere, or what `enrol` raises of who may.
+    ClassNotOpen while it is planned, ClassCancelled, ClassPast, EmploymentEnds, Clash, EnrolmentNotThere, or what `enrol` raises of
+    who may.
     """
     learner, before, party = _seen(actor, person, enrolment_id, now)
     if before.reached(Status.CONFIRMED, actor.person):
@@ -157,7 +158,7 @@ def promote(actor: Actor, person: str, enrolment_id: str, reason: str, now: date
             way_out="Seats are given in the order of the list.",
         )
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True)
-    refuse_promotion(seen.class_, seen.seats, everywhere(learner), now)
+    refuse_promotion(seen.class_, seen.seats, everywhere(learner), learner.employment, now)
     venue = seen.catalogue.venue_name(seen.class_.venue)
     current = rules_of.following(before, seen.class_, seen.course.title, venue, now, actor.person)
     after = rules_of.promoted(current, seen.class_, now, actor.person, reason)

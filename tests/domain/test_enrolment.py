@@ -18,7 +18,8 @@ SELF = Access(AccessMode.SELF_ENROL)
 
 
 def verdict(class_=None, seats=None, access=SELF, mine=(), now=NOW, course=None, **by):
-    return judge_placing(course or b.course(), class_ or b.class_(), seats or Seats(12, 3, 0), access, mine, now, **by)
+    class_, seats = class_ or b.class_(), seats or Seats(12, 3, 0)
+    return judge_placing(course or b.course(), class_, seats, access, mine, None, now, **by)
 
 
 def refusal(**given):

@@ -89,7 +89,7 @@ BASICS = course("basics", grants=(FIRE,))
 def verdict(achieved, access=AccessMode.SELF_ENROL, finds=lambda _: True, **changes):
     checked = check(ADVANCED, achieved, CLASS_DAY, rulebook(), catalogue(ADVANCED, BASICS), finds)
     class_ = b.class_(course=ADVANCED.id, **changes)
-    return judge_placing(ADVANCED, class_, Seats(12, 0, 0), Access(access), (), NOW, checked)
+    return judge_placing(ADVANCED, class_, Seats(12, 0, 0), Access(access), (), None, NOW, checked)
 
 
 def test_without_a_mandatory_one_nobody_enrols_and_is_told_what_to_do_first():
@@ -128,7 +128,7 @@ def test_a_course_that_the_learner_cannot_find_is_not_named():
     known = catalogue(asking, BASICS)
     checked = check(asking, Achieved(), CLASS_DAY, rulebook(), known, lambda _: False)
     refusal = judge_placing(
-        asking, b.class_(), Seats(12, 0, 0), Access(AccessMode.SELF_ENROL), (), NOW, checked
+        asking, b.class_(), Seats(12, 0, 0), Access(AccessMode.SELF_ENROL), (), None, NOW, checked
     ).refusal
     assert "asics" not in f"{refusal.detail}{refusal.way_out}{refusal.facts}"
     assert refusal.way_out == errors.PrerequisiteMissing.way_out

@@ -1,6 +1,6 @@
 """Requests over HTTP: who is asked and told, who decides, and what deciding comes to."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -214,6 +214,22 @@ def test_a_class_that_takes_nobody_any_more_is_refused(asked, status, refusal):
     seats.update([classes.SeatsRow.status.set(status.value)])
     answer = approve(asked)
     assert (slug(answer), enrolment().status) == (refusal, Status.REQUESTED)
+
+
+def test_who_will_have_left_by_the_day_of_the_class_is_not_approved_not_even_by_an_override(asked):
+    leave(1, date(2026, 11, 30))
+    (waiting,) = asked.get("/v1/approvals", as_=MANAGER).json_body["requests"]
+    assert (waiting["would_be"], waiting["in_the_way"]["type"].rpartition(":")[2]) == (None, "employment-ends")
+    for answer in (approve(asked), approve(asked, LA, body=OVERRIDE)):
+        assert (answer.status_code, slug(answer)) == (409, "employment-ends")
+    assert (enrolment().status, taken()) == (Status.REQUESTED, 0)
+
+
+def test_nobody_is_approved_who_has_left(asked):
+    leave(1)
+    for answer in (approve(asked), approve(asked, LA, body=OVERRIDE)):
+        assert (answer.status_code, slug(answer)) == (404, "not-found")
+    assert (enrolment().status, taken()) == (Status.REQUESTED, 0)
 
 
 def test_who_asked_within_the_enrolment_dates_has_asked_in_time(api, clock):

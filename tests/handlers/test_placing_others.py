@@ -428,6 +428,14 @@ def test_nobody_is_promoted_after_the_start_or_into_a_clash(waiting, clock):
     assert slug(move(waiting, ADMINISTRATOR, "waiting", "p2")) == "class-past"
 
 
+def test_who_will_have_left_by_the_day_of_the_class_is_given_no_seat_out_of_turn(waiting):
+    move(waiting, ADMINISTRATOR, "withdrawal", "p3")
+    leaving = b.Employment("504", EmploymentKind.EMPLOYEE, "20000008", b.date(2024, 1, 1), b.date(2026, 11, 30))
+    b.workforce.people.EmploymentRow.of(b.Person("p8", "Sam", "Testfold8", login="504-8"), leaving).save()
+    assert slug(move(waiting, ADMINISTRATOR, "promotion", "p8")) == "employment-ends"
+    assert seats() == (1, 2)
+
+
 def test_of_two_promotions_to_the_last_seat_one_is_refused(waiting):
     move(waiting, ADMINISTRATOR, "withdrawal", "p3")
     with seams.before_commit(lambda: move(waiting, SUBJECT_ADMINISTRATOR, "promotion", "p8")):

@@ -35,6 +35,7 @@ from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
 from tests import seams
+from tests.approving import leave
 from tests.builders import FIRE, MOVING, NOW, TODAY
 from tests.pump import Pump, plenty, queued, stream_records
 
@@ -373,6 +374,15 @@ def test_whoever_withdraws_while_being_promoted_has_withdrawn_and_the_seat_goes_
         assert work.do_work({"Records": messages}, plenty) == {"batchItemFailures": []}
     pump.run()
     assert (of(2).status, of(3).status, in_step()) == (Status.WITHDRAWN, Status.CONFIRMED, True)
+
+
+def test_a_seat_goes_past_whoever_will_have_left_by_the_day_of_the_class(pump):
+    joins(2, "red")
+    joins(3, "red", minutes=1)
+    withdraw(1)
+    leave(2, date(2026, 11, 30))
+    assert class_changes.promote("504-c1", NOW, lambda: True)
+    assert (of(2).status, of(3).status, in_step()) == (Status.WAITLISTED, Status.CONFIRMED, True)
 
 
 def test_whoever_is_promoted_while_withdrawing_gives_the_seat_to_the_next(pump):
