@@ -4,6 +4,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,7 +75,7 @@ def _no_constant(name: str) -> Any:
 
 def query(values: Mapping[str, list[str]], shape: type[T]) -> T:
     """Query parameters of this shape; a parameter that takes several values may be repeated or separated by commas."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    fields = {field.encode_name: field for field in _fields(shape)}
     simple: dict[str, Any] = {}
     wrong = []
     for name, given in values.items():
@@ -87,6 +88,12 @@ def query(values: Mapping[str, list[str]], shape: type[T]) -> T:
     if wrong:
         raise Invalid(*wrong)
     return _struct(simple, shape, "query", strict=False)
+
+
+@cache
+def _fields(shape: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a shape, whose annotations msgspec evaluates anew each time."""
+    return msgspec.structs.fields(shape)
 
 
 def _takes_many(type_: Any) -> bool:
@@ -103,7 +110,7 @@ def struct(values: Mapping[str, Any], shape: type[T], where: str) -> T:
 def _struct(values: Mapping[str, Any], shape: type[T], where: str, strict: bool) -> T:
     errors = []
     parsed = {}
-    fields = msgspec.structs.fields(shape)
+    fields = _fields(shape)
     for field in fields:
         place = f"{where}.{field.encode_name}"
         if field.encode_name not in values:

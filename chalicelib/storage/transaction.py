@@ -26,6 +26,7 @@ T = TypeVar("T")
 ATTEMPTS = 6
 """How often a change is read, judged and tried before the caller is told of the conflict."""
 
+_ABSENT = Path(["pk"]).does_not_exist()
 _STALE_CODES = {"ConditionalCheckFailed", "TransactionConflict", "DuplicateItem"}
 _CONFLICT_ERRORS = {"TransactionConflictException", "TransactionInProgressException"}
 
@@ -63,8 +64,7 @@ class Transaction:
 
     def create(self, row: Model, otherwise: Exception | None = None) -> None:
         """Put a row that must not exist yet."""
-        absent = Path(["pk"]).does_not_exist()
-        self._puts.append((lambda write: write.save(row, condition=absent), otherwise))
+        self._puts.append((lambda write: write.save(row, condition=_ABSENT), otherwise))
 
     def put(self, row: Model) -> None:
         """Put a row whatever was there: for definitions, which are written whole."""

@@ -25,7 +25,7 @@ def rows():
     return [
         *rows_of_class(b.class_(venue="room", only_units=("ward-9",))),
         *(AwardRow.of("1", "504", each) for each in (b.award(), b.award(level=2, expires_on=None))),
-        *(EnrolmentRow.of(each) for each in (b.enrolment(), b.enrolment(attempt=2, passed_over=True))),
+        *(EnrolmentRow.of(each) for each in (b.enrolment(), b.enrolment(attempt=2, passed_over=True, score=87.5))),
         PersonRow.of(learner.person),
         EmploymentRow.of(learner.person, learner.employment),
         *(AssignmentRow.of("1", "504", each) for each in learner.assignments),
