@@ -1,7 +1,8 @@
 """Answers Lambda invocations from the working copy: the emulator posts each event here instead of running the zip.
 
 As on AWS, requests of the API are answered in several *execution environments*, each a process that works on one at a time; they
-are forked when the application has been imported, and so share most of its memory. Other events are worked on in this process.
+are forked when the application has been imported, and so share most of its memory. One that dies is replaced. Other events are
+worked on in this process.
 
 An edit of the application replaces this process by a fresh one. The listening socket is handed on and invocations in
 flight are finished first, so that callers wait for the new code and never see a refused connection.
@@ -23,11 +24,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.reduction import recv_handle, send_handle
+from typing import Any, NoReturn
 
 import watchfiles
 
@@ -56,49 +58,80 @@ class LambdaContext:
 
 
 class Environments:
-    """The execution environments of the API: processes that each work on one request at a time, on which Chalice relies."""
+    """The execution environments of the API: processes that each work on one request at a time, on which Chalice relies.
+
+    They are forked by a process that does nothing else (the nursery), also later, in place of one that died: by then this process
+    has threads and open connections, of which a fork would have broken copies.
+    """
 
     def __init__(self, number: int) -> None:
-        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
-        self._all: list[Connection] = []
-        for _ in range(number):
-            self._start()
-
-    def _start(self) -> None:
         fork = multiprocessing.get_context("fork")
-        ours, theirs = fork.Pipe()
-        fork.Process(target=self._work, args=(theirs, [*self._all, ours]), daemon=True).start()
+        self._orders, theirs = fork.Pipe()
+        self._nursery = fork.Process(target=_raise_environments, args=(theirs, self._orders), daemon=True)
+        self._nursery.start()
         theirs.close()
-        self._all.append(ours)
-        self._idle.put(ours)
+        self._ordering = threading.Lock()
+        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
+        for _ in range(number):
+            self._idle.put(self._fresh())
 
-    @staticmethod
-    def _work(requests: Connection, of_others: list[Connection]) -> None:
-        """Answer requests until the host closes its end."""
-        for other in of_others:
-            other.close()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        try:
-            while True:
-                event, context = requests.recv()
-                requests.send(invoke(API, event, context))
-        except EOFError:
-            return
+    def _fresh(self) -> Connection:
+        """A connection to a new environment."""
+        with self._ordering:
+            self._orders.send(None)
+            handle = recv_handle(self._orders)
+        os.set_inheritable(handle, False)  # lest it stays open when this process is replaced
+        return Connection(handle)
 
     def answer(self, event: bytes, context: LambdaContext) -> tuple[int, str]:
-        """Have a request answered by an environment that is idle, or as soon as one is."""
+        """Have a request answered by an environment that is idle, or as soon as one is; what dies of it fails, as on AWS."""
         environment = self._idle.get()
-        environment.send((event, context))
-        answer: tuple[int, str] = environment.recv()
-        self._idle.put(environment)
-        return answer
+        try:
+            if environment.poll():  # none speaks unasked: this one has died, idle or of its last request
+                environment = self._fresh()
+            environment.send((event, context))
+            answer: tuple[int, str] = environment.recv()
+            return answer
+        except (EOFError, ConnectionError):
+            return 500, json.dumps({"errorType": "Runtime.ExitError", "errorMessage": "The environment has died."})
+        finally:
+            self._idle.put(environment)
 
     def close(self) -> None:
-        """End them all."""
-        for each in self._all:
-            each.close()
-        for process in multiprocessing.active_children():
-            process.join(PATIENCE)
+        """End them all, once nothing is in flight."""
+        while not self._idle.empty():
+            self._idle.get().close()
+        self._orders.close()
+        self._nursery.join(PATIENCE)
+
+
+def _raise_environments(orders: Connection, of_host: Connection) -> None:
+    """Fork an environment for each order and give its connection, until the host closes its end."""
+    of_host.close()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that end
+    with suppress(EOFError):
+        while True:
+            orders.recv()
+            ours, theirs = multiprocessing.Pipe()
+            if os.fork() == 0:
+                orders.close()
+                ours.close()
+                _answer_requests(theirs)
+            theirs.close()
+            send_handle(orders, ours.fileno(), os.getppid())
+            ours.close()
+
+
+def _answer_requests(requests: Connection) -> NoReturn:
+    """Be an environment, until the host closes its end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        while True:
+            event, context = requests.recv()
+            requests.send(invoke(API, event, context))
+    finally:
+        os._exit(0)
 
 
 class Host(ThreadingHTTPServer):
