@@ -41,8 +41,18 @@ def wrong_fields(marks: Sequence[Mark], rest: Status | None) -> Iterator[FieldEr
         if mark.person in seen:
             yield FieldError(f"marks[{place}].person_id", "is on the list before")
         seen.add(mark.person)
-        if mark.score is not None and mark.outcome not in SCORED:
-            yield FieldError(f"marks[{place}].score", f"there is none of somebody who {mark.outcome}")
+        yield from wrong_score(mark.outcome, mark.score, f"marks[{place}].score")
+
+
+def wrong_score(outcome: Status, score: float | None, field: str = "score") -> Iterator[FieldError]:
+    """A score of somebody who was not there, or of whom nothing is noted any more."""
+    if score is not None and outcome not in SCORED:
+        yield FieldError(field, "there is none of somebody who was not there")
+
+
+def _kept(score: float | None) -> float | None:
+    """A score as it is kept: to two decimals. Not every number that can be written can be stored (1e-200 cannot)."""
+    return None if score is None else round(score, 2)
 
 
 def refuse_cancelled(class_: Class) -> None:
@@ -59,12 +69,26 @@ def refuse_early(class_: Class, now: datetime) -> None:
         raise errors.ClassNotStarted("The class has not started yet.", starts_at=class_.starts_at.isoformat())
 
 
+def refuse_second(enrolment: Enrolment, enrolments: Iterable[Enrolment]) -> None:
+    """Nobody is on a class twice: raises AlreadyEnrolled where there is a later attempt than the one to be taken back."""
+    later = [each for each in enrolments if each.class_id == enrolment.class_id and each.attempt > enrolment.attempt]
+    if later:
+        latest = max(later, key=lambda each: each.attempt)
+        raise errors.AlreadyEnrolled(
+            f"A later attempt at this class is {latest.status}.",
+            way_out="Note another outcome of this one, or correct the later one.",
+            enrolment=latest.id,
+            status=latest.status.value,
+        )
+
+
 def marked(enrolment: Enrolment, mark: Mark, party: Party, now: datetime, by: str) -> Enrolment:
     """The enrolment of somebody who holds a seat, with its outcome; the very same one if that is noted already.
 
     Raises AlreadyMarked where another outcome stands, and what `refuse_move` raises.
     """
-    if enrolment.status is mark.outcome and mark.score in (None, enrolment.score):
+    score = _kept(mark.score)
+    if enrolment.status is mark.outcome and score in (None, enrolment.score):
         return enrolment
     if enrolment.status in OUTCOMES:
         raise errors.AlreadyMarked(
@@ -74,7 +98,7 @@ def marked(enrolment: Enrolment, mark: Mark, party: Party, now: datetime, by: st
             score=enrolment.score,
         )
     refuse_move(enrolment, mark.outcome, party, from_=frozenset({Status.CONFIRMED}))
-    return replace(enrolment.moved_to(mark.outcome, now, by), score=mark.score)
+    return replace(enrolment.moved_to(mark.outcome, now, by), score=score)
 
 
 def corrected(
@@ -85,13 +109,20 @@ def corrected(
     A score that is not given stays, as long as somebody was there. Another score alone is no other state: it adds nothing to the
     history, and its reason stands in the audit. Raises what `refuse_move` raises.
     """
+    if outcome is Status.CONFIRMED and _taken_back(enrolment, by):
+        return enrolment
     another = outcome is not enrolment.status
     # Whoever may take an outcome back may put its score right.
     refuse_move(enrolment, outcome if another else Status.CONFIRMED, party, from_=OUTCOMES)
-    kept = (enrolment.score if score is None else score) if outcome in SCORED else None
+    kept = (enrolment.score if score is None else _kept(score)) if outcome in SCORED else None
     if another:
         return replace(enrolment.moved_to(outcome, now, by, reason), score=kept)
     return enrolment if kept == enrolment.score else replace(enrolment, score=kept, revision=enrolment.revision + 1)
+
+
+def _taken_back(enrolment: Enrolment, by: str) -> bool:
+    """Whether somebody took its outcome back, and nothing has happened since."""
+    return enrolment.reached(Status.CONFIRMED, by) and any(row.status in OUTCOMES for row in enrolment.history[-2:-1])
 
 
 def completion_noted_at(enrolment: Enrolment) -> datetime:

@@ -32,7 +32,9 @@ SECONDS = 20
 """How long a register is worked on: API Gateway waits 29 s for an answer."""
 
 Outcome = Literal["completed", "attended - not completed", "did not attend"]
-Score = Annotated[float, msgspec.Meta(ge=0, le=100, description="Per cent; none of somebody who was not there.")]
+Score = Annotated[
+    float, msgspec.Meta(ge=0, le=100, description="Per cent, kept to two decimals; none of somebody who was not there.")
+]
 
 
 # --- marking a register -------------------------------------------------------------------------------------------
@@ -178,12 +180,14 @@ class CorrectionBody(msgspec.Struct, frozen=True):
         errors.EnrolmentNotThere,
         errors.ClassNotStarted,
         errors.ClassCancelled,
+        errors.AlreadyEnrolled,
         errors.Conflict,
     ),
 )
 def correct_attendance(request: Request) -> Shown:
     """Put a wrong outcome or score right, as an administrator (in one's subjects). What a completion had awarded becomes void with
-    it, and a new completion awards; `awarded` is what stands then. Repeating it changes nothing.
+    it, and a new completion awards; `awarded` is what stands then. Repeating it changes nothing. An outcome is not taken back where
+    the learner has been on the class again since.
     """
     body, path = request.body, request.path
     enrolment, awarded = service.correct(

@@ -235,9 +235,11 @@ def correct(
 ) -> tuple[Enrolment, tuple[Award, ...]]:
     """Put a wrong outcome right, or take it back (`confirmed`), for a reason; administrators only. The enrolment and its awards.
 
-    Awards of a completion that was none become void, those of a new one are made. Repeating it changes nothing. Raises NotFound,
-    OwnEnrolment, NotPermitted for an instructor, EnrolmentNotThere where there is no outcome, ClassCancelled, ClassNotStarted.
+    Awards of a completion that was none become void, those of a new one are made. Repeating it changes nothing. Raises Invalid,
+    NotFound, OwnEnrolment, NotPermitted for an instructor, EnrolmentNotThere where there is no outcome, ClassCancelled,
+    ClassNotStarted, and AlreadyEnrolled where the learner has been on the class again since.
     """
+    refuse_body(rules_of.wrong_score(outcome, score))
     on = taught(actor, enrolment_id.rpartition("~")[0], consistent=True)
     if person == actor.person:
         raise OwnEnrolment("This enrolment is your own.", way_out="Ask another administrator.")
@@ -246,12 +248,13 @@ def correct(
     if learner is None or before is None:
         raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     after = rules_of.corrected(before, outcome, score, on.party, now, actor.person, reason)
-    if outcome is Status.CONFIRMED:
-        rules_of.refuse_cancelled(on.class_)
-    else:
-        rules_of.refuse_early(on.class_, now)
     if after is before:
         return before, awarded_for(before, learner.awards)
+    if outcome is Status.CONFIRMED:
+        rules_of.refuse_cancelled(on.class_)
+        rules_of.refuse_second(before, learner.enrolments)
+    else:
+        rules_of.refuse_early(on.class_, now)
     transaction = Transaction()
     done = _add(transaction, actor, on, _Change(learner, before, after, reason), now)
     stored.check_class(transaction, on.class_)

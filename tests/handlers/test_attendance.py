@@ -279,6 +279,15 @@ def test_every_wrong_field_is_named_and_nothing_changes(trust):
     assert enrolment_of(1).status is Status.CONFIRMED
 
 
+def test_a_score_is_kept_to_two_decimals_whatever_number_it_is(trust):
+    on_class(1, 2)
+    marks = (1, COMPLETED, 1e-200), (2, COMPLETED, 66.666_666_7)
+    assert became(mark(trust, *marks)) == {"p1": "marked", "p2": "marked"}
+    assert [enrolment_of(each).score for each in (1, 2)] == [0, 66.67]
+    assert became(mark(trust, *marks)) == {"p1": "unchanged", "p2": "unchanged"}
+    assert correct(trust, 2, COMPLETED, score=1e-140).json_body["score"] == 0
+
+
 # --- races, faults, and how much it takes -------------------------------------------------------------------------
 
 
@@ -473,6 +482,38 @@ def test_repeating_a_correction_changes_nothing(trust):
         assert correct(trust, 1, LEFT_EARLY, **score).json_body == first
     assert of(1) == before
     assert len(events()) == 2
+
+
+def test_taking_an_outcome_back_is_repeated_like_any_other_correction(trust):
+    on_class(1)
+    mark(trust, (1,))
+    first = correct(trust, 1, "confirmed").json_body
+    assert correct(trust, 1, "confirmed").json_body == first
+    assert len(audited("enrolment.corrected")) == 1
+    b.person(6, role="class_administrator", subjects=["fire"])
+    assert problem(correct(trust, 1, "confirmed", as_="504-6")) == (409, "enrolment-not-there"), "it was not them"
+
+
+def test_an_outcome_of_somebody_who_is_on_the_class_again_is_not_taken_back(trust):
+    classes.add_class(SYSTEM, b.e_learning(instructor="p8"), NOW)
+    on_class(1, at=b.e_learning())
+    mark(trust, (1,), class_id="504-e1")
+    assert trust.post("/v1/me/enrolments", {"class_id": "504-e1"}, as_="504-1").json_body["id"] == "504-e1~2"
+    answer = correct(trust, 1, "confirmed", class_id="504-e1")
+    assert problem(answer) == (409, "already-enrolled")
+    assert answer.json_body["facts"]["enrolment"] == "504-e1~2"
+    assert [each.status for each in of(1).enrolments] == [Status.COMPLETED, Status.CONFIRMED]
+    assert correct(trust, 1, LEFT_EARLY, class_id="504-e1").status_code == 200, "another outcome may be the right one"
+
+
+def test_a_correction_gives_nobody_a_score_who_was_not_there(trust):
+    on_class(1)
+    mark(trust, (1,))
+    for outcome in (ABSENT, "confirmed"):
+        answer = correct(trust, 1, outcome, score=50)
+        assert problem(answer) == (400, "invalid-request")
+        assert [each["field"] for each in answer.json_body["errors"]] == ["body.score"]
+    assert enrolment_of(1).status is Status.COMPLETED
 
 
 def test_only_administrators_of_the_subject_correct_and_nobody_their_own(trust):
