@@ -57,6 +57,11 @@ def code_read(text: str) -> str:
     return text.upper().translate(_MISREAD)
 
 
+def is_code(code: str) -> bool:
+    """Whether it can be the code of a certificate at all."""
+    return len(code) == CODE_LENGTH and set(code) <= set(CODE_LETTERS)
+
+
 def code_written(code: str) -> str:
     """A code as paper shows it: `7Q2MK-…`, in fives."""
     return "-".join(code[start : start + 5] for start in range(0, len(code), 5))

@@ -88,7 +88,8 @@ class Checked(msgspec.Struct, frozen=True):
 
 def check(code: str, now: datetime) -> Checked:
     """What the certificate with this code says, and whether it still stands. Raises NotFound."""
-    certificate = stored.with_code(rules_of.code_read(code))
+    read = rules_of.code_read(code)
+    certificate = stored.with_code(read) if rules_of.is_code(read) else None
     if certificate is None:
         raise NotFound("There is no certificate with this code.", way_out="Check the code, letter by letter.")
     learner = learners.learner(certificate.person, certificate.employer)

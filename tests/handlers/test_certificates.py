@@ -193,6 +193,8 @@ def test_no_other_code_is_a_certificate(trust):
     certificate(trust)
     for code in ("0" * 20, "x", "A" * 80, "504-c1~1", "%23"):
         assert trust.get(f"/v1/certificates/{code}").status_code in (400, 404)
+    for code in ("-", "---", "%20", "U" * 20):
+        assert trust.get(f"/v1/certificates/{code}").status_code in (400, 404), code
 
 
 def test_codes_are_long_drawn_anew_and_read_as_they_are_written(trust):
