@@ -45,11 +45,12 @@ def lapses_at(request: Enrolment) -> datetime:
 
 
 def steps(request: Enrolment) -> Iterator[tuple[Step, datetime]]:
-    """What becomes due of a request, and when. That a class starts is told by the class itself."""
-    end = lapses_at(request)
-    yield from ((step, at) for step, at in steps_from(request.placed_at) if at < end)
+    """What becomes due of a request, and when. That a class starts is told by the class itself; it may be moved, so that what lies
+    behind its start is judged when it is due.
+    """
+    yield from steps_from(request.placed_at)
     if request.starts_at is None:
-        yield Step.LAPSE, end
+        yield Step.LAPSE, lapses_at(request)
 
 
 def steps_from(asked_at: datetime) -> tuple[tuple[Step, datetime], ...]:

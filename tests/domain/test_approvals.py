@@ -34,9 +34,13 @@ def test_a_request_without_a_start_to_end_at_lapses_after_four_weeks():
     assert due(starts_in=None) == [(Step.REMIND, 3), (Step.ESCALATE, 7), (Step.LAPSE, 28)]
 
 
-def test_nothing_is_due_of_a_request_once_its_class_has_started():
-    assert due(starts_in=5) == [(Step.REMIND, 3)]
-    assert due(starts_in=3) == []
+def test_a_request_ends_and_nothing_else_is_due_of_it_once_its_class_has_started():
+    for days, step in ((4.9, Step.REMIND), (5, Step.LAPSE), (7, Step.LAPSE)):
+        assert approvals.step_due(request(starts_in=5), ASKED + days * DAY) is step
+
+
+def test_what_is_due_is_set_also_behind_the_start_of_the_class_which_may_be_moved():
+    assert due(starts_in=2) == [(Step.REMIND, 3), (Step.ESCALATE, 7)]
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,27 @@ def test_without_anybody_above_or_still_here_the_administrators_decide(api, at):
     assert queue(api, LA, "?queue=unassigned") == ["p1"]
 
 
+def test_a_request_for_a_class_moved_later_is_reminded_of_and_escalated_too(api, nothing_waits, at):
+    ward(b.class_(sessions=[b.session(b.date(2026, 11, 25))]))
+    asks(api)
+    pump = Pump()
+    move(b.date(2026, 12, 20))
+    pump.run()
+    at(NOW + 3 * DAY + LATE)
+    assert "approval_due" in templates("p2")
+    at(NOW + 7 * DAY + LATE)
+    assert (enrolment().approver, enrolment().status) == ("p3", Status.REQUESTED)
+
+
+def test_a_request_for_a_class_about_to_start_is_neither_reminded_of_nor_escalated_afterwards(api, at):
+    ward(b.class_(sessions=[b.session(b.date(2026, 11, 25))]))
+    asks(api)
+    at(NOW + 7 * DAY + LATE)
+    assert (enrolment().approver, enrolment().status) == ("p2", Status.CANCELLED)
+    assert templates("p2") == ["approval_requested"]
+    assert set_timers() == []
+
+
 def test_what_is_decided_reminds_nobody(api, at):
     ward()
     asks(api)
