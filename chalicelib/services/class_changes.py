@@ -6,6 +6,7 @@ finds what is left, everybody is told once, and however jobs overtake one anothe
 
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -150,6 +151,8 @@ def _bring_up_to_date(
     after = _followed(before, read.class_, catalogue, by, now)
     if after is before:
         return before
+    if after.passed_over and not rules_of.in_the_way(read.class_, everywhere(read.learner)):
+        after = replace(after, passed_over=False)
     if after.status is Status.WAITLISTED and after.status is not before.status:
         after = ranked(after, read.class_.by_need, read.learner, rules.rulebook_now(after.employer), london_day(now))
     transaction = Transaction()

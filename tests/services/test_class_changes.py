@@ -569,6 +569,26 @@ def test_whoever_was_passed_over_has_their_turn_once_the_other_class_moves_or_is
     assert in_step("504-c1", "504-c8", "504-c9")
 
 
+def test_whoever_was_passed_over_has_their_turn_once_their_own_class_is_moved_out_of_the_way(trust):
+    full = b.class_("504-c9", maximum=1, minimum=0)
+    b.classes.add_class(b.SYSTEM, full, NOW)
+    on(1, at=full)
+    on(2, Status.WAITLISTED, full, minutes=1, passed_over=True)
+    on(2)  # on the other class at the same hours
+    b.person(3)
+    pump = Pump()
+    change(class_id="504-c9", sessions=[b.session(hour=10)])
+    pump.run()
+    assert of(2, "504-c9").passed_over  # still in the way
+    change(class_id="504-c9", sessions=MOVED)
+    pump.run()
+    assert (of(2, "504-c9").passed_over, class_now("504-c9")[1].waiting, in_step("504-c9")) == (False, 1, True)
+    withdraw(1, "504-c9")
+    enrolment.enrol_myself(identity.identify("504-3", None, NOW), "504-c9", NOW)
+    pump.run()
+    assert [of(each, "504-c9").status for each in (2, 3)] == ["confirmed", "waitlisted"]
+
+
 # --- seats given back ---------------------------------------------------------------------------------------
 
 
