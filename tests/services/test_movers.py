@@ -293,6 +293,17 @@ def test_a_class_that_changes_while_a_request_goes_ahead_takes_nobody_it_has_no_
     assert (of(2).status, of().status, in_step()) == (Status.CONFIRMED, Status.WAITLISTED, True)
 
 
+def test_whoever_books_at_the_same_time_elsewhere_while_a_request_goes_ahead_is_not_in_two_places(pump):
+    offered(ASKED_IN_SURGERY, FREE_IN_ESTATES)
+    b.offered(b.class_("504-c2", "504-lift", minimum=0), course_id="504-lift")
+    nurse()
+    join()
+    moves()
+    with seams.before_commit(lambda: join(class_id="504-c2")):
+        projection.movers.judge_again(learners.learner("p1", "504", consistent=True), NOW)
+    assert (of().status, of(class_id="504-c2").status) == (Status.REQUESTED, Status.CONFIRMED)
+
+
 def test_nothing_more_is_read_of_whoever_has_not_moved(pump):
     offered(IN_SURGERY)
     nurse()
