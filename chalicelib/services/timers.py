@@ -37,6 +37,9 @@ TIMERS = "system:timers"
 SETTLED = timedelta(minutes=1)
 """How late timers ring, so that the indexes show whoever asked just before a class started."""
 
+PATIENCE = timedelta(hours=1)
+"""How long after its instant a timer that fails is given back to the queue. Later ones the timekeeper alone tries again."""
+
 AT_ONCE = 25
 """Timers read at once."""
 
@@ -66,7 +69,8 @@ def queue_what_is_due(now: datetime) -> int:
 def ring(employer: str, now: datetime, time_left: Callable[[], bool]) -> bool:
     """Look after every timer of an owner that is due; False if time ran out before.
 
-    One that fails stays, and those behind it go on: then it raises SomeFailed in the end. Safe to repeat, and to do twice at once.
+    One that fails stays, and those behind it go on: then it raises SomeFailed in the end, for as long as PATIENCE lasts, lest what
+    is broken for good fills the dead-letter queue. Safe to repeat, and to do twice at once.
     """
     failed = 0
     for timer in _due(employer, now - SETTLED):
@@ -78,8 +82,8 @@ def ring(employer: str, now: datetime, time_left: Callable[[], bool]) -> bool:
         except AlreadyRung:
             continue
         except Exception as fault:
-            log_fault(fault, employer=employer, timer=timer.kind.value)
-            failed += 1
+            log_fault(fault, employer=employer, timer=timer.kind.value, subject=timer.subject)
+            failed += now - timer.at <= PATIENCE
     if failed:
         raise SomeFailed(f"{failed} timers")
     return True
@@ -214,8 +218,8 @@ def _ring_class_start(timer: Timer, now: datetime, time_left: Callable[[], bool]
 
 def _open(class_: Class) -> Iterator[Enrolment]:
     """Who waits for a class or asks for it, at every employer. May lag a moment behind."""
+    yield from enrolments.waiting_list(class_.id)
     for employer in waiting.employers_of(class_.id):
-        yield from enrolments.waiting_list(employer, class_.id)
         yield from enrolments.requested(employer, class_.id)
 
 

@@ -319,12 +319,26 @@ def test_whoever_the_list_does_not_show_yet_is_looked_for_again(api):
 
 def test_a_timer_that_fails_keeps_none_behind_it_back(starting, monkeypatch):
     transaction = Transaction()
-    rows.set_timer(transaction, Timer("504", START - DAY, TimerKind.APPROVAL, "broken"))
+    rows.set_timer(transaction, Timer("504", START - LATE, TimerKind.APPROVAL, "broken"))
     transaction.commit()
     with pytest.raises(timers.SomeFailed):
         timers.ring("504", START + LATE, lambda: True)
     assert states(6, 7, 1) == ["cancelled"] * 3
     assert [each.subject for each in rows.due("504", START + LATE, 10)] == ["broken"]
+
+
+def test_what_goes_on_failing_is_named_and_fills_no_dead_letter_queue(starting, clock, monkeypatch):
+    logged = []
+    monkeypatch.setattr(timers, "log_fault", lambda _, **facts: logged.append(facts))
+    seats = stored.SeatsRow.key_of("504-c1")
+    seats.update([stored.SeatsRow.waiting.add(1)])  # whom no list shows
+    with pytest.raises(timers.SomeFailed):
+        timers.ring("504", START + timers.PATIENCE, lambda: True)
+    assert timers.ring("504", START + timers.PATIENCE + LATE, lambda: True)
+    assert logged == [{"employer": "504", "timer": "class start", "subject": "504-c1"}] * 2
+    seats.update([stored.SeatsRow.waiting.add(-1)])
+    assert timers.ring("504", START + 2 * timers.PATIENCE, lambda: True)
+    assert set_timers() == []
 
 
 def test_a_timer_of_a_class_that_is_gone_rings_for_nothing(aws):
