@@ -179,7 +179,8 @@ def send_back(actor: Actor, person: str, enrolment_id: str, reason: str, now: da
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True)
     sent = rules_of.sent_back(before, now, actor.person, reason)
     after = ranked(sent, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
-    refuse_waiting(seen.class_, seen.seats, waiting.on_joining(after, seen.seats), now)
+    place = waiting.on_joining(after, seen.seats) or waiting.position(after)
+    refuse_waiting(seen.class_, seen.seats, place, now)
     _commit(actor, learner, seen, before, after, now)
     return after
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from heapq import merge
 from typing import Any
 
 from chalicelib.domain import waiting as rules_of
@@ -31,8 +30,7 @@ def employers_of(class_id: str) -> list[str]:
 
 def in_order(class_id: str) -> Iterator[Enrolment]:
     """Everybody waiting for a class, as seats are given: by need where it counts, then time, then id. May lag a moment behind."""
-    lists = [enrolments.waiting_list(employer, class_id) for employer in employers_of(class_id)]
-    return merge(*lists, key=enrolments.place_on_roster)
+    return enrolments.waiting_list(class_id)
 
 
 # --- positions --------------------------------------------------------------------------------------------------
@@ -41,10 +39,10 @@ def in_order(class_id: str) -> Iterator[Enrolment]:
 def position(waiting: Enrolment) -> int:
     """The place on the waiting list of its class, from 1: those in front counted, but not who is passed over at present.
 
-    Written or not yet: so somebody who is about to join is told theirs. One query that reads who is in front; of a national class
-    one for each employer. The index may lag a moment behind.
+    Written or not yet. One query that reads who is in front, however many employers' people they are: whoever looks pays for it,
+    nobody who books. The index may lag a moment behind.
     """
-    return 1 + sum(enrolments.waiting_before(each, waiting) for each in employers_of(waiting.class_id))
+    return 1 + enrolments.waiting_before(waiting)
 
 
 def positions(mine: Iterable[Enrolment]) -> dict[str, int]:
@@ -58,9 +56,11 @@ def places(class_id: str) -> dict[str, int]:
     return {person: number for number, person in enumerate(waiting, 1)}
 
 
-def on_joining(joining: Enrolment, seats: Seats) -> int:
-    """The place of somebody about to join a list: behind all whom the class counts, or in between by need."""
-    return position(joining) if joining.waits_by_need else seats.waiting + 1
+def on_joining(joining: Enrolment, seats: Seats) -> int | None:
+    """The place of somebody about to join a list: behind all whom the class counts. None by need: a booking reads nobody else, and
+    the place would not last.
+    """
+    return None if joining.waits_by_need else seats.waiting + 1
 
 
 def said_of(waiting: Enrolment, place: int | None) -> dict[str, Any]:

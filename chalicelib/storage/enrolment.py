@@ -12,10 +12,11 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 
-from chalicelib.domain.catalogue import Grants, Mode
+from chalicelib.domain.catalogue import Grants, Mode, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Session
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Need, Post, Status
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import NATIONAL
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
 from chalicelib.storage.classes import SeatsRow
@@ -29,7 +30,7 @@ RANK_OF_OTHERS = 4
 
 class EnrolmentRow(Record, discriminator="enrolment"):
     """`P#p` / `E#504#ENR#class#attempt`; gsi2 is the roster of the class, waiting list first; gsi1, while it is requested, what
-    waits for its approver.
+    waits for its approver, and while it waits for a national class, the list of every employer.
     """
 
     course = UnicodeAttribute()
@@ -57,17 +58,13 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
         """The row of an enrolment."""
-        requested = enrolment.status is Status.REQUESTED
+        waits_where, place = _waits_where(enrolment)
         post = enrolment.post
         return cls(
             keys.person(enrolment.person),
             keys.enrolment(enrolment.employer, enrolment.class_id, enrolment.attempt),
-            gsi1pk=keys.enrolment_approvals(enrolment.employer) if requested else None,
-            gsi1sk=keys.enrolment_approval_sort(
-                enrolment.approver, enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
-            )
-            if requested
-            else None,
+            gsi1pk=waits_where,
+            gsi1sk=place,
             gsi2pk=keys.roster(enrolment.employer, enrolment.class_id),
             gsi2sk=place_on_roster(enrolment),
             course=enrolment.course,
@@ -127,6 +124,18 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             overridden=tuple(map(str, row.get("overridden") or ())),
             score=None if (score := row.get("score")) is None else float(score),
         )
+
+
+def _waits_where(enrolment: Enrolment) -> tuple[str, str] | tuple[None, None]:
+    """Partition and place of an enrolment in gsi1: for whom a request waits, or on which list of every employer."""
+    if enrolment.status is Status.REQUESTED:
+        place = keys.enrolment_approval_sort(
+            enrolment.approver, enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
+        )
+        return keys.enrolment_approvals(enrolment.employer), place
+    if enrolment.status is Status.WAITLISTED and owner_of(enrolment.class_id) == NATIONAL:
+        return keys.national_waiting_list(enrolment.class_id), place_on_roster(enrolment)
+    return None, None
 
 
 def sessions_from(pairs: Any) -> tuple[Session, ...]:
@@ -253,9 +262,10 @@ _WAITING = str(_RANK[Status.WAITLISTED]) + keys.SEPARATOR
 _ASKING = str(_RANK[Status.REQUESTED]) + keys.SEPARATOR
 
 
-def waiting_list(employer: str, class_id: str) -> Iterator[Enrolment]:
-    """An employer's people waiting for a class in the order of the list, page by page as it is taken. May lag a moment behind."""
-    for row in Record.gsi2.query(keys.roster(employer, class_id), Record.gsi2sk.startswith(_WAITING)):
+def waiting_list(class_id: str) -> Iterator[Enrolment]:
+    """Everybody waiting for a class in the order of the list, page by page as it is taken. May lag a moment behind."""
+    index, pk, place = _list_of(class_id)
+    for row in index.query(pk, place.startswith(_WAITING)):
         if isinstance(row, EnrolmentRow):
             yield row.enrolment()
 
@@ -267,18 +277,28 @@ def requested(employer: str, class_id: str) -> Iterator[Enrolment]:
             yield row.enrolment()
 
 
-def waiting_before(employer: str, waiting: Enrolment) -> int:
-    """How many of an employer's people the list of a class has in front of somebody waiting, those passed over left out: one query
-    that reads them and returns their number. May lag a moment behind.
+def waiting_before(waiting: Enrolment) -> int:
+    """How many the list of a class has in front of somebody waiting, those passed over left out: one query that reads them and
+    returns their number. May lag a moment behind.
     """
-    in_front = Record.gsi2sk.between(_WAITING, place_on_roster(waiting))
+    index, pk, place = _list_of(waiting.class_id)
     return int(
-        Record.gsi2.count(
-            keys.roster(employer, waiting.class_id),
-            in_front,
+        index.count(
+            pk,
+            place.between(_WAITING, place_on_roster(waiting)),
             filter_condition=EnrolmentRow.passed_over.does_not_exist() & (Record.pk != keys.person(waiting.person)),
         )
     )
+
+
+def _list_of(class_id: str) -> tuple[Any, str, Any]:
+    """The index of a class's waiting list, its partition there, and what it is sorted by: of a national class that of every
+    employer, else the roster of the owner, whose people alone can be on it.
+    """
+    owner = owner_of(class_id)
+    if owner == NATIONAL:
+        return Record.gsi1, keys.national_waiting_list(class_id), Record.gsi1sk
+    return Record.gsi2, keys.roster(owner, class_id), Record.gsi2sk
 
 
 def move_booking_revision(transaction: Transaction, learner: Learner) -> None:

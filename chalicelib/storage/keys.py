@@ -150,6 +150,11 @@ def roster(employer: str, class_id: str) -> str:
     return _join("E", employer, "CLS", class_id)
 
 
+def national_waiting_list(class_id: str) -> str:
+    """gsi1 `E#NHS#WAI#NHS-c4`: who waits for a national class, of every employer, sorted as on a roster."""
+    return _join("E", "NHS", "WAI", class_id)
+
+
 def roster_sort(rank: int, placed_at: datetime, person_id: str, need: int = 0) -> str:
     """gsi2 sort `2#0#2026-11-23T09:00:00.000000Z#01J9…`: by state, then need (0 where it does not count), then time, then person.
 

@@ -99,7 +99,7 @@ def test_seats_are_given_in_the_order_of_the_list_and_then_places_on_the_waiting
 
 def test_whoever_finds_no_seat_waits_in_the_order_of_the_list(ward):
     place(ward, ["p3", "p2", "p8", "p7", "p1"])
-    assert [each.person for each in enrolments.waiting_list("504", "504-c1")] == ["p8", "p7", "p1"]
+    assert [each.person for each in enrolments.waiting_list("504-c1")] == ["p8", "p7", "p1"]
 
 
 def test_what_is_refused_for_one_keeps_nobody_else_out(ward):

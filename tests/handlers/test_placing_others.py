@@ -466,7 +466,7 @@ def test_who_is_sent_back_waits_behind_the_others_and_is_told_why(waiting, clock
     assert f"Why: {WHY}" in text
     after.run()
     assert [enrolment(each).status.value for each in ("p3", "p1")] == ["confirmed", "confirmed"]
-    assert [each.person for each in enrolments.waiting_list("504", "504-c1")] == ["p8", "p2"]
+    assert [each.person for each in enrolments.waiting_list("504-c1")] == ["p8", "p2"]
     assert list(recount.seats("504", ["504-c1"])) == []
 
 

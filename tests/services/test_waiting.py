@@ -98,8 +98,7 @@ def test_red_comes_before_amber_before_others_and_then_who_waits_longest(pump):
     for number, colour in enumerate(("green", "amber", "red", "red"), 2):
         joins(number, colour, minutes=number)
     told = {row.person: row.data for row in EventRow.scan() if row.type == "enrolment.waitlisted"}
-    assert [told[f"p{number}"]["position"] for number in (2, 3, 4, 5)] == [1, 1, 1, 2]
-    assert all(each["by_need"] for each in told.values())
+    assert all(each["by_need"] and "position" not in each for each in told.values())
     assert line() == [4, 5, 3, 2]
     assert [waiting.position(of(number)) for number in (4, 5, 3, 2)] == [1, 2, 3, 4]
     for holder, following in ((1, 4), (4, 5), (5, 3), (3, 2)):
@@ -315,18 +314,33 @@ def test_the_list_of_a_national_class_is_every_employers(pump):
     assert waiting.position(of(12, "NHS-e1", "505")) == 1
 
 
-def test_a_position_costs_one_query(pump):
-    joins(2, "red")
+def calls_of(act):
+    """The calls of DynamoDB that something makes, each with its index, if it reads one, and what it selects."""
     calls = []
 
-    def counted(call, operation, request):
-        calls.append((operation, request.get("Select")))
+    def noted(call, operation, request):
+        calls.append((operation, request.get("IndexName"), request.get("Select")))
         return call(operation, request)
 
-    mine = of(2)
-    with seams.intercepted(counted):
-        waiting.position(mine)
-    assert calls == [("Query", "COUNT")]
+    with seams.intercepted(noted):
+        act()
+    return calls
+
+
+def test_a_position_costs_one_query_also_on_the_list_of_every_employer(pump):
+    joins(2, "red")
+    b.offered(b.e_learning("NHS-e1", "NHS-fire", status=b.ClassStatus.PLANNED), course_id="NHS-fire")
+    join(2, "NHS-e1")
+    mine, national = of(2), of(2, "NHS-e1")
+    assert calls_of(lambda: waiting.position(mine)) == [("Query", "gsi2", "COUNT")]
+    assert calls_of(lambda: waiting.position(national)) == [("Query", "gsi1", "COUNT")]
+
+
+def test_whoever_joins_a_list_by_need_reads_nobody_else_on_it(pump):
+    joins(2, "green")
+    b.person(3)
+    indexes = {index for _, index, _ in calls_of(lambda: join(3))}
+    assert indexes == {None}
 
 
 def test_the_message_says_how_the_list_is_ordered(pump):
@@ -334,8 +348,9 @@ def test_the_message_says_how_the_list_is_ordered(pump):
     joins(2, "red")
     events.relay_events({"Records": stream_records(seen)})
     (told,) = inbox.page("p2", 1, None)[0]
-    assert "You are number 1 on the list now." in told.text
     assert "Seats go first to those whose training is missing or has expired" in told.text
+    assert "so that your number on the list can change: your place says which it is." in told.text
+    assert "You are number" not in told.text
 
 
 # --- others act at the same moment --------------------------------------------------------------------------------
