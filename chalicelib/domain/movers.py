@@ -40,6 +40,18 @@ def moved(learner: Learner, today: date, now: datetime) -> list[Enrolment]:
     ]
 
 
+def former(enrolment: Enrolment, learner: Learner, today: date) -> Assignment | None:
+    """The assignment by which a mover last held the post that they were placed through; None where, as put right since, they
+    never did.
+    """
+    over = [
+        each
+        for each in learner.assignments
+        if post_of(each) == enrolment.post and each.ends_on and each.ends_on < today
+    ]
+    return max(over, key=lambda each: each.starts_on, default=None)
+
+
 def assignment_now(enrolment: Enrolment, held: Sequence[Assignment], through: str | None) -> Assignment | None:
     """The assignment to which a mover's enrolment belongs now: the same one in another post; else the one `through` which they meet
     access, else the primary one.

@@ -3,15 +3,16 @@
 Whoever projects a person calls it, so that it follows every change of assignments and every new day, and is safe to repeat.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 from chalicelib.domain import access, movers
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Catalogue
+from chalicelib.domain.catalogue import Course
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import EventType
@@ -39,15 +40,16 @@ class _Read(msgspec.Struct, frozen=True):
     learner: Learner
     class_: Class
     seats: Seats
+    course: Course
     rulebook: Rulebook
-    catalogue: Catalogue
 
 
 def judge_again(learner: Learner, now: datetime) -> int:
     """Judge the enrolments that somebody made through a post they hold no more; how many there were.
 
-    Whoever may still find the course keeps their place, and the enrolment is of the new post from now on; a request goes to
-    whoever approves there, or ahead if nobody has to. Whoever may not gives the place back, and is told why. Class and catalogue
+    Whoever may still find the course, or could not in the former post either, keeps their place, and the enrolment is of the new
+    post from now on; a request goes to whoever approves there, or ahead if nobody has to. Whoever may no longer, because they
+    moved, gives the place back, and is told why. Class and catalogue
     are read only for what there is to judge.
     """
     found = movers.moved(learner, london_day(now), now)
@@ -61,15 +63,13 @@ def _judge(listed: Enrolment, now: datetime) -> None:
     read = _read(listed, now)
     if read is None:
         return
-    found = _access(read, now)
-    if found is None:
-        return
-    if not found.visible:
+    today = london_day(now)
+    found = _access(read, read.learner.assignments_on(today), today)
+    if not found.visible and _lost_by_moving(read, today):
         after = read.enrolment.moved_to(Status.WITHDRAWN, now, MOVERS, movers.NO_ACCESS)
         give_back(read.learner, read.enrolment, after, MOVERS, now)
         return
-    held = read.learner.assignments_on(london_day(now))
-    assignment = movers.assignment_now(read.enrolment, held, found.assignment)
+    assignment = movers.assignment_now(read.enrolment, read.learner.assignments_on(today), found.assignment)
     assert assignment is not None  # whoever holds none is no mover
     after = replace(read.enrolment, post=movers.post_of(assignment), revision=read.enrolment.revision + 1)
     if after.status is Status.REQUESTED:
@@ -79,24 +79,33 @@ def _judge(listed: Enrolment, now: datetime) -> None:
 
 
 def _read(listed: Enrolment, now: datetime) -> _Read | None:
-    """None if there is nothing to judge any more."""
+    """None if there is nothing to judge any more, or the course is in no catalogue, which says nothing of its learners."""
     learner = learners.learner(listed.person, listed.employer, consistent=True)
     still = movers.moved(learner, london_day(now), now) if learner else []
     enrolment = next((each for each in still if each.id == listed.id), None)
     loaded = stored.class_with_seats(listed.class_id, consistent=True)
     if learner is None or enrolment is None or loaded is None:
         return None
-    return _Read(enrolment, learner, *loaded, *rules.rulebook_and_catalogue(listed.employer, consistent=True))
+    rulebook, catalogue = rules.rulebook_and_catalogue(listed.employer, consistent=True)
+    course = catalogue.courses.get(loaded[0].course)
+    return _Read(enrolment, learner, *loaded, course, rulebook) if course else None
 
 
-def _access(read: _Read, now: datetime) -> Access | None:
-    """The learner's access to the class as things stand; None where its course is in no catalogue, which says nothing of them."""
-    course = read.catalogue.courses.get(read.class_.course)
-    if course is None:
-        return None
-    today = london_day(now)
-    standpoints = read.learner.standpoints_on(today, read.rulebook)
-    return access.decide(course.access_rules, access.within(standpoints, read.class_.only_units), today)
+def _access(read: _Read, held: Sequence[Assignment], today: date) -> Access:
+    """The access to the class that these assignments give the learner by the rules of today."""
+    person, groups = read.learner.person.id, read.learner.groups_on(today)
+    ways = access.standpoints(person, groups, held, read.rulebook, today)
+    return access.decide(read.course.access_rules, access.within(ways, read.class_.only_units), today)
+
+
+def _lost_by_moving(read: _Read, today: date) -> bool:
+    """Whether what they held together with the former post would still give access. Else rules have changed since, which costs
+    nobody their place (decision 0025).
+    """
+    former = movers.former(read.enrolment, read.learner, today)
+    if former is None or former.ends_on is None:
+        return True
+    return _access(read, read.learner.assignments_on(former.ends_on), today).visible
 
 
 def _keep(before: Enrolment, after: Enrolment, now: datetime) -> None:
@@ -141,12 +150,11 @@ def _go_ahead(read: _Read, after: Enrolment, now: datetime) -> None:
         counted=read.class_.maximum is not None,
     )
     placed = ranked(placed, read.class_.by_need, read.learner, read.rulebook, london_day(now))
-    course = read.catalogue.courses[read.class_.course]
     transaction = Transaction()
     enrolments.take_place(transaction, read.class_, status)
     enrolments.rewrite(transaction, read.enrolment, placed)
     enrolments.move_booking_revision(transaction, read.learner)
-    instructions = read.class_.joining_instructions or course.joining_instructions
+    instructions = read.class_.joining_instructions or read.course.joining_instructions
     if status is Status.CONFIRMED:
         tell(transaction, EventType.ENROLMENT_CONFIRMED, MOVERS, placed, now, instructions)
     else:

@@ -122,6 +122,30 @@ def test_whoever_may_not_gives_the_seat_back_is_told_why_and_the_next_gets_it(pu
     assert told() == ["enrolment.confirmed", "enrolment.withdrawn"]
 
 
+def test_a_move_costs_nobody_the_place_where_a_rule_that_has_ended_would(pump, monkeypatch):
+    offered(AccessRule("01", AccessMode.SELF_ENROL, (SURGERY,), ends_on=TODAY))
+    for number in (1, 2, 3):
+        nurse(number)
+        join(number)
+    later = NOW + timedelta(days=3)
+    monkeypatch.setattr(work, "now", lambda: later)
+    moves(unit="ward-10", since=later.date(), supervisor=8)
+    moves(3, since=later.date(), sequence=2)
+    pump.run()
+    assert {of(number).status for number in (1, 2, 3)} == {Status.CONFIRMED}
+    assert (of().post.unit, of(3).post.unit, told()) == ("ward-10", "estates", ["enrolment.confirmed"])
+
+
+def test_whoever_met_access_through_two_posts_and_leaves_both_for_another_gives_the_seat_back(pump):
+    offered(IN_SURGERY)
+    b.person(1, assignments=[b.assignment("1", "estates"), b.assignment("1-2", "ward-10", primary=False)])
+    join()
+    ends()
+    moves(unit="504", post="1-2", sequence=3)
+    pump.run()
+    assert of().status is Status.WITHDRAWN
+
+
 def test_a_class_narrowed_to_units_is_given_back_outside_of_them(pump):
     offered(b.SELF_ENROL, only_units=("ward-9",))
     nurse()
