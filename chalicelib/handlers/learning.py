@@ -209,7 +209,9 @@ class LearningView(msgspec.Struct, frozen=True):
     person_id: str
     name: str
     counts: Counts
-    absences: Annotated[int, msgspec.Meta(description="Times they did not attend in the last twelve months.")]
+    absences: Annotated[
+        int, msgspec.Meta(description="Times they did not attend in the last twelve months, of what is shown.")
+    ]
     current: Annotated[
         list[EnrolmentView], msgspec.Meta(description="Seats held, by start, and e-learning under way, last.")
     ]
@@ -267,8 +269,9 @@ def my_learning(request: Request) -> Learning:
     refusals=(errors.NotFound,),
 )
 def person_learning(request: Request) -> Learning:
-    """The same of oneself, of somebody one supervises, (administrators) of anybody at the employer, or (instructors) of somebody on
-    a class of theirs. Whoever one may not see is reported as not found. External training is shown to those who decide on it.
+    """The same of oneself, of somebody one supervises, (administrators) of anybody at the employer, or (instructors) what somebody
+    is on or was on of their own classes. Whoever one may not see is reported as not found. External training is shown to those who
+    decide on it.
     """
     person, query = request.path["person_id"], request.query
     after = cursor.unseal(_purpose(person), query.cursor)

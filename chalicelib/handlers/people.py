@@ -108,8 +108,8 @@ def search_people(request: Request) -> FoundPage:
     answer=EnrolmentPage,
 )
 def person_enrolments(request: Request) -> ShownPage:
-    """The enrolments of oneself, somebody one supervises, (administrators) anybody, or (instructors) somebody on a class of theirs:
-    open ones first, then closed ones.
+    """The enrolments of oneself, somebody one supervises, (administrators) anybody, or (instructors) those of somebody on their own
+    classes: open ones first, then closed ones.
     """
     query, person = request.query, request.path["person_id"]
     offset = cursor.unseal(purpose_of(person), query.cursor) or 0

@@ -40,8 +40,11 @@ def _printed(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -
 def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Certificate:
     """The one that says what there is to say; issued now if none does. Two at the same moment may issue two, which both stand.
 
-    The learner is read again, strongly consistent, lest a paper leave out an award that has just been made.
+    The learner is read again, strongly consistent, lest a paper leave out an award that has just been made: whole, where the actor
+    may see only a part.
     """
+    if all(each.id != enrolment_id for each in learner.enrolments):
+        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     current = learners.learner(learner.person.id, learner.employer, consistent=True) or learner
     enrolment = _completed(current, enrolment_id)
     names = rules.rulebook(learner.employer).names
@@ -65,9 +68,7 @@ def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetim
 
 
 def _completed(learner: Learner, enrolment_id: str) -> Enrolment:
-    enrolment = next((each for each in learner.enrolments if each.id == enrolment_id), None)
-    if enrolment is None:
-        raise NotFound("There is no such enrolment.", enrolment=enrolment_id)
+    enrolment = next(each for each in learner.enrolments if each.id == enrolment_id)
     if enrolment.status is not Status.COMPLETED:
         raise EnrolmentNotThere(
             f"This enrolment is {enrolment.status}.",

@@ -1,6 +1,7 @@
 """My learning, and that of others one may see: what is current, requested, waited for, and over (domain.md §10)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,7 +63,7 @@ class ShownPage(msgspec.Struct, frozen=True):
 class Learning(msgspec.Struct, frozen=True):
     """A learner's learning in its four groups, of its history a page, and where that goes on.
 
-    `absences`: how often they did not attend in the last twelve months.
+    `absences`: how often they did not attend in the last twelve months, of what the actor may see.
     """
 
     learner: Learner
@@ -86,24 +87,28 @@ def myself(actor: Actor) -> Learner:
 
 
 def visible(actor: Actor, person: str, now: datetime) -> Learner:
-    """Whoever's learning the actor may see: as an administrator, their manager, or an instructor of a class they are on or were on.
+    """Whoever's learning the actor may see: whole as themselves, an administrator or their manager; as an instructor, with those
+    enrolments alone that are on classes of theirs.
 
     Raises NotFound for anybody else, existing or not (domain.md §10).
     """
     learner = actor.learner if person == actor.person else learners.learner(person, actor.employer)
-    if learner is None or not (
-        actor.may_see(Capability.VIEW_HISTORY, learner, london_day(now)) or _teaches(actor, learner)
-    ):
+    if learner is not None and actor.may_see(Capability.VIEW_HISTORY, learner, london_day(now)):
+        return learner
+    taught = _taught(actor, learner) if learner else ()
+    if learner is None or not taught:
         raise NotFound("There is no such person, or not for you.", person=person)
-    return learner
+    return replace(learner, enrolments=taught)
 
 
-def _teaches(actor: Actor, learner: Learner) -> bool:
-    """Whether the actor instructs a class that the learner is on, waits for, or has taken."""
+def _taught(actor: Actor, learner: Learner) -> tuple[Enrolment, ...]:
+    """What a learner asks for, waits for, is on or has taken of the classes that the actor instructs."""
     if Scope.OWN_CLASSES not in actor.scopes(Capability.VIEW_HISTORY):
-        return False
-    taking = {each.class_id for each in learner.enrolments if each.status in OPEN | SEATED}
-    return any(class_.instructor == actor.person for class_, _ in classes.summaries(taking))
+        return ()
+    taking = [each for each in learner.enrolments if each.status in OPEN | SEATED]
+    found = classes.summaries({each.class_id for each in taking})
+    own = {class_.id for class_, _ in found if class_.instructor == actor.person}
+    return tuple(each for each in taking if each.class_id in own)
 
 
 # --- enrolments, one after the other --------------------------------------------------------------------------

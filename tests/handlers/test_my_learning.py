@@ -194,6 +194,40 @@ def test_an_instructor_sees_nobody_who_gave_the_place_on_their_class_up_or_is_on
     assert ward.get("/v1/people/p3/learning", as_=INSTRUCTOR).status_code == 404
 
 
+def test_an_instructor_sees_of_their_learners_what_they_are_on_with_them_and_nothing_else(ward):
+    taught = b.class_("504-old", sessions=[b.session(date(2026, 3, 2))], instructor="p7")
+    by_others = b.class_("504-c5", sessions=[b.session(date(2026, 4, 2))])
+    for class_ in (taught, by_others):
+        b.classes.add_class(b.SYSTEM, class_, NOW)
+    nurse(
+        b.enrolment(Status.REQUESTED, approver="p2"),
+        b.enrolment(Status.WAITLISTED, b.class_("504-c2", sessions=[b.session(date(2026, 12, 8))])),
+        b.enrolment(Status.COMPLETED, taught, counted=False, score=87.5),
+        b.enrolment(Status.COMPLETED, by_others, counted=False),
+        ended(Status.DID_NOT_ATTEND, "504-missed", date(2026, 5, 4)),
+        ended(Status.REJECTED, "504-no", date(2026, 6, 1)),
+    )
+    assert learning(ward, MANAGER, "people/p1")["absences"] == 1
+    seen = learning(ward, INSTRUCTOR, "people/p1")
+    assert seen["counts"] == {"current": 0, "requested": 1, "waiting": 0, "history": 1}
+    assert ([each["id"] for each in seen["history"]], seen["absences"]) == (["504-old~1"], 0)
+    page = ward.get("/v1/people/p1/enrolments", as_=INSTRUCTOR).json_body
+    assert ([each["id"] for each in page["enrolments"]], page["total"]) == (["504-c1~1", "504-old~1"], 2)
+    papers = {
+        (login, class_id): ward.get(
+            f"/v1/people/p1/enrolments/{class_id}~1/certificate", as_=login, headers={"Accept": "application/pdf"}
+        ).status_code
+        for login in (MANAGER, INSTRUCTOR)
+        for class_id in ("504-old", "504-c5")
+    }
+    assert papers == {
+        (MANAGER, "504-old"): 200,
+        (MANAGER, "504-c5"): 200,
+        (INSTRUCTOR, "504-old"): 200,
+        (INSTRUCTOR, "504-c5"): 404,
+    }
+
+
 def test_whoever_looks_at_others_finds_addresses_that_are_theirs_to_use(ward):
     nurse(b.enrolment(), ended(Status.COMPLETED, "504-old", date(2026, 3, 2)))
     b.person(8, role="class_administrator", subjects=("moving",))
@@ -202,7 +236,8 @@ def test_whoever_looks_at_others_finds_addresses_that_are_theirs_to_use(ward):
     for login in (MANAGER, ADMINISTRATOR, of_fire, "504-8", INSTRUCTOR):
         found = learning(ward, login, "people/p1")
         may[login] = actions(found["current"][0]).get("withdraw")
-        assert found["history"][0]["certificate"] == "/v1/people/p1/enrolments/504-old~1/certificate"
+        papers = [] if login == INSTRUCTOR else ["/v1/people/p1/enrolments/504-old~1/certificate"]
+        assert [each["certificate"] for each in found["history"]] == papers
     theirs = "POST /v1/people/p1/enrolments/504-c1~1/withdrawal"
     assert may == {MANAGER: theirs, ADMINISTRATOR: theirs, of_fire: theirs, "504-8": None, INSTRUCTOR: None}
 
