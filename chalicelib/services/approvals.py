@@ -36,12 +36,12 @@ def _still_here(person: str, employer: str, day: date) -> bool:
 
 
 def ask(
-    transaction: Transaction, learner: Learner, request: Enrolment, assignment: Assignment | None, now: datetime
+    transaction: Transaction, learner: Learner, request: Enrolment, approver: str | None, now: datetime
 ) -> tuple[Enrolment, dict[str, Any]]:
-    """Add to a transaction that writes a request: the timers of what becomes due while nobody decides. The request with who is
-    asked, and what its event says of them.
+    """Add to a transaction that writes a request: the timers of what becomes due while nobody decides, counted from now. The
+    request with who is asked, and what its event says of them.
     """
-    asked = replace(request, approver=who_approves(learner, assignment, now))
+    asked = replace(request, approver=approver, placed_at=now)
     for step, at in rules_of.steps(asked):
         timers.set_timer(transaction, timer_of(asked, step, at))
     return asked, said_of_asking(learner, asked, now)

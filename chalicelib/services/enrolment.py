@@ -115,7 +115,8 @@ def place_once_taken(
     enrolment = ranked(enrolment, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
     asked: dict[str, Any] = {}
     if enrolment.status is Status.REQUESTED:
-        enrolment, asked = approvals.ask(transaction, learner, enrolment, assignment, now)
+        approver = approvals.who_approves(learner, assignment, now)
+        enrolment, asked = approvals.ask(transaction, learner, enrolment, approver, now)
     enrolments.create(transaction, learner, enrolment)
     tell_placed(transaction, seen, enrolment, by, now, **asked)
     return enrolment

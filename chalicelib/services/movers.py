@@ -11,6 +11,7 @@ import msgspec
 
 from chalicelib.domain import access, movers
 from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.approvals import Step, step_due
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Course
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
@@ -124,15 +125,21 @@ def _ask_again(read: _Read, after: Enrolment, found: Access, assignment: Assignm
         return
     by_managers = found.mode is not AccessMode.ADMINISTRATOR
     approver = approvals.who_approves(read.learner, assignment, now) if by_managers else None
-    if approver == read.enrolment.approver:
+    if approver == read.enrolment.approver or (approver and _passed_on_by(approver, read, now)):
         _keep(read.enrolment, after, now)
         return
-    asked = replace(after, approver=approver)
     transaction = Transaction()
+    asked, said = approvals.ask(transaction, read.learner, after, approver, now)
     enrolments.rewrite(transaction, read.enrolment, asked)
-    said = approvals.said_of_asking(read.learner, asked, now)
     tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, **said)
     transaction.commit()
+
+
+def _passed_on_by(supervisor: str, read: _Read, now: datetime) -> bool:
+    """Whether a request waits for somebody else because this supervisor, who was theirs in the former post, too, let it lie."""
+    former = movers.former(read.enrolment, read.learner, london_day(now))
+    same = former is not None and former.supervisor == supervisor
+    return same and step_due(read.enrolment, now) is Step.ESCALATE
 
 
 def _may_go_ahead(read: _Read, now: datetime) -> bool:

@@ -9,7 +9,16 @@ from chalicelib.domain.enrolment import Post, Status
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.workforce import AssignmentSection, Change
 from chalicelib.handlers import events, work
-from chalicelib.services import enrolment, identity, inbox, placing_others, projection, recount, workforce
+from chalicelib.services import (
+    enrolment,
+    identity,
+    inbox,
+    placing_others,
+    projection,
+    recount,
+    timers,
+    workforce,
+)
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
 from chalicelib.storage.audit import AuditRow
@@ -231,6 +240,45 @@ def test_a_request_under_the_same_manager_stays_with_them_silently(pump):
     moves(unit="ward-10", supervisor=8)
     pump.run()
     assert (of().approver, of().post.unit, told()) == ("p8", "ward-10", ["enrolment.requested"])
+
+
+def test_a_request_that_its_manager_let_lie_stays_with_whoever_has_it_now_unless_another_manager_is_asked(
+    aws, monkeypatch
+):
+    b.trust()
+    b.person(7)
+    for number in (8, 9):
+        b.person(number, assignments=[b.assignment(str(number), supervisor="p7")])
+    offered(ASKED_IN_SURGERY, sessions=[b.session(date(2026, 12, 20))])
+    nurse()
+    join()
+    pump = Pump()
+
+    def days_later(days):
+        at = NOW + timedelta(days=days, hours=days)
+        monkeypatch.setattr(work, "now", lambda: at)
+        timers.ring("504", at, lambda: True)
+        return at
+
+    at = days_later(7)
+    moves(unit="ward-10", supervisor=8, since=at.date())
+    pump.run()
+    assert (of().approver, of().post.unit) == ("p7", "ward-10")
+    at = days_later(8)
+    moves(supervisor=9, unit="ward-9", since=at.date(), sequence=2)
+    pump.run()
+    assert (of().approver, of().placed_at) == ("p9", at)
+    days_later(10)
+    days_later(8 + 3)
+    assert due() == [(7, "p7"), (11, "p9")]
+    days_later(8 + 7)
+    assert due()[2:] == [(15, "p7")]
+
+
+def due():
+    """What was due of requests: on which day from now, and who was written to."""
+    rows_ = sorted((row for row in EventRow.scan() if row.type == "approval.due"), key=lambda row: row.at)
+    return [((row.at - NOW).days, row.data["approver"]) for row in rows_]
 
 
 def test_a_request_goes_ahead_where_nobody_has_to_approve(pump):
