@@ -49,7 +49,7 @@ class HistoryView(msgspec.Struct, frozen=True):
 
 
 class OverriddenView(msgspec.Struct, frozen=True):
-    """A rule that an administrator set aside to place the learner; the first row of the history says why."""
+    """A rule that an administrator set aside to place the learner; the row of the history in which they did says why."""
 
     rule: Annotated[str, msgspec.Meta(description="Its name, as in the type of the problem.")]
     title: str

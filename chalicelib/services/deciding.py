@@ -31,7 +31,7 @@ from chalicelib.domain.placing import Verdict, day_that_counts, judge_placing
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import approvals, catalogue
 from chalicelib.services.catalogue import SeenClass, Viewer
-from chalicelib.services.enrolment import everywhere, said_of, tell, tell_placed
+from chalicelib.services.enrolment import everywhere, said_of, tell, tell_placed, why_waiting
 from chalicelib.services.placing_others import BY_WHOM, refuse_override, refuse_whoever_left
 from chalicelib.storage import approvals as stored
 from chalicelib.storage import classes, external_training, outbox
@@ -73,7 +73,7 @@ def approve(actor: Actor, person: str, enrolment_id: str, override: str | None, 
     enrolments.take_place(transaction, seen.class_, after.status)
     enrolments.rewrite(transaction, before, after)
     enrolments.move_booking_revision(transaction, learner)
-    _tell_approved(transaction, after, _by_whom(actor, before, learner, party, now), now)
+    _tell_approved(transaction, seen, after, _by_whom(actor, before, learner, party, now), now)
     tell_placed(transaction, seen, after, actor.person, now)
     transaction.commit()
     return after
@@ -140,9 +140,14 @@ def _placed(
     return ranked(placed, class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
 
 
-def _tell_approved(transaction: Transaction, after: Enrolment, by_whom: str, now: datetime) -> None:
+def _tell_approved(transaction: Transaction, seen: SeenClass, after: Enrolment, by_whom: str, now: datetime) -> None:
     """Add N2. What came of it is an event of its own, with the audit entry."""
-    data = said_of(after) | {"by_whom": by_whom, "seat": after.status is Status.CONFIRMED}
+    seat = after.status is Status.CONFIRMED
+    data = said_of(after) | {
+        "by_whom": by_whom,
+        "seat": seat,
+        "why_waiting": None if seat else why_waiting(seen.class_),
+    }
     event = Event(new_id(now), EventType.ENROLMENT_APPROVED, after.employer, after.person, now, data)
     outbox.emit(transaction, event)
 

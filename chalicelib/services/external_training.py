@@ -388,15 +388,28 @@ def _timer_of(request: ExternalTraining, step: WaitingStep, at: datetime) -> Tim
     return Timer(request.employer, at, TimerKind.EXTERNAL_TRAINING, request.id, facts)
 
 
-def ask(transaction: Transaction, learner: Learner, request: ExternalTraining, now: datetime) -> None:
+def ask(
+    transaction: Transaction,
+    learner: Learner,
+    request: ExternalTraining,
+    now: datetime,
+    again: bool = False,
+    escalated: bool = False,
+) -> None:
     """Add to a transaction: the event that tells the approver, and whoever stands in for them (N22).
 
-    It names nobody whose records changed, only whom to tell.
+    `again`: it was asked before, and waits; `escalated`: it waits for somebody else since. It names nobody whose records changed,
+    only whom to tell.
     """
     known = rules.rulebook(request.employer).competencies
     data = {
         **_told(request),
         "approver": request.approver,
+        "approver_name": names_of(request.employer, [request.approver]).get(request.approver)
+        if request.approver
+        else None,
+        "waits_since": long_day(london_day(request.submitted_at)) if again else None,
+        "escalated": escalated,
         "stand_ins": approvals.stand_ins(request.employer, request.approver, request.person, now),
         "learner": learner.person.full_name,
         "completed_on": long_day(request.training.completed_on),

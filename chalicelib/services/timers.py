@@ -186,7 +186,7 @@ def _ask_again_of_training(
     approver = _to_ask(learner, request.approver, request.assignment, step, now)
     after = asked_instead(request, approver)
     if approver is not None:
-        external_training.ask(transaction, learner, after, now)
+        external_training.ask(transaction, learner, after, now, again=True, escalated=approver != request.approver)
     if approver != request.approver:
         trainings.change(transaction, request, after)
         facts = {"training": request.id, "from": request.approver, "to": approver}

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
 from chalicelib.services import recount
+from chalicelib.services.enrolment import release_leaver
 from chalicelib.storage import classes, learner
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage.audit import AuditRow
@@ -24,6 +25,7 @@ from tests.approving import (
     asks,
     delegate,
     leave,
+    messages,
     queue,
     reject,
     slug,
@@ -59,6 +61,7 @@ def test_the_manager_is_asked_and_the_learner_told_whom_it_waits_for(asked):
     text = text_of("approval_requested", "p2")
     assert "Sam Testfold1 asks for a place on Fire Safety." in text
     assert "Tuesday 1 December 2026, 9am to 12pm" in text
+    assert "It waits for Sam Testfold2, or whoever stands in for them." in text
     assert "https://portal.test/approvals/p1/504-c1~1" in text
     assert "waits for Sam Testfold2" in text_of("enrolment_requested", "p1")
 
@@ -131,8 +134,35 @@ def test_capacity_is_judged_when_it_is_approved_and_who_waits_already_comes_firs
     assert [each.person for each in enrolments.waiting_list("504-c1")] == ["p6", "p1"]
     told()
     assert "You are number 2" in text_of("enrolment_waitlisted", "p1")
-    assert "no free seat just now" in text_of("enrolment_approved", "p1")
+    assert "every seat is taken, or others wait" in text_of("enrolment_approved", "p1")
     assert list(recount.seats("504", ["504-c1"])) == []
+
+
+def test_whoever_is_approved_for_a_class_still_being_planned_is_told_that_it_is(api):
+    ward(b.class_(status=ClassStatus.PLANNED))
+    asks(api)
+    assert approve(api).json_body["status"] == "waitlisted"
+    told()
+    assert "because the class is still being planned" in text_of("enrolment_approved", "p1")
+
+
+def test_who_takes_a_request_back_is_not_told_of_a_place(asked):
+    asked.post("/v1/me/enrolments/504-c1~1/withdrawal", as_=LEARNER)
+    told()
+    text = text_of("enrolment_withdrawn", "p1")
+    assert "You have withdrawn your request or wait for a place on Fire Safety." in text
+    assert "given back" not in text
+
+
+def test_whose_request_ends_because_they_leave_is_not_told_of_a_place(asked):
+    leave(1, date(2026, 11, 25))
+    assert release_leaver("p1", "504", NOW) == 1
+    told()
+    (message,) = [each for each in messages() if each.template == "enrolment_withdrawn"]
+    assert message.subject == "Your request or wait has ended: Fire Safety, Tuesday 1 December 2026"
+    assert (
+        "Your request or wait for a place on Fire Safety has ended, because your employment here ends." in message.text
+    )
 
 
 def test_rejecting_tells_the_learner_why_and_they_may_ask_again(asked):

@@ -98,7 +98,7 @@ def test_after_seven_days_it_goes_to_whoever_is_above_and_the_learner_is_told(ap
     at(NOW + 7 * DAY + LATE)
     assert enrolment().approver == "p3"
     assert templates("p3") == ["approval_due"]
-    assert "the request is yours now" in text_of("approval_due", "p3")
+    assert "It now waits for Sam Testfold3, or whoever stands in for them." in text_of("approval_due", "p3")
     assert any("now waits for Sam Testfold3" in row.text for row in messages() if row.pk == "P#p1")
     assert (queue(api), queue(api, "504-3")) == ([], ["p1"])
     assert approve(api, MANAGER).json_body["status"] == "confirmed"  # who supervises them still decides
@@ -400,8 +400,12 @@ def trainings(api, as_):
 def test_external_training_is_reminded_of_and_escalated_alike(api, submitted, at):
     at(NOW + 3 * DAY + LATE)
     assert templates("p2") == ["external_training_requested"] * 2
+    reminder = next(each for each in messages() if each.pk == "P#p2" and each.subject.startswith("Still to be decided"))
+    assert "has waited since Monday 23 November 2026" in reminder.text
+    assert "It waits for Sam Testfold2" in reminder.text
     at(NOW + 7 * DAY + LATE)
     assert templates("p3") == ["external_training_requested"]
+    assert "It now waits for Sam Testfold3" in text_of("external_training_requested", "p3")
     assert (trainings(api, "504-2"), trainings(api, "504-3")) == ([], [submitted])
     assert set_timers()[0].kind is TimerKind.CLASS_START
 
