@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from chalicelib.domain import errors
 from chalicelib.domain.calendar import add_months, london_day
+from chalicelib.domain.catalogue import AwardTiming, Course
 from chalicelib.domain.classes import Class, ClassStatus, started
 from chalicelib.domain.enrolment import OUTCOMES, Enrolment, Party, Status, refuse_move
 from chalicelib.domain.errors import FieldError
@@ -118,6 +119,12 @@ def corrected(
     if another:
         return replace(enrolment.moved_to(outcome, now, by, reason), score=kept)
     return enrolment if kept == enrolment.score else replace(enrolment, score=kept, revision=enrolment.revision + 1)
+
+
+def to_be_verified(enrolment: Enrolment, course: Course) -> Enrolment:
+    """The enrolment, whose outcome has changed, with what its completion is worth and has to be verified (domain.md §3)."""
+    verify = enrolment.status is Status.COMPLETED and course.award_timing is AwardTiming.AFTER_VERIFICATION
+    return replace(enrolment, to_verify=course.grants if verify else ())
 
 
 def _taken_back(enrolment: Enrolment, by: str) -> bool:

@@ -1,10 +1,12 @@
 """Awards that people record: what may be said in one, and what it is then (domain.md §3)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 from chalicelib.domain.calendar import EARLIEST
 from chalicelib.domain.competency import Award, Competency, Origin, expiry_of
+from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.errors import FieldError
 
 RECORDED = frozenset({Origin.ADMINISTRATOR, Origin.EXTERNAL})
@@ -30,3 +32,34 @@ def wrong_fields(
 def award_of(competency: Competency, level: int, awarded_on: date, origin: Origin, source: str) -> Award:
     """An award as it is made today: valid for the competency's period of today, whatever becomes of that period later."""
     return Award(competency.name, level, awarded_on, expiry_of(awarded_on, competency.renewal_months), origin, source)
+
+
+# --- where an award comes from ------------------------------------------------------------------------------------
+
+
+def source_of(record: str, own: str) -> str:
+    """The source of an award that comes from a record (an enrolment, an external training): its id, and a part of its own."""
+    return f"{record}.{own}"
+
+
+def corrected_source(wrong: Award, own: str) -> str:
+    """The source of what takes the place of a wrong award: it comes from where that came from."""
+    return source_of(wrong.source.rpartition(".")[0] or wrong.source, own)
+
+
+def wrong_enrolment(enrolment: Enrolment, competency: str, awarded: Iterable[Award]) -> Iterator[FieldError]:
+    """Why an award of a competency cannot come from an enrolment, which has `awarded` these."""
+    if enrolment.status is not Status.COMPLETED:
+        yield FieldError("enrolment_id", f"is not completed but {enrolment.status}")
+    elif competency not in {each.competency for each in (*enrolment.grants, *enrolment.to_verify)}:
+        yield FieldError("enrolment_id", "is of a class that does not award this competency")
+    elif competency in {each.competency for each in awarded}:
+        yield FieldError("enrolment_id", "has awarded this competency already: correct that award")
+
+
+def verified(enrolment: Enrolment, competency: str) -> Enrolment:
+    """The enrolment once an administrator has awarded a competency for it; the very same one if that was not waited for."""
+    left = tuple(each for each in enrolment.to_verify if each.competency != competency)
+    if left == enrolment.to_verify:
+        return enrolment
+    return replace(enrolment, to_verify=left, revision=enrolment.revision + 1)

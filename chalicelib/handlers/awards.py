@@ -7,13 +7,14 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
+from chalicelib.domain.attendance import completed_on
 from chalicelib.domain.awards import RECORDED
-from chalicelib.domain.competency import Origin, Voided
+from chalicelib.domain.competency import Origin, Voided, title_of
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
-from chalicelib.handlers.paging import Cursor, Limit, NextCursor
+from chalicelib.handlers.paging import Cursor, Limit, NextCursor, Page
 from chalicelib.services import awards, people
-from chalicelib.services.awards import History, Recorded, Wanted, Which
+from chalicelib.services.awards import History, Recorded, ToVerify, ToVerifyPage, Wanted, Which
 from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
@@ -136,12 +137,22 @@ class AwardBody(msgspec.Struct, frozen=True):
     note: Note
     level: Level = 1
     origin: Annotated[Origin, msgspec.Meta(description="administrator or external training.")] = Origin.ADMINISTRATOR
+    enrolment_id: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^[\w.~-]{1,90}$(?!\n)",
+                description="Of the completion that earned it, which it verifies: see GET /v1/completions-to-verify.",
+            ),
+        ]
+        | None
+    ) = None
 
     def wanted(self) -> Wanted:
         """The award it describes. Raises Invalid for an origin that nobody records by hand."""
         if self.origin not in RECORDED:
             raise errors.Invalid(errors.FieldError("body.origin", "is neither administrator nor external training"))
-        return Wanted(self.competency, self.level, self.awarded_on, self.origin, self.note)
+        return Wanted(self.competency, self.level, self.awarded_on, self.origin, self.note, self.enrolment_id)
 
 
 @routes.route(
@@ -157,9 +168,83 @@ class AwardBody(msgspec.Struct, frozen=True):
 def record_award(request: Request) -> Recorded:
     """Record what somebody achieved elsewhere or is known to have. It expires by the competency's period as that is today.
 
-    The award valid longest counts, so that a renewal never shortens what is held.
+    The award valid longest counts, so that a renewal never shortens what is held. With `enrolment_id` it is the award of that
+    completion: My learning and the certificate show it, and it becomes void if the completion is taken back.
     """
     return awards.record(request.actor, request.path["person_id"], request.body.wanted(), request.now, request.once)
+
+
+class WorthView(msgspec.Struct, frozen=True):
+    """A competency that a completion is worth, at a level."""
+
+    competency: str
+    title: str
+    level: int
+
+
+class ToVerifyView(msgspec.Struct, frozen=True):
+    """A completion that awards once it is verified: record each award with this `enrolment_id`."""
+
+    person_id: str
+    name: str
+    employee_number: str
+    enrolment_id: str
+    class_id: str
+    course_id: str
+    title: str
+    score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
+    completed_on: Annotated[date, msgspec.Meta(description="London day: that of its awards.")]
+    noted_at: datetime
+    awards: Annotated[list[WorthView], msgspec.Meta(description="What is still to be awarded for it.")]
+
+    @classmethod
+    def of(cls, waiting: ToVerify) -> "ToVerifyView":
+        """Present a completion."""
+        enrolment, who = waiting.enrolment, waiting.who
+        return cls(
+            person_id=enrolment.person,
+            name=who.name,
+            employee_number=who.number,
+            enrolment_id=enrolment.id,
+            class_id=enrolment.class_id,
+            course_id=enrolment.course,
+            title=enrolment.title,
+            score=enrolment.score,
+            completed_on=completed_on(enrolment, enrolment.ends_at),
+            noted_at=enrolment.history[-1].at,
+            awards=[WorthView(each.competency, title_of(each.competency), each.level) for each in enrolment.to_verify],
+        )
+
+
+class ToVerifyList(msgspec.Struct, frozen=True):
+    """A page of the completions to verify, first noted first."""
+
+    completions: list[ToVerifyView]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: ToVerifyPage) -> "ToVerifyList":
+        """Present a page."""
+        return cls([ToVerifyView.of(each) for each in page.completions], cursor.seal(_TO_VERIFY, page.after))
+
+
+_TO_VERIFY = "completions to verify"
+
+
+@routes.route(
+    "GET",
+    "/v1/completions-to-verify",
+    capability=Capability.EDIT_AWARDS,
+    summary="Completions to verify",
+    query=Page,
+    answer=ToVerifyList,
+)
+def list_completions_to_verify(request: Request) -> ToVerifyPage:
+    """Completions of courses that award after verification, until what they are worth is recorded with their `enrolment_id`, or
+    their outcome is corrected.
+    """
+    query = request.query
+    return awards.to_verify(request.actor, query.limit, cursor.unseal(_TO_VERIFY, query.cursor))
 
 
 class VoidBody(msgspec.Struct, frozen=True):

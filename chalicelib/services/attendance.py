@@ -15,6 +15,7 @@ import msgspec
 from chalicelib.domain import attendance as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.attendance import Mark
+from chalicelib.domain.awards import source_of
 from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.catalogue import AwardTiming, Catalogue, Course, may_belong
 from chalicelib.domain.classes import Class, Seats
@@ -206,7 +207,7 @@ def _judged(actor: Actor, on: Taught, mark: Mark, now: datetime) -> "_Change | M
         return Marked(mark.person, refusal=refusal)
     if after is before:
         return Marked(mark.person, before, awards=awarded_for(before, learner.awards))
-    return _Change(learner, before, after)
+    return _Change(learner, before, rules_of.to_be_verified(after, on.course))
 
 
 def _on_class(actor: Actor, on: Taught, person: str) -> tuple[Learner, Enrolment]:
@@ -255,6 +256,8 @@ def correct(
         rules_of.refuse_second(before, learner.enrolments)
     else:
         rules_of.refuse_early(on.class_, now)
+    if after.status is not before.status:
+        after = rules_of.to_be_verified(after, on.course)
     transaction = Transaction()
     done = _add(transaction, actor, on, _Change(learner, before, after, reason), now)
     stored.check_class(transaction, on.class_)
@@ -293,7 +296,7 @@ def _awards(transaction: Transaction, actor: Actor, on: Taught, change: _Change,
     if after.status is not Status.COMPLETED or on.course.award_timing is not AwardTiming.AUTOMATIC:
         return ()
     day = rules_of.completed_on(after, on.class_.ends_at)
-    source, framework = f"{after.id}.{after.revision}", on.rulebook.competencies
+    source, framework = source_of(after.id, str(after.revision)), on.rulebook.competencies
     return tuple(
         awards.add(
             transaction,
@@ -350,7 +353,7 @@ def _completed(on: Taught, after: Enrolment, standing: Sequence[Award]) -> dict[
         "completed_by": after.person,
         "completed_on": long_day(rules_of.completed_on(after, on.class_.ends_at)),
         "awards": [_told(each, on.rulebook.competencies) for each in standing],
-        "to_verify": bool(on.course.grants) and on.course.award_timing is AwardTiming.AFTER_VERIFICATION,
+        "to_verify": bool(after.to_verify),
     }
 
 

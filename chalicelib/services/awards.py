@@ -11,14 +11,18 @@ from chalicelib.domain import awards
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.competency import Award, Competency, Origin, Voided
+from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, OwnAward, refuse_body
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
-from chalicelib.storage import audit, outbox, rules
+from chalicelib.domain.learning import awarded_for
+from chalicelib.storage import audit, class_lists, outbox, rules
 from chalicelib.storage import awards as stored
+from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import new_id
+from chalicelib.storage.class_lists import Employed
 from chalicelib.storage.idempotency import Idempotency
 from chalicelib.storage.transaction import Transaction, retried
 
@@ -49,33 +53,77 @@ def history(learner: Learner, competency: str | None, limit: int, offset: int) -
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """An award to record. `note` says on what evidence; it is kept in the audit."""
+    """An award to record. `note` says on what evidence; it is kept in the audit. `enrolment` is the id of the completion that
+    earned it, if one did.
+    """
 
     competency: str
     level: int
     awarded_on: date
     origin: Origin
     note: str
+    enrolment: str | None = None
+
+
+class ToVerify(msgspec.Struct, frozen=True):
+    """A completion that awards once an administrator has verified it, and whose it is."""
+
+    enrolment: Enrolment
+    who: Employed
+
+
+class ToVerifyPage(msgspec.Struct, frozen=True):
+    """A page of the completions to verify, first noted first, and where to go on."""
+
+    completions: tuple[ToVerify, ...]
+    after: str | None
+
+
+def to_verify(actor: Actor, limit: int, after: str | None) -> ToVerifyPage:
+    """A page of the completions at the actor's employer that award once they are verified (domain.md §3).
+
+    One leaves the list when what it is worth is awarded for it, or when its outcome is corrected.
+    """
+    found = enrolments.to_verify(actor.employer, limit + 1, after)
+    page = found[:limit]
+    names = class_lists.employed(actor.employer, (each.person for each in page))
+    shown = (ToVerify(each, names.get(each.person) or Employed(each.person, "", "")) for each in page)
+    return ToVerifyPage(tuple(shown), enrolments.place_to_verify(page[-1]) if len(found) > limit else None)
 
 
 @retried
 def record(actor: Actor, person: str, wanted: Wanted, now: datetime, once: Idempotency | None = None) -> Recorded:
     """Record what somebody has achieved. It expires by the competency's period, in calendar months, as that is today.
 
-    An award made earlier stays: the one valid longest counts, so that renewing early never shortens anything.
+    An award made earlier stays: the one valid longest counts, so that renewing early never shortens anything. One that names its
+    enrolment stands with that from then on: in My learning, on the certificate, and when the completion is taken back.
     """
-    _known(actor, person)
+    learner = _known(actor, person)
     framework = _framework(actor)
     _check(wanted.competency, wanted.level, wanted.awarded_on, framework, now)
     competency = framework[wanted.competency]
     transaction = Transaction()
-    award = add(transaction, actor, person, wanted, competency, new_id(now), now)
+    source = _earned(transaction, learner, wanted, now) if wanted.enrolment else new_id(now)
+    award = add(transaction, actor, person, wanted, competency, source, now)
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
     made = Recorded(award, competency)
     if once:
         once.remember(transaction, made, now)
     transaction.commit()
     return made
+
+
+def _earned(transaction: Transaction, learner: Learner, wanted: Wanted, now: datetime) -> str:
+    """The source of an award for a completion, which is verified with it. The transaction fails if that changes meanwhile."""
+    before = next((each for each in learner.enrolments if each.id == wanted.enrolment), None)
+    if before is None:
+        raise Invalid(FieldError("body.enrolment_id", "is no enrolment of this person"))
+    refuse_body(awards.wrong_enrolment(before, wanted.competency, awarded_for(before, learner.awards)))
+    after = awards.verified(before, wanted.competency)
+    if after is not before:
+        enrolments.rewrite(transaction, before, after)
+    enrolments.move_booking_revision(transaction, learner)
+    return awards.source_of(before.id, new_id(now))
 
 
 def add(
@@ -147,7 +195,8 @@ def correct(
 ) -> Recorded:
     """Put a right award in place of a wrong one, at once: void the old, make one of the same origin with the right level and day.
 
-    What is not given stays as it was. The new award expires by the competency's period as that is today.
+    What is not given stays as it was. The new award expires by the competency's period as that is today, and comes from the same
+    completion or external training.
     """
     wrong = _award(actor, person, which)
     if wrong.void:
@@ -158,7 +207,9 @@ def correct(
     framework = _framework(actor)
     _check(wrong.competency, right_level, right_day, framework, now)
     competency = framework[wrong.competency]
-    right = awards.award_of(competency, right_level, right_day, wrong.origin, new_id(now))
+    right = awards.award_of(
+        competency, right_level, right_day, wrong.origin, awards.corrected_source(wrong, new_id(now))
+    )
     transaction = Transaction()
     stored.void(transaction, person, actor.employer, _voided(wrong, reason, actor, now))
     transaction.create(AwardRow.of(person, actor.employer, right))

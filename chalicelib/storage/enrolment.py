@@ -30,7 +30,8 @@ RANK_OF_OTHERS = 4
 
 class EnrolmentRow(Record, discriminator="enrolment"):
     """`P#p` / `E#504#ENR#class#attempt`; gsi2 is the roster of the class, waiting list first; gsi1, while it is requested, what
-    waits for its approver, and while it waits for a national class, the list of every employer.
+    waits for its approver, while it waits for a national class, the list of every employer, and while its completion waits to be
+    verified, what administrators have to verify.
     """
 
     course = UnicodeAttribute()
@@ -54,6 +55,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     need = NumberAttribute(null=True)
     overridden = ListAttribute(null=True, of=UnicodeAttribute)
     score = NumberAttribute(null=True)
+    to_verify = JSONAttribute(null=True)
 
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
@@ -88,6 +90,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             need=enrolment.need,
             overridden=list(enrolment.overridden) or None,
             score=enrolment.score,
+            to_verify=[[grant.competency, grant.level] for grant in enrolment.to_verify] or None,
         )
 
     def enrolment(self) -> Enrolment:
@@ -123,11 +126,12 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             need=Need(int(need)) if (need := row.get("need")) else None,
             overridden=tuple(map(str, row.get("overridden") or ())),
             score=None if (score := row.get("score")) is None else float(score),
+            to_verify=tuple(Grants(competency, int(level)) for competency, level in row.get("to_verify") or ()),
         )
 
 
 def _waits_where(enrolment: Enrolment) -> tuple[str, str] | tuple[None, None]:
-    """Partition and place of an enrolment in gsi1: for whom a request waits, or on which list of every employer."""
+    """Partition and place of an enrolment in gsi1: for whom a request waits, on which list of every employer, or to be verified."""
     if enrolment.status is Status.REQUESTED:
         place = keys.enrolment_approval_sort(
             enrolment.approver, enrolment.placed_at, enrolment.person, enrolment.class_id, enrolment.attempt
@@ -135,7 +139,24 @@ def _waits_where(enrolment: Enrolment) -> tuple[str, str] | tuple[None, None]:
         return keys.enrolment_approvals(enrolment.employer), place
     if enrolment.status is Status.WAITLISTED and owner_of(enrolment.class_id) == NATIONAL:
         return keys.national_waiting_list(enrolment.class_id), place_on_roster(enrolment)
+    if enrolment.to_verify:
+        return keys.completions_to_verify(enrolment.employer), place_to_verify(enrolment)
     return None, None
+
+
+def place_to_verify(enrolment: Enrolment) -> str:
+    """Where a completion stands among those to verify: first noted first."""
+    noted = enrolment.history[-1].at
+    return keys.completion_to_verify_sort(noted, enrolment.person, enrolment.class_id, enrolment.attempt)
+
+
+def to_verify(employer: str, limit: int, after: str | None) -> list[Enrolment]:
+    """Up to `limit` completions that administrators have to verify, first noted first, behind the `place_to_verify` of one. May lag
+    a moment behind.
+    """
+    behind = Record.gsi1sk > after if after else None
+    rows = Record.gsi1.query(keys.completions_to_verify(employer), behind, limit=limit)
+    return [row.enrolment() for row in rows if isinstance(row, EnrolmentRow)]
 
 
 def sessions_from(pairs: Any) -> tuple[Session, ...]:

@@ -228,6 +228,16 @@ def enrolment_approval_sort(approver: str | None, at: datetime, person_id: str, 
     return asked_of(approver) + _join(instant(at), person_id, class_id, f"{attempt:03d}")
 
 
+def completions_to_verify(employer: str) -> str:
+    """gsi1 `E#504#VFY`: completions that award once an administrator has verified them."""
+    return _join("E", employer, "VFY")
+
+
+def completion_to_verify_sort(at: datetime, person_id: str, class_id: str, attempt: int) -> str:
+    """gsi1 sort `2026-11-23T09:00:00Z#01J9…#504-c17#001`: first noted first."""
+    return _join(instant(at), person_id, class_id, f"{attempt:03d}")
+
+
 def delegation(employer: str, delegation_id: str) -> str:
     """`E#504#DLG#01JD…`: sort key in the partition of whoever is away."""
     return _join("E", employer, "DLG", delegation_id)

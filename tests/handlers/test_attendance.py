@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.attendance import Mark
 from chalicelib.domain.calendar import london_time
-from chalicelib.domain.catalogue import AwardTiming
+from chalicelib.domain.catalogue import AwardTiming, Grants
 from chalicelib.domain.classes import ClassStatus, Session
 from chalicelib.domain.competency import Origin
 from chalicelib.domain.enrolment import Post, Status
@@ -264,6 +264,116 @@ def test_a_course_that_awards_after_verification_awards_nothing_and_says_so(trus
     assert of(1).awards == ()
     (event,) = events()
     assert "learning team checks it" in render("enrolment_completed", event.data).text
+
+
+# --- completions that an administrator verifies -----------------------------------------------------------------
+
+
+@pytest.fixture
+def verified(trust):
+    """Three have completed a course that awards Fire Safety and Moving and Handling once that is verified."""
+    verified = class_of(class_id="504-c2", course="504-new")
+    grants = (b.FIRE, b.MOVING)
+    b.offered(verified, course_id="504-new", award_timing=AwardTiming.AFTER_VERIFICATION, grants=grants)
+    for number in (1, 2, 3):
+        b.person(number)
+        take_over(number, verified, course="504-new", grants=tuple(map(Grants, grants)))
+    mark(trust, (1,), (2,), (3, ABSENT), class_id="504-c2")
+    return trust
+
+
+def to_verify(api, **query):
+    asked = "&".join(f"{name}={value}" for name, value in query.items())
+    answer = api.get(f"/v1/completions-to-verify?{asked}", as_=ADMINISTRATOR)
+    assert answer.status_code == 200, answer.json_body
+    return answer.json_body
+
+
+def waiting(api):
+    return {
+        each["person_id"]: [award["competency"] for award in each["awards"]] for each in to_verify(api)["completions"]
+    }
+
+
+def verify(api, number=1, competency=b.FIRE, enrolment="504-c2~1", **changes):
+    body = {"competency": competency, "awarded_on": str(TODAY), "note": "seen", "enrolment_id": enrolment, **changes}
+    return api.post(f"/v1/people/p{number}/awards", body, as_=ADMINISTRATOR)
+
+
+def test_administrators_see_which_completions_wait_to_be_verified(verified):
+    first = to_verify(verified, limit=1)
+    assert [each["person_id"] for each in first["completions"]] == ["p1"]
+    shown = first["completions"][0]
+    assert (shown["name"], shown["employee_number"]) == ("Sam Testfold1", "20000001")
+    assert (shown["enrolment_id"], shown["title"], shown["completed_on"]) == ("504-c2~1", "Fire Safety", str(TODAY))
+    assert [(each["competency"], each["level"]) for each in shown["awards"]] == [(b.FIRE, 1), (b.MOVING, 1)]
+    second = to_verify(verified, limit=1, cursor=first["next_cursor"])
+    assert [each["person_id"] for each in second["completions"]] == ["p2"]
+    assert second["next_cursor"] is None
+    for login in (INSTRUCTOR, "504-1"):
+        assert problem(verified.get("/v1/completions-to-verify", as_=login)) == (403, "not-permitted")
+
+
+def test_an_award_that_verifies_a_completion_is_the_award_of_it(verified):
+    assert verify(verified).status_code == 201
+    assert waiting(verified) == {"p1": [b.MOVING], "p2": [b.FIRE, b.MOVING]}
+    verify(verified, competency=b.MOVING)
+    assert waiting(verified) == {"p2": [b.FIRE, b.MOVING]}
+    (done,) = verified.get("/v1/me/learning", as_="504-1").json_body["history"]
+    assert [each["competency"] for each in done["awarded"]] == [b.FIRE, b.MOVING]
+    correct(verified, 1, ABSENT, class_id="504-c2")
+    assert [each.void for each in of(1).awards] == [True, True]
+
+
+def test_a_completion_that_was_none_waits_for_nobody_and_one_noted_again_does(verified):
+    correct(verified, 1, ABSENT, class_id="504-c2")
+    correct(verified, 3, COMPLETED, class_id="504-c2")
+    assert waiting(verified) == {"p2": [b.FIRE, b.MOVING], "p3": [b.FIRE, b.MOVING]}
+    verify(verified, 2)
+    correct(verified, 2, COMPLETED, score=70, class_id="504-c2")
+    assert waiting(verified)["p2"] == [b.MOVING], "another score verifies nothing anew"
+
+
+def test_an_award_comes_from_what_this_person_completed_and_that_awards_it_once(verified):
+    on_class(4)
+    mark(verified, (4,))
+    for number, enrolment in ((1, "504-c9~1"), (1, "504-c1~1"), (3, "504-c2~1"), (4, "504-c1~1")):
+        answer = verify(verified, number, enrolment=enrolment)
+        assert problem(answer) == (400, "invalid-request")
+        assert [each["field"] for each in answer.json_body["errors"]] == ["body.enrolment_id"], enrolment
+    assert problem(verify(verified, 4, b.MOVING, "504-c1~1")) == (400, "invalid-request")
+    assert [each.void for each in of(4).awards] == [False]
+    assert (verify(verified).status_code, problem(verify(verified))) == (201, (400, "invalid-request"))
+
+
+def test_a_completion_taken_back_while_it_is_verified_awards_nothing(verified):
+    for verifies_what_waits in (True, False):
+        if not verifies_what_waits:
+            correct(verified, 1, COMPLETED, class_id="504-c2")
+            verify(verified)
+            award = next(each for each in of(1).awards if not each.void)
+            body = {"competency": b.FIRE, "awarded_on": str(TODAY), "source": award.source, "reason": "forged"}
+            verified.post("/v1/people/p1/awards/void", body, as_=ADMINISTRATOR)
+        with seams.before_commit(lambda: correct(verified, 1, ABSENT, class_id="504-c2")):
+            assert problem(verify(verified)) == (400, "invalid-request")
+        assert all(each.void for each in of(1).awards)
+
+
+def test_a_corrected_award_is_still_of_the_completion(trust):
+    on_class(1)
+    mark(trust, (1,))
+    wrong = {"competency": b.FIRE, "awarded_on": str(TODAY), "source": "504-c1~1.2"}
+    for day in ("2026-11-20", "2026-11-19"):
+        body = {**wrong, "right": {"awarded_on": day}, "reason": "the register says otherwise"}
+        made = trust.post("/v1/people/p1/awards/correction", body, as_=ADMINISTRATOR).json_body
+        wrong = {name: made[name] for name in wrong}
+    (done,) = trust.get("/v1/me/learning", as_="504-1").json_body["history"]
+    assert [each["awarded_on"] for each in done["awarded"]] == ["2026-11-19"]
+    correct(trust, 1, ABSENT)
+    assert all(each.void for each in of(1).awards)
+
+
+# --- what cannot be noted -----------------------------------------------------------------------------------------
 
 
 def test_every_wrong_field_is_named_and_nothing_changes(trust):
