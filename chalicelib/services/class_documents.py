@@ -1,5 +1,6 @@
 """The class list and the signature register of a class (domain.md §11)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from itertools import islice
 
@@ -18,27 +19,36 @@ from chalicelib.storage import class_lists
 from chalicelib.storage.class_lists import Employed
 
 MOST_LISTED = 1_000
-"""Enrolments on one list. Only e-learning has more; each costs a read, and the list has to be there before the request ends."""
+"""Enrolments on one list. Only e-learning has more; each costs two reads, and the list has to be there before the request ends."""
+
+READERS = 8
+"""People read at the same time."""
 
 
 def listing(actor: Actor, class_id: str, now: datetime) -> ClassList:
     """Who is on a class, of the actor's employer. Raises NotFound also for a class that is none of the actor's, ListTooLong."""
+    return _listing(actor, class_id, now, with_absences=True)
+
+
+def _listing(actor: Actor, class_id: str, now: datetime, with_absences: bool) -> ClassList:
     on = taught(actor, class_id)
     class_, known = on.class_, on.catalogue
     enrolments = _latest_of_each(actor.employer, class_id)
     names = class_lists.employed(actor.employer, [*enrolments, *filter(None, (class_.instructor,))])
     day = london_day(class_.starts_at or now)
     places = waiting.places(class_id) if any(each.awaiting for each in enrolments.values()) else {}
-    people = [
-        _listed(
+
+    def read(each: Enrolment) -> Listed:
+        return _listed(
             each,
             names.get(each.person),
             unit=_unit(actor.employer, each.person, day, on.rulebook),
             position=places.get(each.person),
-            missed=_missed(actor.employer, each.person, day) if class_.starts_at else None,
+            missed=_missed(actor.employer, each.person, day) if with_absences and class_.starts_at else None,
         )
-        for each in enrolments.values()
-    ]
+
+    with ThreadPoolExecutor(READERS) as pool:
+        people = list(pool.map(read, enrolments.values()))
     venue = known.venues.get(class_.venue or "")
     instructor = names.get(class_.instructor or "")
     return ClassList(
@@ -72,7 +82,7 @@ def _listed(
 
 def register(actor: Actor, class_id: str, now: datetime) -> bytes:
     """The signature register of a class as a PDF. Raises as `listing`, and NothingToSign for a class without sessions."""
-    found = listing(actor, class_id, now)
+    found = _listing(actor, class_id, now, with_absences=False)  # it is passed around in the room
     if not found.class_.sessions:
         raise NothingToSign("This class has no sessions: nobody comes together to sign.", class_id=class_id)
     return documents.register(found, now)

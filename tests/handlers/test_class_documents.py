@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import threading
 from datetime import date, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from chalicelib.domain.people import EmploymentKind
 from chalicelib.services import class_documents, classes, takeover
 from chalicelib.storage.catalogue import SubjectRow
 from tests import builders as b
+from tests import seams
 from tests.builders import NOW, SYSTEM
 
 ADMINISTRATOR = "504-9"
@@ -237,6 +239,25 @@ def test_e_learning_counts_who_is_on_it(trust):
     on_class(1, class_=b.e_learning())
     found = class_list(trust, class_id="504-e1")
     assert (found["confirmed"], found["maximum"], found["free"]) == (1, None, None)
+
+
+def test_people_are_read_at_the_same_time_and_the_register_reads_no_more_than_it_prints(trust):
+    on_class(1)
+    on_class(2)
+    for ask, kinds in ((class_list, ["ASG", "ENR"]), (register, ["ASG"])):
+        together, read = threading.Barrier(2, timeout=5), []
+
+        def noted(call, operation, request, together=together, read=read):
+            beginnings = [each.get("S", "") for each in request.get("ExpressionAttributeValues", {}).values()]
+            for kind in ("ASG", "ENR"):
+                if f"E#504#{kind}#" in beginnings:
+                    together.wait()
+                    read.append(kind)
+            return call(operation, request)
+
+        with seams.intercepted(noted):
+            ask(trust)
+        assert sorted(read) == sorted(kinds * 2)
 
 
 def test_a_list_has_an_end(trust, monkeypatch):
