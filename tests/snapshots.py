@@ -36,6 +36,11 @@ def begin(name, make):
 
 
 def nothing_written():
-    """Whether all there is are empty tables and queues."""
-    tables, queues, _ = _services()
-    return not any(map(len, tables.tables.values())) and not any(len(each.messages) for each in queues.queues.values())
+    """Whether all there is are empty tables, queues and buckets."""
+    tables, queues, files = _services()
+    held = (
+        *tables.tables.values(),
+        *(each.messages for each in queues.queues.values()),
+        *(each.keys for each in files.buckets.values()),
+    )
+    return not any(map(len, held))

@@ -60,6 +60,15 @@ def test_a_trust_with_other_requirements_is_another(aws):
     assert rows() != other
 
 
+def test_a_file_stored_before_there_is_a_trust_is_still_there(aws):
+    boto3.client("s3").put_object(Bucket=setting("FILES_BUCKET"), Key="before", Body=b"")
+    assert not snapshots.nothing_written()
+    b.trust()
+    assert [each["Key"] for each in boto3.client("s3").list_objects_v2(Bucket=setting("FILES_BUCKET"))["Contents"]] == [
+        "before"
+    ]
+
+
 def test_a_trust_beside_others_is_made_by_the_services(aws):
     """What is there already is kept."""
     b.person()

@@ -8,7 +8,6 @@ from botocore.parsers import JSONParser
 from pynamodb.exceptions import AttributeDeserializationError, AttributeNullError
 from pynamodb.models import Model
 
-from chalicelib.storage import base
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.classes import SeatsRow, rows_of_class
@@ -100,6 +99,9 @@ def test_the_client_gives_items_as_botocores_own_parser_does():
     assert slow["Responses"]["records"][0]["bytes"] == {"B": b"bytes"}
 
 
-def test_the_client_is_made_with_that_parser(aws):
-    made = base.connection.client._endpoint._response_parser_factory.create_parser("json")
-    assert isinstance(made, ItemParser)
+def test_the_client_parses_its_answers_with_that_parser(aws, monkeypatch):
+    used = []
+    parse = ItemParser.parse
+    monkeypatch.setattr(ItemParser, "parse", lambda *given: used.append(type(given[0])) or parse(*given))
+    list(Record.query("P#1"))
+    assert used == [ItemParser]
