@@ -34,8 +34,9 @@ PORTAL = {
         "POST /v1/external-training/{person}/{training}/approval",
         "POST /v1/external-training/{person}/{training}/rejection",
     ],
+    "/certificates/<code>": ["GET /v1/certificates/{code}"],
 }
-"""The pages of the portal that messages link to, and the routes that do the same."""
+"""The pages of the portal that messages and certificates lead to, and the routes that do the same."""
 
 
 def create_app(settings: Settings) -> Flask:
@@ -93,7 +94,7 @@ def create_app(settings: Settings) -> Flask:
         )
 
     def portal_link(**ids: str) -> str:
-        """Where the links of the mails lead on this machine: the web portal is not part of it."""
+        """Where the links of mails and certificates lead on this machine: the web portal is not part of it."""
         assert request.url_rule
         routes = [route.format(**ids) for route in PORTAL[request.url_rule.rule]]
         return render_template("link.html", address=request.path, routes=routes)
