@@ -80,7 +80,9 @@ class AwardedView(msgspec.Struct, frozen=True):
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """Something whoever looks can do; send `method` to `href`."""
+    """A way on for whoever looks; send `method` to `href`. Deciding on requests, promoting, marking and correcting are not among
+    them: they are done from the approvals, the class list and the register.
+    """
 
     action: Annotated[
         str,
@@ -130,7 +132,7 @@ class EnrolmentView(msgspec.Struct, frozen=True):
     score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
     awarded: list[AwardedView]
     certificate: Certificate
-    steps: Annotated[list[NextStep], msgspec.Meta(description="What whoever looks can do, where enrolments are read.")]
+    steps: Annotated[list[NextStep], msgspec.Meta(description="Ways on for whoever looks, where enrolments are read.")]
     history: list[HistoryView]
 
     @classmethod
@@ -176,7 +178,7 @@ def certificate_of(shown: Shown) -> str | None:
 
 
 def steps_of(shown: Shown) -> list[NextStep]:
-    """What somebody can do about an enrolment they see."""
+    """The ways on from an enrolment for somebody who sees it."""
     enrolment = shown.enrolment
     steps = []
     if enrolment.open:
@@ -250,7 +252,7 @@ def my_enrolments(request: Request) -> ShownPage:
     refusals=(errors.NotFound,),
 )
 def my_enrolment(request: Request) -> Shown:
-    """One enrolment of the caller with its history, whom or what it waits for, and what can be done."""
+    """One enrolment of the caller with its history, whom or what it waits for, and the ways on."""
     return learning.one_of_mine(request.actor, request.path["enrolment_id"], request.now)
 
 
