@@ -70,7 +70,7 @@ def judge_placing(
         _refused_by_start(class_, now),
         refused_by_leaving(class_, employment, now),
         _refused_by_enrolment_dates(class_, now),
-        _refused_by_own_enrolments(class_, enrolments, by),
+        _refused_by_own_enrolments(class_, enrolments, employment, by),
         _refused_by_access(access),
         _refused_by_prerequisites(prerequisites, day_that_counts(class_, now)),
         _refused_by_mode(access, by),
@@ -153,15 +153,28 @@ def _refused_by_enrolment_dates(class_: Class, now: datetime) -> errors.Refusal 
     return None
 
 
-def _refused_by_own_enrolments(class_: Class, enrolments: tuple[Enrolment, ...], by: Party) -> errors.Refusal | None:
+def _refused_by_own_enrolments(
+    class_: Class, enrolments: tuple[Enrolment, ...], employment: Employment | None, by: Party
+) -> errors.Refusal | None:
     if there := on_already(class_, enrolments):
+        if not _shown(there, employment, by):
+            return errors.AlreadyEnrolled(
+                "On this class already, through another employer.", way_out="Leave it there, or choose another class."
+            )
         return errors.AlreadyEnrolled(
             f"On this class already: {there.status}.",
             way_out=None if by is Party.LEARNER else "See GET /v1/people/{person_id}/enrolments.",
             enrolment=there.id,
             status=there.status.value,
         )
-    return refused_by_clash(class_, enrolments)
+    return refused_by_clash(class_, enrolments, employment, by)
+
+
+def _shown(enrolment: Enrolment, employment: Employment | None, to: Party) -> bool:
+    """Whether an enrolment is named in a refusal: everything to its learner, to others what is of the employment they act in.
+    Where else somebody works, and what they attend there, is nobody's business here.
+    """
+    return to is Party.LEARNER or (employment is not None and employment.employer == enrolment.employer)
 
 
 def on_already(class_: Class, enrolments: Iterable[Enrolment]) -> Enrolment | None:
@@ -169,14 +182,19 @@ def on_already(class_: Class, enrolments: Iterable[Enrolment]) -> Enrolment | No
     return next((each for each in enrolments if each.class_id == class_.id and _blocks_another(each)), None)
 
 
-def refused_by_clash(class_: Class, enrolments: Iterable[Enrolment]) -> errors.Refusal | None:
-    """Nobody holds seats on two classes at the same time (domain.md §2)."""
-    for enrolment in enrolments:
-        if enrolment.overlaps(class_):
-            return errors.Clash(
-                "There is a seat on another class at the same time.", enrolment=enrolment.id, title=enrolment.title
-            )
-    return None
+def refused_by_clash(
+    class_: Class, enrolments: Iterable[Enrolment], employment: Employment | None, by: Party
+) -> errors.Refusal | None:
+    """Nobody holds seats on two classes at the same time, at whichever employer (domain.md §2)."""
+    clash = next((each for each in enrolments if each.overlaps(class_)), None)
+    if clash is None:
+        return None
+    named = {"enrolment": clash.id, "title": clash.title} if _shown(clash, employment, by) else {}
+    return errors.Clash(
+        "There is a seat on another class at the same time.",
+        way_out=None if by is Party.LEARNER else "Have them give the other seat back, or choose another date.",
+        **named,
+    )
 
 
 def _blocks_another(enrolment: Enrolment) -> bool:
@@ -254,7 +272,7 @@ def refuse_promotion(
         _refused_by_start(class_, now),
         refused_by_leaving(class_, employment, now),
         _refused_by_seats(seats),
-        refused_by_clash(class_, mine),
+        refused_by_clash(class_, mine, employment, Party.ADMINISTRATOR),
     )
     for refusal in filter(None, refusals):
         raise refusal

@@ -16,7 +16,7 @@ from chalicelib.services import classes, recount
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
-from chalicelib.storage import outbox
+from chalicelib.storage import outbox, rules
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.transaction import Transaction
@@ -171,6 +171,35 @@ def test_the_rules_for_learners_hold_for_whoever_places_them(ward):
     assert (again.status_code, slug(again)) == (409, "already-enrolled")
     assert "/v1/people/" in again.json_body["way_out"]
     assert slug(place(ward, ADMINISTRATOR, class_id="504-c2", override={"reason": WHY})) == "clash"
+
+
+def booked_elsewhere(at, person="p1"):
+    """A seat that somebody has through another employer of theirs."""
+    rules.EmployerRow.of("505").save()
+    booked = b.enrolment(at=at, person=person, employer="505", title="Return to Work after Suspension")
+    enrolments.EnrolmentRow.of(booked).save()
+
+
+def test_what_somebody_books_through_another_employer_is_shown_to_nobody_but_them(ward):
+    booked_elsewhere(b.class_("505-c9", "505-return"))
+    b.offered(b.class_("NHS-c1", course="NHS-fire", sessions=[b.session(hour=15)]), course_id="NHS-fire")
+    booked_elsewhere(b.class_("NHS-c1", "NHS-fire", sessions=[b.session(hour=15)]))
+    answers = [
+        *(place(ward, as_, class_id=each) for as_ in (MANAGER, ADMINISTRATOR) for each in ("504-c1", "NHS-c1")),
+        ward.post("/v1/classes/504-c1/enrolments", {"people": [{"person_id": "p1"}]}, as_=ADMINISTRATOR),
+    ]
+    assert [slug(each) for each in answers[:4]] == ["clash", "already-enrolled"] * 2
+    assert [each.json_body.get("facts") for each in answers[:4]] == [None] * 4
+    assert [each for each in answers if "505" in str(each.json_body) or "Return" in str(each.json_body)] == []
+    own = ward.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_=NURSE)
+    assert own.json_body["facts"]["title"] == "Return to Work after Suspension"
+
+
+def test_a_clash_on_a_class_of_their_own_employer_is_named_to_whoever_places_them(ward):
+    place(ward, MANAGER)
+    refused = place(ward, MANAGER, class_id="504-c2")
+    assert refused.json_body["facts"] == {"enrolment": "504-c1~1", "title": "Fire Safety"}
+    assert refused.json_body["way_out"] == "Have them give the other seat back, or choose another date."
 
 
 def test_a_repetition_with_the_same_key_answers_the_same_and_places_once(ward):
@@ -426,6 +455,13 @@ def test_nobody_is_promoted_after_the_start_or_into_a_clash(waiting, clock):
     clock.now = NOW + timedelta(days=30)
     assert slug(move(waiting, ADMINISTRATOR, "promotion", "p8")) == "class-past"
     assert slug(move(waiting, ADMINISTRATOR, "waiting", "p2")) == "class-past"
+
+
+def test_a_clash_elsewhere_is_not_shown_to_whoever_gives_a_seat_out_of_turn(waiting):
+    move(waiting, ADMINISTRATOR, "withdrawal", "p3")
+    booked_elsewhere(b.class_("505-c9", "505-return"))
+    refused = move(waiting, ADMINISTRATOR, "promotion")
+    assert (slug(refused), refused.json_body.get("facts")) == ("clash", None)
 
 
 def test_who_will_have_left_by_the_day_of_the_class_is_given_no_seat_out_of_turn(waiting):
