@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -264,6 +265,7 @@ def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
     if refused_by_leaving(class_, read.learner.employment, now) or (clash and before.passed_over):
         return True
     transaction = Transaction()
+    more: dict[str, Any]
     if clash:
         after = rules_of.passed_over(before)
         type_, more = EventType.ENROLMENT_PASSED_OVER, {"clash": clash.title}

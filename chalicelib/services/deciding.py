@@ -1,6 +1,6 @@
 """Deciding on requests: what waits for whom, approving and rejecting, one or several at once (domain.md §5, decision 0024)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -43,7 +43,11 @@ from chalicelib.storage.transaction import Transaction, retried
 
 _REQUESTED = frozenset({Status.REQUESTED})
 _PLACED = frozenset({Status.CONFIRMED, Status.WAITLISTED})
-STANDING_IN = "whoever stands in for your manager"
+_BY_WHOM = {
+    "administrator": BY_WHOM[Party.ADMINISTRATOR],
+    "manager": BY_WHOM[Party.MANAGER],
+    "stand-in": "whoever stands in for your manager",
+}
 """Who decided, as the learner is told."""
 
 
@@ -67,14 +71,13 @@ def approve(actor: Actor, person: str, enrolment_id: str, override: str | None, 
     refuse_whoever_left(learner, now)
     seen = catalogue.look_at(actor, before.class_id, now, consistent=True).placing(learner)
     rules_of.refuse_lapsed(replace(before, starts_at=seen.class_.starts_at), now)  # its own copy may be behind
-    verdict = _judge(seen, learner, before, now, party, overriding=override is not None)
-    after = _placed(before, seen, learner, verdict, actor.person, override, now)
+    verdict = judge_request(seen, learner, before, now, party, overriding=override is not None)
+    after = granted(before, seen, learner, verdict, actor.person, override, now)
     transaction = Transaction()
-    enrolments.take_place(transaction, seen.class_, after.status)
-    enrolments.rewrite(transaction, before, after)
-    enrolments.move_booking_revision(transaction, learner)
-    _tell_approved(transaction, seen, after, _by_whom(actor, before, learner, party, now), now)
-    tell_placed(transaction, seen, after, actor.person, now)
+    decided_as = _as(actor, before, learner, party, now)
+    _tell_approved(transaction, seen, after, _BY_WHOM[decided_as], now)
+    audited = {"as": decided_as, "asked": before.approver}
+    place_granted(transaction, seen, learner, before, after, actor.person, now, audited)
     transaction.commit()
     return after
 
@@ -92,8 +95,10 @@ def reject(actor: Actor, person: str, enrolment_id: str, reason: str, now: datet
     after = before.moved_to(Status.REJECTED, now, actor.person, reason)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
-    by_whom = _by_whom(actor, before, learner, party, now)
-    tell(transaction, EventType.ENROLMENT_REJECTED, actor.person, after, now, by_whom=by_whom)
+    decided_as = _as(actor, before, learner, party, now)
+    audited = {"as": decided_as, "asked": before.approver}
+    kind, by_whom = EventType.ENROLMENT_REJECTED, _BY_WHOM[decided_as]
+    tell(transaction, kind, actor.person, after, now, audited=audited, by_whom=by_whom)
     transaction.commit()
     return after
 
@@ -104,7 +109,7 @@ def _approved_by(enrolment: Enrolment, person: str) -> bool:
     return requested and any(enrolment.reached(status, person) for status in _PLACED)
 
 
-def _judge(
+def judge_request(
     seen: SeenClass, learner: Learner, request: Enrolment, now: datetime, party: Party, overriding: bool = False
 ) -> Verdict:
     """Whether the learner may be placed now who was not refused when asking. The request itself does not stand in the way, and who
@@ -118,26 +123,45 @@ def _judge(
     )
 
 
-def _placed(
+def granted(
     request: Enrolment,
     seen: SeenClass,
     learner: Learner,
     verdict: Verdict,
     by: str,
-    override: str | None,
+    reason: str | None,
     now: datetime,
 ) -> Enrolment:
-    """The request as approval leaves it. It stands on a waiting list from now on: those who wait already come first."""
+    """The request as it is once it goes ahead, on the class as it is now. It stands on a waiting list from now on: those who wait
+    already come first.
+    """
     class_ = seen.class_
     current = states.following(request, class_, seen.course.title, seen.catalogue.venue_name(class_.venue), now, by)
     placed = replace(
-        current.moved_to(verdict.or_refuse(), now, by, override),
+        current.moved_to(verdict.or_refuse(), now, by, reason),
         placed_at=now,
         counted=class_.maximum is not None,
         class_revision=class_.revision,
         overridden=tuple(type(each).__name__ for each in verdict.overridden),
     )
     return ranked(placed, class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
+
+
+def place_granted(
+    transaction: Transaction,
+    seen: SeenClass,
+    learner: Learner,
+    before: Enrolment,
+    after: Enrolment,
+    by: str,
+    now: datetime,
+    audited: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to a transaction: a request that goes ahead, with the place it takes, its message and the audit entry."""
+    enrolments.take_place(transaction, seen.class_, after.status)
+    enrolments.rewrite(transaction, before, after)
+    enrolments.move_booking_revision(transaction, learner)
+    tell_placed(transaction, seen, after, by, now, audited=audited)
 
 
 def _tell_approved(transaction: Transaction, seen: SeenClass, after: Enrolment, by_whom: str, now: datetime) -> None:
@@ -243,9 +267,11 @@ def _administers(actor: Actor) -> bool:
     return Scope.ALLOW in actor.scopes(Capability.APPROVE_REQUESTS)
 
 
-def _by_whom(actor: Actor, request: Enrolment, learner: Learner, party: Party, now: datetime) -> str:
-    themselves = actor.person in rules_of.deciders(request, learner, london_day(now))
-    return BY_WHOM[party] if party is Party.ADMINISTRATOR or themselves else STANDING_IN
+def _as(actor: Actor, request: Enrolment, learner: Learner, party: Party, now: datetime) -> str:
+    """As what the actor decides on a request, for its audit entry."""
+    if party is Party.ADMINISTRATOR:
+        return "administrator"
+    return "manager" if actor.person in rules_of.deciders(request, learner, london_day(now)) else "stand-in"
 
 
 # --- what waits -------------------------------------------------------------------------------------------------
@@ -313,7 +339,7 @@ def _shown(actor: Actor, page: Sequence[Enrolment], party: Party, now: datetime)
             continue
         if request.status is Status.REQUESTED:
             theirs = seen.placing(learner)
-            verdict = _judge(theirs, learner, request, now, party)
+            verdict = judge_request(theirs, learner, request, now, party)
             shown.append(Waiting(request, names, theirs.seats, theirs.access, verdict))
     return shown
 

@@ -1,6 +1,6 @@
 """Placing learners and giving places back: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -132,7 +132,7 @@ _TELLING = {
 def tell_placed(
     transaction: Transaction, seen: SeenClass, enrolment: Enrolment, by: str, now: datetime, **more: Any
 ) -> None:
-    """Add to a transaction: the event of somebody placed, with what its message says (`more` beside that), and the audit entry."""
+    """Add to a transaction: the event of somebody placed, with what its message says, and the audit entry; `more` as of `tell`."""
     if enrolment.status is Status.WAITLISTED:
         more |= {
             **waiting.said_of(enrolment, waiting.on_joining(enrolment, seen.seats)),
@@ -295,14 +295,15 @@ def tell(
     enrolment: Enrolment,
     now: datetime,
     instructions: str = "",
+    audited: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> None:
     """Add to a transaction: the event with all its messages need (`more` is what a kind of message needs alone), and the audit
-    entry.
+    entry (`audited` is what it says beside the enrolment).
     """
     data = said_of(enrolment) | {"joining_instructions": instructions, **more}
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
-    facts: dict[str, Any] = {"enrolment": enrolment.id, "status": enrolment.status.value}
+    facts: dict[str, Any] = {"enrolment": enrolment.id, "status": enrolment.status.value, **(audited or {})}
     if enrolment.overridden:
         facts["overridden"] = list(enrolment.overridden)
     audit.record(transaction, audit.Entry(enrolment.employer, by, type_.value, now, enrolment.person, facts))

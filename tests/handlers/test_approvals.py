@@ -528,3 +528,19 @@ def test_every_decision_is_audited_once_with_who_made_it(asked):
         ("enrolment.requested", "p1"),
         ("enrolment.requested", "p1"),
     ]
+
+
+def test_the_audit_says_as_what_a_request_was_decided_on_and_of_whom_it_was_asked(asked):
+    delegate(asked)
+    approve(asked, COLLEAGUE)
+    for decide, as_ in ((reject, MANAGER), (reject, LA), (approve, LA)):
+        asks(asked, "504-e1")
+        latest = max(each.id for each in learner.learner("p1", "504", consistent=True).enrolments)
+        decide(asked, as_, latest, OVERRIDE if decide is approve else None)
+    told_of = [row.facts for row in AuditRow.scan() if row.action in ("enrolment.confirmed", "enrolment.rejected")]
+    assert sorted((each["as"], each["asked"], each["status"]) for each in told_of) == [
+        ("administrator", "p2", "confirmed"),
+        ("administrator", "p2", "rejected"),
+        ("manager", "p2", "rejected"),
+        ("stand-in", "p2", "confirmed"),
+    ]
