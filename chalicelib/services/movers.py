@@ -3,27 +3,25 @@
 Whoever projects a person calls it, so that it follows every change of assignments and every new day, and is safe to repeat.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 import msgspec
 
 from chalicelib.domain import access, movers
-from chalicelib.domain.access import Access, AccessMode
+from chalicelib.domain.access import AccessMode
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.approvals import Step, step_due
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Course
-from chalicelib.domain.classes import Class, ClassStatus, Seats, started
-from chalicelib.domain.enrolment import Enrolment, Status
+from chalicelib.domain.enrolment import Enrolment, Party, Status
 from chalicelib.domain.events import EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import Assignment
-from chalicelib.domain.placing import by_seats, refused_by_clash
-from chalicelib.domain.requirements import Rulebook
-from chalicelib.domain.waiting import ranked
-from chalicelib.services import approvals, waiting
-from chalicelib.services.enrolment import everywhere, give_back, tell, why_waiting
+from chalicelib.domain.placing import Verdict
+from chalicelib.services import approvals
+from chalicelib.services.catalogue import SeenClass, Viewer
+from chalicelib.services.deciding import granted, judge_request, place_granted
+from chalicelib.services.enrolment import give_back, tell
 from chalicelib.storage import audit, rules
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
@@ -35,14 +33,11 @@ MOVERS = "system:movers"
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """A mover's enrolment with all that decides about it, read strongly consistent."""
+    """A mover's enrolment with all that decides about it, read strongly consistent; the class as they see it themselves."""
 
     enrolment: Enrolment
     learner: Learner
-    class_: Class
-    seats: Seats
-    course: Course
-    rulebook: Rulebook
+    seen: SeenClass
 
 
 def judge_again(learner: Learner, now: datetime) -> int:
@@ -64,19 +59,17 @@ def _judge(listed: Enrolment, now: datetime) -> None:
     read = _read(listed, now)
     if read is None:
         return
-    today = london_day(now)
-    found = _access(read, read.learner.assignments_on(today), today)
-    if not found.visible and _lost_by_moving(read, today):
+    today, found = read.seen.viewer.day, read.seen.access
+    if not found.visible and _lost_by_moving(read):
         after = read.enrolment.moved_to(Status.WITHDRAWN, now, MOVERS, movers.NO_ACCESS)
         give_back(read.learner, read.enrolment, after, MOVERS, now)
         return
     assignment = movers.assignment_now(read.enrolment, read.learner.assignments_on(today), found.assignment)
     assert assignment is not None  # whoever holds none is no mover
-    after = replace(read.enrolment, post=movers.post_of(assignment), revision=read.enrolment.revision + 1)
-    if after.status is Status.REQUESTED:
-        _ask_again(read, after, found, assignment, now)
+    if read.enrolment.status is Status.REQUESTED:
+        _follow_request(read, assignment, now)
     else:
-        _keep(read.enrolment, after, now)
+        _keep(read.enrolment, assignment, now)
 
 
 def _read(listed: Enrolment, now: datetime) -> _Read | None:
@@ -87,85 +80,76 @@ def _read(listed: Enrolment, now: datetime) -> _Read | None:
     loaded = stored.class_with_seats(listed.class_id, consistent=True)
     if learner is None or enrolment is None or loaded is None:
         return None
-    rulebook, catalogue = rules.rulebook_and_catalogue(listed.employer, consistent=True)
-    course = catalogue.courses.get(loaded[0].course)
-    return _Read(enrolment, learner, *loaded, course, rulebook) if course else None
+    rulebook, known = rules.rulebook_and_catalogue(listed.employer, consistent=True)
+    class_, seats = loaded
+    course = known.courses.get(class_.course)
+    if course is None:
+        return None
+    today = london_day(now)
+    themselves = Actor(learner.person.id, learner.employer, frozenset(), learner)
+    viewer = Viewer(themselves, learner, today, rulebook, known, learner.standpoints_on(today, rulebook))
+    theirs = viewer.access_to(course, class_.only_units)
+    return _Read(enrolment, learner, SeenClass(class_, seats, course, theirs, known, viewer))
 
 
-def _access(read: _Read, held: Sequence[Assignment], today: date) -> Access:
-    """The access to the class that these assignments give the learner by the rules of today."""
-    person, groups = read.learner.person.id, read.learner.groups_on(today)
-    ways = access.standpoints(person, groups, held, read.rulebook, today)
-    return access.decide(read.course.access_rules, access.within(ways, read.class_.only_units), today)
-
-
-def _lost_by_moving(read: _Read, today: date) -> bool:
+def _lost_by_moving(read: _Read) -> bool:
     """Whether what they held together with the former post would still give access. Else rules have changed since, which costs
     nobody their place (decision 0025).
     """
-    former = movers.former(read.enrolment, read.learner, today)
+    viewer, learner = read.seen.viewer, read.learner
+    former = movers.former(read.enrolment, learner, viewer.day)
     if former is None or former.ends_on is None:
         return True
-    return _access(read, read.learner.assignments_on(former.ends_on), today).visible
+    held, groups = learner.assignments_on(former.ends_on), learner.groups_on(viewer.day)
+    ways = access.standpoints(learner.person.id, groups, held, viewer.rulebook, viewer.day)
+    before = msgspec.structs.replace(viewer, standpoints=ways)
+    return before.access_to(read.seen.course, read.seen.class_.only_units).visible
 
 
-def _keep(before: Enrolment, after: Enrolment, now: datetime) -> None:
+def _keep(before: Enrolment, assignment: Assignment, now: datetime) -> None:
     """The enrolment is of the new post from now on: nobody needs to be told."""
     transaction = Transaction()
-    enrolments.rewrite(transaction, before, after)
-    facts = {"enrolment": after.id, "assignment": after.post.assignment if after.post else None}
-    audit.record(transaction, audit.Entry(after.employer, MOVERS, "enrolment.moved", now, after.person, facts))
+    enrolments.rewrite(transaction, before, _of(before, assignment))
+    facts = {"enrolment": before.id, "assignment": assignment.number}
+    audit.record(transaction, audit.Entry(before.employer, MOVERS, "enrolment.moved", now, before.person, facts))
     transaction.commit()
 
 
-def _ask_again(read: _Read, after: Enrolment, found: Access, assignment: Assignment, now: datetime) -> None:
-    """A request goes ahead where nobody has to approve any more, else to whoever approves now, if that is somebody else."""
-    if found.mode is AccessMode.SELF_ENROL and _may_go_ahead(read, now):
-        _go_ahead(read, after, now)
+def _of(before: Enrolment, assignment: Assignment) -> Enrolment:
+    return replace(before, post=movers.post_of(assignment), revision=before.revision + 1)
+
+
+def _follow_request(read: _Read, assignment: Assignment, now: datetime) -> None:
+    """A request goes ahead where nobody has to approve any more and nothing is in the way. Else it waits for whoever approves now,
+    who is asked if that is somebody else: what is in the way, somebody can say why.
+    """
+    before, seen = read.enrolment, read.seen
+    verdict = judge_request(seen, read.learner, before, now, Party.SYSTEM)
+    if seen.access.mode is AccessMode.SELF_ENROL and verdict.refusal is None:
+        _go_ahead(read, verdict, assignment, now)
         return
-    by_managers = found.mode is not AccessMode.ADMINISTRATOR
+    by_managers = seen.access.mode is not AccessMode.ADMINISTRATOR
     approver = approvals.who_approves(read.learner, assignment, now) if by_managers else None
-    if approver == read.enrolment.approver or (approver and _passed_on_by(approver, read, now)):
-        _keep(read.enrolment, after, now)
+    if approver == before.approver or (approver and _passed_on_by(approver, read, now)):
+        _keep(before, assignment, now)
         return
     transaction = Transaction()
-    asked, said = approvals.ask(transaction, read.learner, after, approver, now)
-    enrolments.rewrite(transaction, read.enrolment, asked)
+    asked, said = approvals.ask(transaction, read.learner, _of(before, assignment), approver, now)
+    enrolments.rewrite(transaction, before, asked)
     tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, **said)
     transaction.commit()
 
 
 def _passed_on_by(supervisor: str, read: _Read, now: datetime) -> bool:
     """Whether a request waits for somebody else because this supervisor, who was theirs in the former post, too, let it lie."""
-    former = movers.former(read.enrolment, read.learner, london_day(now))
+    former = movers.former(read.enrolment, read.learner, read.seen.viewer.day)
     same = former is not None and former.supervisor == supervisor
     return same and step_due(read.enrolment, now) is Step.ESCALATE
 
 
-def _may_go_ahead(read: _Read, now: datetime) -> bool:
-    """Whether there is a place to be had. Where there is none, somebody decides who can say why."""
-    takes = read.class_.status in (ClassStatus.NORMAL, ClassStatus.PLANNED) and not started(read.class_, now)
-    return takes and refused_by_clash(read.class_, everywhere(read.learner)) is None
-
-
-def _go_ahead(read: _Read, after: Enrolment, now: datetime) -> None:
-    status = by_seats(read.class_, read.seats)
-    placed = replace(
-        read.enrolment.moved_to(status, now, MOVERS, movers.NO_APPROVAL),
-        post=after.post,
-        placed_at=now,
-        counted=read.class_.maximum is not None,
-    )
-    placed = ranked(placed, read.class_.by_need, read.learner, read.rulebook, london_day(now))
+def _go_ahead(read: _Read, verdict: Verdict, assignment: Assignment, now: datetime) -> None:
+    placed = granted(read.enrolment, read.seen, read.learner, verdict, MOVERS, movers.NO_APPROVAL, now)
+    placed = replace(placed, post=movers.post_of(assignment))
     transaction = Transaction()
-    enrolments.take_place(transaction, read.class_, status)
-    enrolments.rewrite(transaction, read.enrolment, placed)
-    enrolments.move_booking_revision(transaction, read.learner)
-    instructions = read.class_.joining_instructions or read.course.joining_instructions
-    if status is Status.CONFIRMED:
-        tell(transaction, EventType.ENROLMENT_CONFIRMED, MOVERS, placed, now, instructions)
-    else:
-        more = waiting.said_of(placed, waiting.on_joining(placed, read.seats))
-        more |= {"in_calendar": False, "reason": why_waiting(read.class_)}
-        tell(transaction, EventType.ENROLMENT_WAITLISTED, MOVERS, placed, now, instructions, **more)
+    place_granted(transaction, read.seen, read.learner, read.enrolment, placed, MOVERS, now)
     transaction.commit()

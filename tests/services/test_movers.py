@@ -5,11 +5,13 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
+from chalicelib.domain.catalogue import Prerequisite, PrerequisiteKind
 from chalicelib.domain.enrolment import Post, Status
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.workforce import AssignmentSection, Change
 from chalicelib.handlers import events, work
 from chalicelib.services import (
+    classes,
     enrolment,
     identity,
     inbox,
@@ -22,6 +24,7 @@ from chalicelib.services import (
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
 from chalicelib.storage.audit import AuditRow
+from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
@@ -53,7 +56,7 @@ def offered(*rules_, **changes):
 
 
 def nurse(number=1, **changes):
-    b.person(number, assignments=[b.assignment(str(number), supervisor="p8", **changes)])
+    b.person(number, assignments=[b.assignment(str(number), supervisor="p8")], **changes)
 
 
 def actor(number):
@@ -304,6 +307,28 @@ def test_a_request_that_clashes_by_now_is_decided_by_somebody(pump):
     moves()
     pump.run()
     assert (of().status, of().approver) == (Status.REQUESTED, "p9")
+
+
+def test_a_request_for_which_a_prerequisite_is_missing_by_now_is_decided_by_somebody(pump):
+    needed = Prerequisite(PrerequisiteKind.COMPETENCY, b.MOVING, 1, True)
+    b.offered(b.class_(), rules=(ASKED_IN_SURGERY, FREE_IN_ESTATES), prerequisites=(needed,))
+    nurse(awards=(b.award(b.MOVING),))
+    join()
+    AwardRow.of("p1", "504", b.award(b.MOVING)).delete()
+    moves()
+    pump.run()
+    assert (of().status, of().approver) == (Status.REQUESTED, "p9")
+
+
+def test_a_request_goes_ahead_on_the_class_as_it_is_by_then(pump):
+    offered(ASKED_IN_SURGERY, FREE_IN_ESTATES)
+    nurse()
+    join()
+    later = (b.session(date(2026, 12, 8)),)
+    classes.change(actor(99), "504-c1", 1, {"sessions": later}, NOW, True)  # nobody has followed it yet
+    moves()
+    projection.movers.judge_again(learners.learner("p1", "504", consistent=True), NOW)
+    assert (of().status, of().sessions, of().class_revision) == (Status.CONFIRMED, later, 2)
 
 
 def test_a_request_that_only_administrators_may_grant_goes_to_them(pump):
