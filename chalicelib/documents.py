@@ -1,22 +1,21 @@
 """Documents to print, as PDF: the signature register of a class (domain.md §11), and certificates.
 
 The letters come from Source Sans Pro, which has those of Welsh, Polish and most languages written in Latin letters, Greek or
-Cyrillic. A letter that it lacks is printed as a question mark; the employee number still says who it is.
+Cyrillic. A letter that it lacks is printed as a question mark; the employee number beside the name still says who it is.
 """
 
 import io
 import secrets
 import unicodedata
 import warnings
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.calendar import LONDON, london_day, long_day
-from chalicelib.domain.certificates import Certificate, code_written
+from chalicelib.domain.certificates import Certificate, Paper, code_written
 from chalicelib.domain.class_list import ClassList, Listed
 from chalicelib.domain.classes import Session
-from chalicelib.domain.competency import Award, title_of
+from chalicelib.domain.competency import title_of
 from chalicelib.domain.enrolment import OUTCOMES
 
 if TYPE_CHECKING:
@@ -193,12 +192,14 @@ def certificate(issued: Certificate, checked_at: str) -> bytes:
     pdf.ln(12)
     _centred(pdf, "This is to certify that", 12, 7)
     _centred(pdf, paper.name, 22, 11, bold=True)
+    if paper.number:
+        _centred(pdf, f"Employee number {paper.number}", 10, 6)
     _centred(pdf, "has completed", 12, 7)
     _centred(pdf, paper.course, 18, 9, bold=True)
     _centred(pdf, f"on {long_day(paper.completed_on)}.", 12, 7)
     pdf.ln(10)
     if paper.awards:
-        _competencies(pdf, paper.awards)
+        _competencies(pdf, paper)
     _how_to_check(pdf, issued, code, checked_at)
     return _written(pdf)
 
@@ -208,7 +209,7 @@ def _centred(pdf: "FPDF", text: str, size: float, height: float, bold: bool = Fa
     pdf.multi_cell(0, height, _printable(pdf, text), align="C", new_x="LMARGIN", new_y="NEXT")
 
 
-def _competencies(pdf: "FPDF", awards: Sequence[Award]) -> None:
+def _competencies(pdf: "FPDF", paper: Paper) -> None:
     pdf.set_font(_FONT, size=10)
     with pdf.table(
         col_widths=_CERTIFICATE_WIDTHS,
@@ -219,9 +220,10 @@ def _competencies(pdf: "FPDF", awards: Sequence[Award]) -> None:
         headings_style=_heading_style(),
     ) as table:
         table.row(_CERTIFICATE_HEADINGS)
-        for each in awards:
+        for each, level in zip(paper.awards, paper.levels, strict=True):
+            title = title_of(each.competency) + (f", level {each.level}: {level}" if level else "")
             until = _day(each.expires_on) if each.expires_on else "no expiry"
-            table.row((_printable(pdf, title_of(each.competency)), _day(each.awarded_on), until))
+            table.row((_printable(pdf, title), _day(each.awarded_on), until))
 
 
 def _how_to_check(pdf: "FPDF", issued: Certificate, code: str, checked_at: str) -> None:

@@ -132,16 +132,16 @@ def _taken_back(enrolment: Enrolment, by: str) -> bool:
     return enrolment.reached(Status.CONFIRMED, by) and any(row.status in OUTCOMES for row in enrolment.history[-2:-1])
 
 
-def completion_noted_at(enrolment: Enrolment) -> datetime:
-    """The instant at which the completion of a completed enrolment was noted, the last time if it was taken back in between."""
-    return next(row.at for row in reversed(enrolment.history) if row.status is Status.COMPLETED)
+def completion(enrolment: Enrolment) -> int:
+    """Which row of its history notes the completion of a completed enrolment: the last, if it was taken back in between."""
+    return max(place for place, row in enumerate(enrolment.history) if row.status is Status.COMPLETED)
 
 
 def completed_on(enrolment: Enrolment, ends_at: datetime | None) -> date:
     """The London day on which a completed enrolment was completed: that of the end of its class, or of the note where there is no
     end, or where it was noted before (domain.md §3). It is the day of the awards, and none of them lies in the future.
     """
-    noted = london_day(completion_noted_at(enrolment))
+    noted = london_day(enrolment.history[completion(enrolment)].at)
     return min(london_day(ends_at), noted) if ends_at else noted
 
 

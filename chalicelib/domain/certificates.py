@@ -1,12 +1,12 @@
 """Certificates: what the paper of a completion says, and whether it still stands (domain.md §9, N10; decision 0026)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from chalicelib.domain.attendance import completed_on, completion_noted_at
-from chalicelib.domain.competency import Award
+from chalicelib.domain.attendance import completed_on, completion
+from chalicelib.domain.competency import Award, Competency
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.learning import awarded_for
@@ -30,24 +30,33 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What a certificate says: who has completed what, on which London day, at which employer, and which awards came with it."""
+    """What a certificate says: who has completed what, on which London day, at which employer, and which awards came with it.
+
+    `number` is their employee number, which tells two of one name apart. `levels` names the level of each award as its scale did
+    then; None where the scale has one level alone.
+    """
 
     name: str
+    number: str
     employer: str
     course: str
     completed_on: date
     awards: tuple[Award, ...]
+    levels: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A paper as it was issued, under a code that nobody can guess."""
+    """A paper as it was issued, under a code that nobody can guess. `completion` is the row of the enrolment's history that noted
+    what it certifies.
+    """
 
     code: str
     person: str
     employer: str
     class_id: str
     attempt: int
+    completion: int
     issued_at: datetime
     paper: Paper
 
@@ -67,20 +76,34 @@ def code_written(code: str) -> str:
     return "-".join(code[start : start + 5] for start in range(0, len(code), 5))
 
 
-def paper_of(enrolment: Enrolment, learner: Learner, employer_name: str) -> Paper:
+def paper_of(enrolment: Enrolment, learner: Learner, employer_name: str, known: Mapping[str, Competency]) -> Paper:
     """What the certificate of a completed enrolment says today."""
+    awards = awarded_for(enrolment, learner.awards)
     return Paper(
         learner.person.full_name,
+        learner.employment.number if learner.employment else "",
         employer_name,
         enrolment.title,
         completed_on(enrolment, enrolment.ends_at),
-        awarded_for(enrolment, learner.awards),
+        awards,
+        tuple(_level(each, known.get(each.competency)) for each in awards),
     )
 
 
+def _level(award: Award, competency: Competency | None) -> str | None:
+    several = competency is not None and len(competency.levels) > 1 and competency.has_level(award.level)
+    return competency.levels[award.level - 1] if competency and several else None
+
+
 def is_of(certificate: Certificate, enrolment: Enrolment) -> bool:
-    """Whether a certificate of an enrolment is of its completion as it stands, and not of one that was taken back before."""
-    return enrolment.status is Status.COMPLETED and completion_noted_at(enrolment) <= certificate.issued_at
+    """Whether a certificate of an enrolment is of its completion as it stands: not of one that was taken back before, nor of
+    another day than that on which the class is now known to have ended.
+    """
+    return (
+        enrolment.status is Status.COMPLETED
+        and certificate.completion == completion(enrolment)
+        and certificate.paper.completed_on == completed_on(enrolment, enrolment.ends_at)
+    )
 
 
 def standings(certificate: Certificate, learner: Learner | None, day: date) -> tuple[Standing, ...]:

@@ -62,6 +62,10 @@ class OnPaper(msgspec.Struct, frozen=True):
 
     title: str
     level: int
+    level_name: Annotated[
+        str | None,
+        msgspec.Meta(description="As its scale called it; null if that has one level, of which the paper is silent."),
+    ]
     awarded_on: date
     expires_on: Annotated[date | None, msgspec.Meta(description="Last valid day; null if it never expires.")]
     standing: Stands
@@ -73,6 +77,7 @@ class CertificateView(msgspec.Struct, frozen=True):
     code: str
     standing: Annotated[Stands, msgspec.Meta(description="Of the whole: the worst of what stands on it.")]
     name: str
+    employee_number: str
     course: str
     completed_on: Annotated[date, msgspec.Meta(description="London day.")]
     employer: str
@@ -87,13 +92,14 @@ class CertificateView(msgspec.Struct, frozen=True):
             code_written(certificate.code),
             checked.standing,
             paper.name,
+            paper.number,
             paper.course,
             paper.completed_on,
             paper.employer,
             london_day(certificate.issued_at),
             [
-                OnPaper(title_of(each.competency), each.level, each.awarded_on, each.expires_on, standing)
-                for each, standing in zip(paper.awards, checked.awards, strict=True)
+                OnPaper(title_of(each.competency), each.level, level, each.awarded_on, each.expires_on, standing)
+                for each, level, standing in zip(paper.awards, paper.levels, checked.awards, strict=True)
             ],
         )
 

@@ -9,6 +9,7 @@ from chalicelib import documents
 from chalicelib.config import setting
 from chalicelib.domain import certificates as rules_of
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.attendance import completion
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.certificates import CODE_LENGTH, CODE_LETTERS, Certificate, Standing
 from chalicelib.domain.enrolment import Enrolment, Status
@@ -47,15 +48,22 @@ def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetim
         raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     current = learners.learner(learner.person.id, learner.employer, consistent=True) or learner
     enrolment = _completed(current, enrolment_id)
-    names = rules.rulebook(learner.employer).names
-    employer = names.get(Target(TargetKind.EMPLOYER, learner.employer), learner.employer)
-    paper = rules_of.paper_of(enrolment, current, employer)
+    rulebook = rules.rulebook(learner.employer)
+    employer = rulebook.names.get(Target(TargetKind.EMPLOYER, learner.employer), learner.employer)
+    paper = rules_of.paper_of(enrolment, current, employer, rulebook.competencies)
     for each in stored.issued(enrolment):
         if each.paper == paper and rules_of.is_of(each, enrolment):
             return each
     code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
     certificate = Certificate(
-        code, enrolment.person, enrolment.employer, enrolment.class_id, enrolment.attempt, now, paper
+        code,
+        enrolment.person,
+        enrolment.employer,
+        enrolment.class_id,
+        enrolment.attempt,
+        completion(enrolment),
+        now,
+        paper,
     )
     transaction = Transaction()
     stored.create(transaction, certificate)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.certificates import Certificate, Paper
 from chalicelib.domain.competency import Award, Origin
@@ -16,10 +16,13 @@ class CertificateRow(Record, discriminator="certificate"):
     """`P#p` / `E#504#CTF#504-c17#001#7Q2M…`; gsi1 finds it by its code. Never changed: what a paper says stays."""
 
     name = UnicodeAttribute()
+    number = UnicodeAttribute()
     employer_name = UnicodeAttribute()
     course = UnicodeAttribute()
     completed_on = DayAttribute()
     awards = JSONAttribute()
+    levels = JSONAttribute()
+    completion = NumberAttribute()
     issued_at = InstantAttribute()
 
     @classmethod
@@ -32,6 +35,7 @@ class CertificateRow(Record, discriminator="certificate"):
             gsi1pk=keys.certificate_code(code),
             gsi1sk=keys.person(certificate.person),
             name=paper.name,
+            number=paper.number,
             employer_name=paper.employer,
             course=paper.course,
             completed_on=paper.completed_on,
@@ -46,6 +50,8 @@ class CertificateRow(Record, discriminator="certificate"):
                 ]
                 for each in paper.awards
             ],
+            levels=list(paper.levels),
+            completion=certificate.completion,
             issued_at=certificate.issued_at,
         )
 
@@ -69,8 +75,17 @@ class CertificateRow(Record, discriminator="certificate"):
             employer,
             class_id,
             int(attempt),
+            int(self.completion),
             self.issued_at,
-            Paper(self.name, self.employer_name, self.course, self.completed_on, awards),
+            Paper(
+                self.name,
+                self.number,
+                self.employer_name,
+                self.course,
+                self.completed_on,
+                awards,
+                tuple(self.levels),
+            ),
         )
 
 

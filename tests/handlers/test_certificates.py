@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,14 +10,16 @@ from pypdf import PdfReader
 
 from chalicelib.domain.certificates import CODE_LETTERS, code_read, code_written
 from chalicelib.domain.enrolment import Status
-from chalicelib.services import classes, takeover
+from chalicelib.services import classes, identity, takeover
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.certificates import CertificateRow
 from tests import builders as b
 from tests.builders import NOW, SYSTEM, TODAY
+from tests.pump import Pump
 
 ADMINISTRATOR, INSTRUCTOR = "504-9", "504-8"
+FIRST_AID = "504|LOCAL|First Aid - 2 Years|"
 THIS_MORNING = b.class_(sessions=[b.session(TODAY, hour=8)], instructor="p8")
 
 
@@ -74,7 +77,14 @@ def test_the_paper_says_who_completed_what_and_what_was_awarded(trust):
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == 'inline; filename="certificate-504-c1~1.pdf"'
     text = text_of(answer)
-    said = ["Demonstration Trust", "Dr Gwen Tŵt", "has completed", "Fire Safety", "on Monday 23 November 2026."]
+    said = [
+        "Demonstration Trust",
+        "Dr Gwen Tŵt",
+        "Employee number 20000001",
+        "has completed",
+        "Fire Safety",
+        "on Monday 23 November 2026.",
+    ]
     assert [text.index(each) for each in said] == sorted(text.index(each) for each in said)
     assert "Fire Safety - 1 Year" in text
     assert "23 November 2027" in text
@@ -89,6 +99,43 @@ def test_printed_again_it_is_the_same_paper_and_one_certificate(trust):
     assert [(each.actor, each.facts) for each in AuditRow.scan() if each.action == "certificate.issued"] == [
         ("p1", {"enrolment": "504-c1~1"})
     ]
+
+
+def test_a_level_of_a_scale_is_on_the_paper_as_it_was_called_then(trust):
+    scale = replace(b.competency(FIRST_AID), levels=("Aware", "Able"))
+    b.competence.define_competencies(SYSTEM, "504", [scale], NOW)
+    AwardRow.of("p1", "504", b.award(FIRST_AID, level=2, source="504-c1~1.3")).save()
+    answer = certificate(trust)
+    assert "First Aid - 2 Years, level 2: Able" in text_of(answer)
+    assert ", level 1" not in text_of(answer), "of a scale with one level alone it says nothing"
+    b.competence.define_competencies(SYSTEM, "504", [replace(scale, levels=("Aware", "Skilled"))], NOW)
+    found = {each["title"]: each for each in checked(trust, code_on(answer))["competencies"]}
+    assert (found["First Aid - 2 Years"]["level"], found["First Aid - 2 Years"]["level_name"]) == (2, "Able")
+
+
+def test_a_name_in_letters_that_the_font_lacks_is_told_by_its_employee_number(trust):
+    b.person(2, title="", first_name="宏", last_name="陳")
+    on_class(THIS_MORNING, 2)
+    mark(trust, 2)
+    assert "Employee number 20000002" in text_of(certificate(trust, "504-2"))
+
+
+def test_a_paper_stands_whatever_the_clocks_of_those_who_marked_and_printed(trust, clock):
+    clock.now = NOW - timedelta(milliseconds=5)
+    code = code_on(certificate(trust))
+    assert code_on(certificate(trust)) == code
+    assert checked(trust, code)["standing"] == "valid"
+
+
+def test_once_its_class_was_held_on_another_day_a_paper_is_void(trust, nothing_waits):
+    pump, first = Pump(), certificate(trust)
+    earlier = [b.session(TODAY - timedelta(days=10), hour=8)]
+    actor = identity.identify(ADMINISTRATOR, None, NOW)
+    classes.change(actor, "504-c1", 1, {"sessions": earlier}, NOW, accept_cautions=True)
+    pump.run()
+    second = certificate(trust)
+    assert "on Friday 13 November 2026." in text_of(second)
+    assert [checked(trust, code_on(each))["standing"] for each in (first, second)] == ["void", "valid"]
 
 
 def test_who_may_have_it(trust):
@@ -115,6 +162,7 @@ def test_anybody_with_the_code_learns_what_the_paper_says_and_that_it_stands(tru
         "code": code,
         "standing": "valid",
         "name": "Dr Gwen Tŵt",
+        "employee_number": "20000001",
         "course": "Fire Safety",
         "completed_on": "2026-11-23",
         "employer": "Demonstration Trust",
@@ -123,6 +171,7 @@ def test_anybody_with_the_code_learns_what_the_paper_says_and_that_it_stands(tru
             {
                 "title": "Fire Safety - 1 Year",
                 "level": 1,
+                "level_name": None,
                 "awarded_on": "2026-11-23",
                 "expires_on": "2027-11-23",
                 "standing": "valid",
