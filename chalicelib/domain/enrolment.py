@@ -218,14 +218,17 @@ def completed_courses(enrolments: Iterable[Enrolment]) -> frozenset[str]:
     return frozenset(each.course for each in enrolments if each.status is Status.COMPLETED)
 
 
-def refuse_move(enrolment: Enrolment, to: Status, party: Party, from_: frozenset[Status] = OPEN) -> None:
+def refuse_move(
+    enrolment: Enrolment, to: Status, party: Party, from_: frozenset[Status] = OPEN, way_out: str | None = None
+) -> None:
     """May somebody other than its learner take an enrolment from one of these states to another? As MOVES says.
 
-    Raises EnrolmentNotThere if it is in none of them, and NotPermitted where only others may.
+    Raises EnrolmentNotThere (with this way out, if one is given) if it is in none of them, and NotPermitted where only others may.
     """
     if enrolment.status not in from_:
         raise errors.EnrolmentNotThere(
             f"This enrolment is {enrolment.status}.",
+            way_out=way_out,
             enrolment=enrolment.id,
             status=enrolment.status.value,
             since=enrolment.history[-1].at.isoformat(),

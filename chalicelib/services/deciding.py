@@ -16,6 +16,7 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.classes import Seats
 from chalicelib.domain.enrolment import Enrolment, Party, Status
 from chalicelib.domain.errors import (
+    AdministratorOnly,
     FieldError,
     NotFound,
     NotPermitted,
@@ -42,6 +43,10 @@ from chalicelib.storage.people import names_of
 from chalicelib.storage.transaction import Transaction, retried
 
 _REQUESTED = frozenset({Status.REQUESTED})
+_DECIDED = "There is nothing left to decide."
+_REJECT_OR_WAIT = "Reject it and say why, or leave it until this is put right."
+_LEAVE_IT_TO_OTHERS = "Ask the learning team to approve it."
+"""What is left to whoever cannot decide, or not so."""
 _PLACED = frozenset({Status.CONFIRMED, Status.WAITLISTED})
 _BY_WHOM = {
     "administrator": BY_WHOM[Party.ADMINISTRATOR],
@@ -65,7 +70,7 @@ def approve(actor: Actor, person: str, enrolment_id: str, override: str | None, 
     learner, before, party = _seen(actor, person, enrolment_id, now, overriding=override is not None)
     if _approved_by(before, actor.person):
         return before
-    states.refuse_move(before, Status.CONFIRMED, party, from_=_REQUESTED)
+    states.refuse_move(before, Status.CONFIRMED, party, _REQUESTED, _DECIDED)
     refuse_override(party, override)
     rules_of.refuse_deciding(before, party, override)
     refuse_whoever_left(learner, now)
@@ -91,7 +96,7 @@ def reject(actor: Actor, person: str, enrolment_id: str, reason: str, now: datet
     learner, before, party = _seen(actor, person, enrolment_id, now)
     if before.reached(Status.REJECTED, actor.person):
         return before
-    states.refuse_move(before, Status.REJECTED, party, from_=_REQUESTED)
+    states.refuse_move(before, Status.REJECTED, party, _REQUESTED, _DECIDED)
     after = before.moved_to(Status.REJECTED, now, actor.person, reason)
     transaction = Transaction()
     enrolments.withdraw(transaction, learner, before, after)
@@ -118,9 +123,13 @@ def judge_request(
     others = [each for each in everywhere(learner) if (each.employer, each.id) != (request.employer, request.id)]
     class_ = replace(seen.class_, enrol_from=None, enrol_until=None)
     checked = seen.viewer.checked(seen.course, day_that_counts(class_, now), learner)
-    return judge_placing(
+    verdict = judge_placing(
         seen.course, class_, seen.seats, seen.access, others, learner.employment, now, checked, party, overriding
     )
+    if verdict.refusal and party is Party.MANAGER:  # who chooses no other date, and finds no other course
+        only_others = isinstance(verdict.refusal, AdministratorOnly)
+        verdict.refusal.way_out = _LEAVE_IT_TO_OTHERS if only_others else _REJECT_OR_WAIT
+    return verdict
 
 
 def granted(

@@ -197,6 +197,7 @@ def test_of_two_managers_deciding_at_once_one_wins_and_the_other_is_told(asked):
     with before_commit(lambda: reject(asked, COLLEAGUE)):
         answer = approve(asked)
     assert (slug(answer), answer.json_body["facts"]["status"]) == ("enrolment-not-there", "rejected")
+    assert answer.json_body["way_out"] == "There is nothing left to decide."
     assert (enrolment().status, taken()) == (Status.REJECTED, 0)
 
 
@@ -244,6 +245,7 @@ def test_a_class_that_takes_nobody_any_more_is_refused(asked, status, refusal):
     seats.update([classes.SeatsRow.status.set(status.value)])
     answer = approve(asked)
     assert (slug(answer), enrolment().status) == (refusal, Status.REQUESTED)
+    assert answer.json_body["way_out"] == "Reject it and say why, or leave it until this is put right."
 
 
 def test_who_will_have_left_by_the_day_of_the_class_is_not_approved_not_even_by_an_override(asked):
@@ -260,6 +262,14 @@ def test_nobody_is_approved_who_has_left(asked):
     for answer in (approve(asked), approve(asked, LA, body=OVERRIDE)):
         assert (answer.status_code, slug(answer)) == (404, "not-found")
     assert (enrolment().status, taken()) == (Status.REQUESTED, 0)
+
+
+def test_what_only_the_learning_team_may_give_by_now_is_left_to_them(asked):
+    rules = {"rules": [{"mode": "administrator only", "targets": [{"kind": "UNIT", "id": "ward-9"}]}], "revision": 1}
+    assert asked.call("PUT", "/v1/courses/504-fire/access-rules", body=rules, as_=LA).status_code == 200
+    answer = approve(asked)
+    assert (slug(answer), answer.json_body["way_out"]) == ("administrator-only", "Ask the learning team to approve it.")
+    assert approve(asked, LA, body=OVERRIDE).json_body["status"] == "confirmed"
 
 
 def test_who_asked_within_the_enrolment_dates_has_asked_in_time(api, clock):
