@@ -15,6 +15,10 @@ NO_APPROVAL = "nobody has to approve it in the new post"
 """Why a mover's request went ahead, for its history."""
 
 
+NEW_POST = "you have another post"
+"""Why a mover's request waits for somebody else, as its learner is told."""
+
+
 def post_of(assignment: Assignment) -> Post:
     """An assignment as it is on the day an enrolment is made through it."""
     return Post(assignment.number, assignment.unit, assignment.position)

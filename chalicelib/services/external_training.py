@@ -394,11 +394,11 @@ def ask(
     request: ExternalTraining,
     now: datetime,
     again: bool = False,
-    escalated: bool = False,
+    passed_on: bool = False,
 ) -> None:
     """Add to a transaction: the event that tells the approver, and whoever stands in for them (N22).
 
-    `again`: it was asked before, and waits; `escalated`: it waits for somebody else since. It names nobody whose records changed,
+    `again`: it was asked before, and waits; `passed_on`: it waits for somebody else since. It names nobody whose records changed,
     only whom to tell.
     """
     known = rules.rulebook(request.employer).competencies
@@ -409,7 +409,7 @@ def ask(
         if request.approver
         else None,
         "waits_since": long_day(london_day(request.submitted_at)) if again else None,
-        "escalated": escalated,
+        "passed_on": passed_on,
         "stand_ins": approvals.stand_ins(request.employer, request.approver, request.person, now),
         "learner": learner.person.full_name,
         "completed_on": long_day(request.training.completed_on),

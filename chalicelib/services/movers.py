@@ -136,6 +136,7 @@ def _follow_request(read: _Read, assignment: Assignment, now: datetime) -> None:
     transaction = Transaction()
     asked, said = approvals.ask(transaction, read.learner, _of(before, assignment), approver, now)
     enrolments.rewrite(transaction, before, asked)
+    said |= {"passed_on": True, "reason": movers.NEW_POST}
     tell(transaction, EventType.ENROLMENT_REQUESTED, MOVERS, asked, now, **said)
     transaction.commit()
 

@@ -161,7 +161,7 @@ def _tell_due(
     transaction: Transaction, learner: Learner, request: Enrolment, now: datetime, person: str | None
 ) -> None:
     """Add the event that a request waits: to whoever is asked, and to its learner if that is somebody else than before."""
-    data = said_of(request) | approvals.said_of_asking(learner, request, now) | {"escalated": person is not None}
+    data = said_of(request) | approvals.said_of_asking(learner, request, now) | {"passed_on": person is not None}
     outbox.emit(transaction, Event(new_id(now), EventType.APPROVAL_DUE, request.employer, person, now, data))
 
 
@@ -186,7 +186,7 @@ def _ask_again_of_training(
     approver = _to_ask(learner, request.approver, request.assignment, step, now)
     after = asked_instead(request, approver)
     if approver is not None:
-        external_training.ask(transaction, learner, after, now, again=True, escalated=approver != request.approver)
+        external_training.ask(transaction, learner, after, now, again=True, passed_on=approver != request.approver)
     if approver != request.approver:
         trainings.change(transaction, request, after)
         facts = {"training": request.id, "from": request.approver, "to": approver}

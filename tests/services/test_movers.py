@@ -234,6 +234,8 @@ def test_a_request_goes_to_the_new_manager_and_both_are_told(pump):
     assert told() == ["enrolment.requested"] * 2
     events.relay_events({"Records": stream_records(seen)})
     assert [each.template for each in inbox.page("p9", 5, None)[0]] == ["approval_requested"]
+    news = [each.text for each in inbox.page("p1", 5, None)[0]]
+    assert any("now waits for Sam Testfold9, because you have another post." in each for each in news)
 
 
 def test_a_request_under_the_same_manager_stays_with_them_silently(pump):
