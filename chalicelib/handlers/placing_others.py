@@ -38,7 +38,9 @@ Kept = Annotated[str, msgspec.Meta(**_words, description="Why. It stays in the h
 Job = Annotated[
     str,
     msgspec.Meta(
-        max_length=40, description="The number of the job through which they are placed; the primary one unless given."
+        max_length=40,
+        description="The number of the job through which they are placed: a manager names one in which they manage them. "
+        "The primary one of those unless given.",
     ),
 ]
 
@@ -225,8 +227,8 @@ class KeepWhy(msgspec.Struct, frozen=True):
     refusals=_REFUSED_MOVES,
 )
 def withdraw_other(request: Request) -> Enrolment:
-    """Give back the place, wait or request of somebody one manages, or as an administrator (in one's subjects) of anybody; also
-    once the class has started. The learner is told by whom, as a role, and why. Repeating it changes nothing.
+    """Give back the place, wait or request of somebody one manages in the job it is of, or as an administrator (in one's subjects)
+    of anybody; also once the class has started. The learner is told by whom, as a role, and why. Repeating it changes nothing.
     """
     path = request.path
     return service.withdraw(request.actor, path["person_id"], path["enrolment_id"], request.body.reason, request.now)

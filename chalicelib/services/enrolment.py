@@ -74,11 +74,16 @@ def _enrol(
     return enrolment
 
 
-def through(learner: Learner, assignment: str | None, now: datetime) -> Assignment | None:
-    """The assignment to place a learner through: the one named, else the primary one. Raises Invalid for one not held today."""
-    held = learner.assignments_on(london_day(now))
+def through(
+    learner: Learner, assignment: str | None, now: datetime, supervisor: str | None = None
+) -> Assignment | None:
+    """The assignment to place a learner through: the one named, else the primary one; of those of a supervisor, who places them as
+    such. Raises Invalid for one not held today, or not theirs.
+    """
+    held = [each for each in learner.assignments_on(london_day(now)) if supervisor in (None, each.supervisor)]
     if assignment is not None and assignment not in {each.number for each in held}:
-        raise Invalid(FieldError("body.assignment", "is not one of the assignments held today"))
+        whose = " that you manage" if supervisor else ""
+        raise Invalid(FieldError("body.assignment", f"is not one of the assignments held today{whose}"))
     return chosen_assignment(held, assignment)
 
 

@@ -233,7 +233,8 @@ class _Work:
             return listed.result(Outcome.UNCHANGED, there)
         party = party_to(self._actor, learner, seen.course.subject, seen.catalogue, self._now)
         refuse_override(party, self._override)
-        assignment = through(learner, listed.wanted.assignment, self._now)
+        supervisor = self._actor.person if party is Party.MANAGER else None
+        assignment = through(learner, listed.wanted.assignment, self._now, supervisor)
         verdict = catalogue.judge(seen, learner, self._now, party, overriding=self._override is not None)
         self._seen = self._seen._replace(seats=seats_after(seen.seats, verdict.or_refuse()))
         return _Judged(listed, learner, seen, assignment, verdict)

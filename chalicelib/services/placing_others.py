@@ -88,7 +88,8 @@ def enrol(
     now: datetime,
     once: Idempotency | None = None,
 ) -> Enrolment:
-    """Place somebody on a class: confirmed or on the waiting list, with no approval to wait for.
+    """Place somebody on a class: confirmed or on the waiting list, with no approval to wait for. Managers place through the
+    assignments that they supervise: of others they approve nothing.
 
     `override` is why an administrator sets aside the rules that can be. It is kept, with those rules, only if there was something
     to set aside. Raises the refusal of the first rule that says no, NotFound for whom or what the actor may not know of,
@@ -99,7 +100,7 @@ def enrol(
     seen = catalogue.class_for(actor, class_id, now, consistent=True, learner=learner)
     party = party_to(actor, learner, seen.course.subject, seen.catalogue, now)
     refuse_override(party, override)
-    held = through(learner, assignment, now)
+    held = through(learner, assignment, now, actor.person if party is Party.MANAGER else None)
     verdict = catalogue.judge(seen, learner, now, party, overriding=override is not None)
     transaction = Transaction()
     reason = override if verdict.overridden else None
@@ -213,11 +214,27 @@ def _commit(
 
 
 def _seen(actor: Actor, person: str, enrolment_id: str, now: datetime) -> tuple[Learner, Enrolment, Party]:
-    """Somebody's enrolment here, and as what the actor may change it. Raises as `reached` and `party_to`, and NotFound."""
+    """Somebody's enrolment here, and as what the actor may change it. Raises as `reached` and `party_to`, NotFound, and
+    NotPermitted for the manager of another job.
+    """
     learner = reached(actor, person, now)
     enrolment = next((each for each in learner.enrolments if each.id == enrolment_id), None)
     if enrolment is None:
         raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     known = rules.catalogue_now(actor.employer)
     course = known.courses.get(enrolment.course)
-    return learner, enrolment, party_to(actor, learner, course.subject if course else "", known, now)
+    party = party_to(actor, learner, course.subject if course else "", known, now)
+    if party is Party.MANAGER:
+        _refuse_of_another_job(actor, learner, enrolment, now)
+    return learner, enrolment, party
+
+
+def _refuse_of_another_job(actor: Actor, learner: Learner, enrolment: Enrolment, now: datetime) -> None:
+    """Raise NotPermitted for what somebody has through an assignment that another manager supervises today."""
+    number = enrolment.post.assignment if enrolment.post else None
+    through_it = {each.supervisor for each in learner.assignments_on(london_day(now)) if each.number == number}
+    if through_it - {actor.person, None}:
+        raise NotPermitted(
+            "This is of an assignment that another manager supervises.",
+            way_out="Leave it to them, or to the learning team.",
+        )

@@ -24,7 +24,7 @@ from tests import builders as b
 from tests import pump, seams
 from tests.builders import NOW
 
-ADMINISTRATOR, MANAGER, SUBJECT_ADMINISTRATOR, NURSE = "504-9", "504-8", "504-7", "504-1"
+ADMINISTRATOR, MANAGER, SUBJECT_ADMINISTRATOR, OTHER_MANAGER, NURSE = "504-9", "504-8", "504-7", "504-6", "504-1"
 WHY = "The ward is short of staff."
 ONLY_ESTATES = AccessRule("01", AccessMode.SELF_ENROL, (Target(TargetKind.UNIT, "estates"),))
 ASK_FIRST = AccessRule("01", AccessMode.APPROVAL)
@@ -103,6 +103,38 @@ def test_a_manager_approves_by_placing(api):
     people()
     assert place(api, MANAGER).json_body["status"] == "confirmed"
     assert api.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_="504-2").json_body["status"] == "requested"
+
+
+@pytest.fixture
+def two_jobs(api):
+    """A course that managers approve, and somebody with a manager in each of two jobs: p8 in the primary one, p6 in the other."""
+    b.trust()
+    b.offered(b.class_(), rules=[ASK_FIRST])
+    people()
+    b.person(6)
+    jobs = [b.assignment("4", supervisor="p8"), b.assignment("4-2", supervisor="p6", primary=False)]
+    b.person(4, assignments=jobs)
+    return api
+
+
+def test_a_manager_approves_by_placing_in_the_job_only_that_they_manage(two_jobs):
+    refused = place(two_jobs, OTHER_MANAGER, "p4", assignment="4")
+    assert (refused.status_code, refused.json_body["errors"][0]["field"]) == (400, "body.assignment")
+    assert place(two_jobs, OTHER_MANAGER, "p4").json_body["assignment"] == "4-2"
+    listed = {"people": [{"person_id": "p4", "assignment": "4"}]}
+    classes.add_class(b.SYSTEM, b.class_("504-c3", sessions=[b.session(hour=15)]), NOW)
+    many = two_jobs.post("/v1/classes/504-c3/enrolments", listed, as_=OTHER_MANAGER)
+    assert many.json_body["results"][0]["problem"]["errors"][0]["field"] == "body.people[0].assignment"
+    assert place(two_jobs, ADMINISTRATOR, "p4", class_id="504-c3").json_body["assignment"] == "4"
+
+
+def test_the_manager_of_another_job_takes_nobody_off_until_that_job_is_over(two_jobs):
+    assert two_jobs.post("/v1/me/enrolments", {"class_id": "504-c1"}, as_="504-4").json_body["approver_id"] == "p8"
+    refused = move(two_jobs, OTHER_MANAGER, "withdrawal", "p4")
+    assert (refused.status_code, slug(refused)) == (403, "not-permitted")
+    over = b.assignment("4", ends_on=b.TODAY - timedelta(days=1), supervisor="p8")
+    b.workforce.people.AssignmentRow.of("p4", "504", over).save()
+    assert move(two_jobs, OTHER_MANAGER, "withdrawal", "p4").json_body["status"] == "withdrawn"
 
 
 def test_nobody_places_or_moves_themselves_this_way(ward):
