@@ -22,6 +22,7 @@ class EventType(StrEnum):
     ENROLMENT_LAPSED = "enrolment.lapsed"
     ENROLMENT_MARKED = "enrolment.marked"
     APPROVAL_DUE = "approval.due"
+    APPROVALS_DELEGATED = "approvals.delegated"
     EXTERNAL_TRAINING_REQUESTED = "external-training.requested"
     EXTERNAL_TRAINING_DECIDED = "external-training.decided"
     LEARNER_CHANGED = "learner.changed"

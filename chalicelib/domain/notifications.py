@@ -41,6 +41,7 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
         ("approval_due", "stand_ins"),
         ("enrolment_requested", LEARNER),
     ),
+    EventType.APPROVALS_DELEGATED: (("approvals_delegated", "stand_in"),),
     EventType.ENROLMENT_APPROVED: (("enrolment_approved", LEARNER),),
     EventType.ENROLMENT_REJECTED: (("enrolment_rejected", LEARNER),),
     EventType.ENROLMENT_LAPSED: (("enrolment_lapsed", LEARNER),),

@@ -7,10 +7,11 @@ import msgspec
 from chalicelib.domain import approvals as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.approvals import MOST_DELEGATIONS, Delegation
-from chalicelib.domain.calendar import london_day
+from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.errors import FieldError, NotFound, TooManyDelegations, refuse_body
+from chalicelib.domain.events import Event, EventType
 from chalicelib.storage import approvals as stored
-from chalicelib.storage import audit
+from chalicelib.storage import audit, outbox
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
 from chalicelib.storage.idempotency import Idempotency
@@ -51,6 +52,7 @@ def delegate(
     made = Delegation(new_id(now), actor.employer, actor.person, to, starts_on, ends_on)
     transaction = Transaction()
     stored.create(transaction, made)
+    _tell(transaction, made, now)
     _audit(transaction, "approvals.delegated", made, now)
     answer = Named(made, other.person.full_name)
     if once:
@@ -97,6 +99,17 @@ def take_back(actor: Actor, delegation_id: str, now: datetime) -> None:
 
 def _not_over(delegations: list[Delegation], today: date) -> list[Delegation]:
     return [each for each in delegations if each.ends_on >= today]
+
+
+def _tell(transaction: Transaction, made: Delegation, now: datetime) -> None:
+    """Add the event that tells whoever is to stand in: what waits already is announced to nobody again."""
+    data = {
+        "stand_in": made.to,
+        "approver_name": names_of(made.employer, [made.by]).get(made.by),
+        "from": long_day(made.starts_on),
+        "until": long_day(made.ends_on),
+    }
+    outbox.emit(transaction, Event(new_id(now), EventType.APPROVALS_DELEGATED, made.employer, None, now, data))
 
 
 def _audit(transaction: Transaction, action: str, delegation: Delegation, now: datetime) -> None:

@@ -448,6 +448,15 @@ def test_a_delegate_is_told_sees_and_decides_beside_the_manager(api):
     assert "approved by whoever stands in for your manager" in text_of("enrolment_approved", "p1")
 
 
+def test_whoever_is_to_stand_in_is_told_at_once_also_of_what_waits_already(asked):
+    delegate(asked, last="2026-12-04")
+    assert [each for each in told() if each[0] == "p4"] == [("p4", "approvals_delegated")]
+    text = text_of("approvals_delegated", "p4")
+    assert "from Monday 23 November 2026 to Friday 4 December 2026" in text
+    assert "in place of Sam Testfold2" in text
+    assert "https://portal.test/approvals" in text
+
+
 def test_a_delegation_counts_on_its_days_alone(asked, clock):
     delegate(asked, first="2026-11-25", last="2026-11-26")
     may = {}
@@ -488,7 +497,7 @@ def test_a_learner_who_stands_in_for_their_manager_is_not_asked_about_themselves
     ward()
     delegate(api, to="p1")
     asks(api)
-    assert told() == [("p1", "enrolment_requested"), ("p2", "approval_requested")]
+    assert told() == [("p1", "approvals_delegated"), ("p1", "enrolment_requested"), ("p2", "approval_requested")]
 
 
 def test_delegations_are_listed_to_both(asked):

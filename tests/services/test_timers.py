@@ -85,7 +85,7 @@ def test_after_three_days_whoever_is_asked_is_reminded_once_with_their_delegate(
     at(NOW + 3 * DAY + LATE)
     at(NOW + 3 * DAY + 2 * LATE)
     assert templates("p2") == ["approval_due", "approval_requested"]
-    assert templates("p4") == ["approval_due"]
+    assert templates("p4") == ["approval_due", "approvals_delegated"]
     assert templates("p1") == ["enrolment_requested"]
     assert "has waited since Monday 23 November 2026" in text_of("approval_due", "p2")
     assert enrolment().approver == "p2"

@@ -24,6 +24,7 @@ PORTAL = {
     "/courses/<course>": ["GET /v1/courses/{course}"],
     "/enrolments": ["GET /v1/me/learning"],
     "/enrolments/<item>": ["GET /v1/me/enrolments/{item}", "POST /v1/me/enrolments/{item}/withdrawal"],
+    "/approvals": ["GET /v1/approvals", "GET /v1/me/delegations"],
     "/approvals/<person>/<item>": [
         "GET /v1/approvals",
         "POST /v1/people/{person}/enrolments/{item}/approval",
