@@ -160,6 +160,8 @@ def _bring_up_to_date(
     enrolments.follow_class(transaction, read.learner, read.class_, before, after)
     attendance.keep(transaction, absence(before, read.learner, read.class_), absence(after, read.learner, read.class_))
     freed = count_again(transaction, read.learner, after)
+    if after.awaiting and not before.awaiting and started(read.class_, now):
+        transaction.put(stored.start_of(read.class_))  # rung before they came to wait, it ends their wait, too
     _tell_of(transaction, read, after, catalogue, by, now, places, freed)
     transaction.commit()
     return after

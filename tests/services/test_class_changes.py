@@ -14,7 +14,7 @@ from chalicelib.domain.catalogue import Venue
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
 from chalicelib.handlers import events, work
-from chalicelib.services import class_changes, classes, enrolment, identity, inbox, recount, takeover
+from chalicelib.services import class_changes, classes, enrolment, identity, inbox, recount, takeover, timers
 from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage import people, queues
@@ -372,6 +372,19 @@ def test_planned_and_back_promotes_in_the_order_in_which_people_booked(trust):
         (5, "promoted"): 1,
     }
     assert in_step()
+
+
+def test_whoever_a_planned_class_sends_to_the_list_once_it_has_started_does_not_wait_for_ever(trust, monkeypatch):
+    on(1)
+    pump = Pump()
+    started = b.class_().starts_at + timedelta(minutes=2)
+    change(status=ClassStatus.PLANNED)
+    timers.ring("504", started, plenty)
+    monkeypatch.setattr(work, "now", lambda: started)
+    pump.run()
+    timers.ring("504", started + timedelta(minutes=5), plenty)
+    assert (states(1), class_now()[1].waiting, in_step()) == (["cancelled"], 0, True)
+    assert told() == {(1, "waitlisted"): 1, (1, "lapsed"): 1}
 
 
 class Promotions:
