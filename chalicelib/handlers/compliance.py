@@ -99,7 +99,9 @@ class ActionView(msgspec.Struct, frozen=True):
                 f"/v1/courses?competency={quote(competency, safe='')}",
                 "Find training for this",
             )
-        return cls(action.kind.value, f"/v1/me/enrolments/{action.enrolment.id}", action.enrolment.title)
+        enrolment = action.enrolment
+        href = f"/v1/people/{enrolment.person}/enrolments/{enrolment.id}"
+        return cls(action.kind.value, href, enrolment.title)
 
 
 class ComplianceRow(msgspec.Struct, frozen=True):

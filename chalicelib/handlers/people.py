@@ -8,11 +8,11 @@ from chalice import Blueprint
 
 from chalicelib.domain import errors
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.enrolment import EnrolmentPage, EnrolmentQuery, purpose_of
+from chalicelib.handlers.enrolment import EnrolmentPage, EnrolmentQuery, EnrolmentView, purpose_of
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import learning, people
-from chalicelib.services.learning import ShownPage
+from chalicelib.services.learning import Shown, ShownPage
 from chalicelib.services.people import FoundPage
 from chalicelib.storage import cursor
 from chalicelib.storage.people import Found
@@ -114,3 +114,16 @@ def person_enrolments(request: Request) -> ShownPage:
     query, person = request.query, request.path["person_id"]
     offset = cursor.unseal(purpose_of(person), query.cursor) or 0
     return learning.enrolments_of(request.actor, person, query.open, query.limit, offset, request.now)
+
+
+@routes.route(
+    "GET",
+    "/v1/people/{person_id}/enrolments/{enrolment_id}",
+    capability=Capability.VIEW_HISTORY,
+    summary="One enrolment of somebody",
+    answer=EnrolmentView,
+    refusals=(errors.NotFound,),
+)
+def person_enrolment(request: Request) -> Shown:
+    """One enrolment with its history, for whoever may see it in the list: whom or what it waits for, and what can be done."""
+    return learning.one_of(request.actor, request.path["person_id"], request.path["enrolment_id"], request.now)

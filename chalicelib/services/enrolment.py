@@ -336,11 +336,6 @@ def _latest(enrolment: Enrolment) -> datetime:
     return enrolment.starts_at or enrolment.placed_at
 
 
-def one_of_mine(actor: Actor, enrolment_id: str) -> Enrolment:
-    """One enrolment of the actor; raises NotFound."""
-    return _one_of(_learner_of(actor), enrolment_id)
-
-
 def _one_of(learner: Learner, enrolment_id: str) -> Enrolment:
     for enrolment in learner.enrolments:
         if enrolment.id == enrolment_id:

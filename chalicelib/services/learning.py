@@ -126,8 +126,19 @@ def enrolments_of(actor: Actor, person: str, open_: bool | None, limit: int, off
 
 def one_of_mine(actor: Actor, enrolment_id: str, now: datetime) -> Shown:
     """One enrolment of the actor. Raises NotFound."""
-    found = enrolments.one_of_mine(actor, enrolment_id)
-    return _Eyes.of(actor, myself(actor), [found], now).on(found)
+    return _one(actor, myself(actor), enrolment_id, now)
+
+
+def one_of(actor: Actor, person: str, enrolment_id: str, now: datetime) -> Shown:
+    """One enrolment of somebody. Raises NotFound as `visible`, and for one that is none or not for the actor."""
+    return _one(actor, visible(actor, person, now), enrolment_id, now)
+
+
+def _one(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Shown:
+    found = next((each for each in learner.enrolments if each.id == enrolment_id), None)
+    if found is None:
+        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
+    return _Eyes.of(actor, learner, [found], now).on(found)
 
 
 def _page(actor: Actor, learner: Learner, open_: bool | None, limit: int, offset: int, now: datetime) -> ShownPage:

@@ -262,6 +262,16 @@ def test_an_enrolment_tells_through_which_job_who_is_asked_and_which_rules_were_
     assert ward.get("/v1/me/enrolments", as_=ME).json_body["enrolments"] == [one]
 
 
+def test_one_enrolment_is_seen_by_whoever_sees_it_in_the_list_and_is_not_there_for_others(ward):
+    nurse(b.enrolment())
+    path = "/v1/people/p1/enrolments/504-c1~1"
+    for login in (ME, MANAGER, ADMINISTRATOR, INSTRUCTOR):
+        assert ward.get(path, as_=login).json_body["id"] == "504-c1~1"
+    b.person(4)
+    assert ward.get(path, as_="504-4").status_code == 404
+    assert ward.get("/v1/people/p1/enrolments/504-c9~1", as_=MANAGER).status_code == 404
+
+
 def test_somebodys_enrolments_page(ward):
     nurse(*(ended(Status.COMPLETED, f"504-o{month}", date(2026, month, 2)) for month in (1, 2)))
     first = ward.get("/v1/people/p1/enrolments?limit=1", as_=MANAGER).json_body
