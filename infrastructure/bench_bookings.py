@@ -3,7 +3,8 @@
     python -m infrastructure.bench_bookings
 
 alone measures nothing else. What goes through HTTP passes the emulator's API and runs the packaged artefact, each request in an
-execution environment of its own as on AWS; who books then holds 20 awards. The bare transactions (`bench_booking_writes.py`) are
+execution environment of its own as on AWS; who books then holds 20 awards, and so does everybody of a bulk, but those who crowd one
+class, where it is the outcome that counts, hold none. The bare transactions (`bench_booking_writes.py`) are
 sent in the same run, in turns, by as many clients. Every load has a fixed size, and so an end.
 """
 
@@ -49,7 +50,9 @@ Line = tuple[str, bool]
 
 
 def operations(bench: Bench) -> list[Row]:
-    """A booking and its withdrawal, by a learner with 60 awards; and joining the waiting list of a small and of a large class."""
+    """A booking and its withdrawal, by a learner with 60 awards; and joining the waiting list of a small and of a large class, by
+    time and by need.
+    """
 
     def book(class_id: str) -> Any:
         return lambda _=None: bench.call("POST", "/v1/me/enrolments", {"class_id": class_id})
@@ -60,21 +63,25 @@ def operations(bench: Bench) -> list[Row]:
     def leave(made: Any) -> None:
         bench.forget(withdraw(made))
 
-    for size in (5, 500):
-        seated, waiting = ([f"{which}-{size}-{number}" for number in range(size)] for which in ("on", "after"))
-        _add_class(f"504-full-{size}", size, seated, waiting)
+    def joining(by_need: bool) -> list[Row]:
+        small, large = (join(size, by_need) for size in (5, 500))
+        alike = (small.calls, small.reads, small.writes) == (large.calls, large.reads, large.writes)
+        return [(small, "", True), (replace(large, own_budget_ms=OWN_MS), "costs what the small one does", alike)]
+
+    def join(size: int, by_need: bool) -> Measured:
+        kind = "need" if by_need else "time"
+        seated, waiting = ([f"{which}-{kind}-{size}-{number}" for number in range(size)] for which in ("on", "after"))
+        _add_class(f"504-by-{kind}-{size}", size, seated, waiting, by_need=by_need)
+        name = f"Book where {size} are seated and {size} wait by {kind}"
+        return bench.measure(name, book(f"504-by-{kind}-{size}"), after=leave)
+
     booking = bench.measure("Book a place", book("504-c1"), after=leave)
     withdrawal = bench.measure("Withdraw", withdraw, book("504-c1"), bench.forget)
-    small, large = (
-        bench.measure(f"Book where {size} are seated and {size} wait", book(f"504-full-{size}"), after=leave)
-        for size in (5, 500)
-    )
-    alike = (small.calls, small.reads, small.writes) == (large.calls, large.reads, large.writes)
     return [
         (replace(booking, own_budget_ms=OWN_MS), "1 transaction", booking.transactions == 1),
         (replace(withdrawal, own_budget_ms=OWN_MS), "1 transaction", withdrawal.transactions == 1),
-        (small, "", True),
-        (replace(large, own_budget_ms=OWN_MS), "costs what the small one does", alike),
+        *joining(by_need=False),
+        *joining(by_need=True),
     ]
 
 
@@ -124,7 +131,7 @@ def _many(bench: Bench) -> Line:
     _put_raw_seats(bench)
     ours, bare = [], []
     for turn in range(MANY_TURNS):
-        people, class_id = _add_people(f"m{turn}-", MANY, 0), f"504-many-{turn}"
+        people, class_id = _add_people(f"m{turn}-", MANY, AWARDS), f"504-many-{turn}"
         _add_class(class_id, maximum=MANY)
         body = {"people": [{"person_id": each} for each in people]}
         began = time.perf_counter()
@@ -250,11 +257,12 @@ def _add_class(
     seated: Sequence[str] = (),
     waiting: Sequence[str] = (),
     starts_in: timedelta = timedelta(days=21),
+    by_need: bool = False,
 ) -> None:
     """A class of the bench's course with these people on it and on its waiting list, written directly."""
     from chalicelib.domain.catalogue import Grants, Mode
     from chalicelib.domain.classes import Class, ClassStatus, Session
-    from chalicelib.domain.enrolment import Enrolment, HistoryRow, Status
+    from chalicelib.domain.enrolment import Enrolment, HistoryRow, Need, Status
     from chalicelib.storage import classes
     from chalicelib.storage.base import Record
     from chalicelib.storage.classes import SeatsRow
@@ -264,7 +272,7 @@ def _add_class(
     session = Session(now + starts_in, now + starts_in + timedelta(hours=2))
     class_ = Class(
         class_id, "504-bench", "classroom", "Bench course", Mode.CLASSROOM, ClassStatus.NORMAL,
-        session.starts_at, session.ends_at, 1, maximum, "Room 1", sessions=(session,),
+        session.starts_at, session.ends_at, 1, maximum, "Room 1", sessions=(session,), by_need=by_need,
     )  # fmt: skip
     grants = (Grants("504|LOCAL|Bench subject 00 - 1 Year|"),)
     with Record.batch_write() as batch:
@@ -277,6 +285,7 @@ def _add_class(
                 enrolment = Enrolment(
                     person, "504", class_id, 1, "504-bench", "Bench course", Mode.CLASSROOM, grants, session.starts_at,
                     session.ends_at, (session,), None, status, now, (HistoryRow(status, now, "bench"),), counted=True,
+                    need=Need.RED if by_need and status is Status.WAITLISTED else None,
                 )  # fmt: skip
                 batch.save(EnrolmentRow.of(enrolment))
 
