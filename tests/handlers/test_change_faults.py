@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.external_training import Claim, Training
 from chalicelib.handlers import work
-from chalicelib.services import external_training
+from chalicelib.services import external_training, timers
 from chalicelib.storage import rules
 from tests import builders as b
 from tests import busy_class as busy
@@ -38,6 +38,12 @@ def two_ask():
 def one_waits():
     busy.trust(1)
     busy.joined(1, 2)
+
+
+def reminded():
+    """Whoever was asked was reminded in time: what rings next is the escalation alone."""
+    busy.one_seat_left()
+    timers.ring("504", NOW + timedelta(days=3) + LATE, lambda: True)
 
 
 def trained_elsewhere():
@@ -98,7 +104,7 @@ CHANGES = {
     "a register": (busy.held, asked(INSTRUCTOR, "/v1/classes/504-c1/attendance", REGISTER, START)),
     "a correction": (busy.marked, asked(ADMINISTRATOR, f"{ENROLMENT.format(1)}/correction", CORRECTION, START)),
     "a promotion": (busy.freed, delivered({"kind": "promote", "class": "504-c1"})),
-    "an escalation": (busy.one_seat_left, delivered(TIMERS, NOW + WEEK + LATE)),
+    "an escalation": (reminded, delivered(TIMERS, NOW + WEEK + LATE)),
     "the start of a class": (one_waits, delivered(TIMERS, START + LATE)),
     "a mover judged": (busy.moving, delivered(PROJECT_2)),
     "a list ranked": (busy.freed_by_need, delivered(PROJECT_2)),

@@ -287,7 +287,7 @@ class Stage:
         self._before = before
 
     def _begin(self):
-        self._followed = snapshots.begin(self._before, self._make)
+        self._followed = snapshots.begin(("followed", self._before), self._make)
         rules.forget()
 
     def _make(self):
