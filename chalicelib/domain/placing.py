@@ -163,11 +163,17 @@ def _refused_by_own_enrolments(
             )
         return errors.AlreadyEnrolled(
             f"On this class already: {there.status}.",
-            way_out=None if by is Party.LEARNER else "See GET /v1/people/{person_id}/enrolments.",
+            way_out=None if by is Party.LEARNER else _way_out_of(there),
             enrolment=there.id,
             status=there.status.value,
         )
     return refused_by_clash(class_, enrolments, employment, by)
+
+
+def _way_out_of(there: Enrolment) -> str:
+    if there.status is Status.REQUESTED:
+        return f"Approve the request: POST /v1/people/{{person_id}}/enrolments/{there.id}/approval."
+    return "See GET /v1/people/{person_id}/enrolments."
 
 
 def _shown(enrolment: Enrolment, employment: Employment | None, to: Party) -> bool:
@@ -245,14 +251,20 @@ def _refused_by_mode(access: Access, by: Party) -> errors.Refusal | None:
 
 def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> errors.Refusal | None:
     """A waiting list ends when the class starts: whoever is added afterwards needs a seat (domain.md §2)."""
-    if started(class_, now) and by_seats(class_, seats) is Status.WAITLISTED:
-        return errors.ClassFull(
-            "Every seat on this class is taken, and it has started.",
-            maximum=seats.maximum,
-            free=seats.free,
-            waiting=seats.waiting,
-        )
-    return None
+    if not started(class_, now) or by_seats(class_, seats) is not Status.WAITLISTED:
+        return None
+    if class_.status is ClassStatus.PLANNED:
+        return _refused_while_planned(class_)
+    ending = bool(seats.free)
+    return errors.ClassFull(
+        "It has started, and the waiting list for its free seats is being ended."
+        if ending
+        else "Every seat on this class is taken, and it has started.",
+        way_out="Try again in some minutes." if ending else None,
+        maximum=seats.maximum,
+        free=seats.free,
+        waiting=seats.waiting,
+    )
 
 
 # --- out of turn, and back to the list (domain.md §2) -----------------------------------------------------------

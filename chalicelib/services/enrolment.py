@@ -145,7 +145,7 @@ def tell_placed(
             "reason": why_waiting(seen.class_),  # the history may say instead why rules were set aside
         }
     instructions = seen.class_.joining_instructions or seen.course.joining_instructions
-    tell(transaction, _TELLING[enrolment.status], by, enrolment, now, instructions, **more)
+    _tell_unless_over(transaction, _TELLING[enrolment.status], by, enrolment, now, instructions, **more)
 
 
 def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:
@@ -172,7 +172,16 @@ def give_back(
     freed = [before.class_id] if before.seated else []
     freed += count_again(transaction, learner, after)
     in_calendar = before.status is Status.CONFIRMED
-    tell(transaction, _ENDING[after.status], by, after, now, in_calendar=in_calendar, promote=freed, by_whom=by_whom)
+    _tell_unless_over(
+        transaction,
+        _ENDING[after.status],
+        by,
+        after,
+        now,
+        in_calendar=in_calendar,
+        promote=freed,
+        by_whom=by_whom,
+    )
     transaction.commit()
 
 
@@ -308,6 +317,29 @@ def tell(
     """
     data = said_of(enrolment) | {"joining_instructions": instructions, **more}
     outbox.emit(transaction, Event(new_id(now), type_, enrolment.employer, enrolment.person, now, data))
+    _audit(transaction, type_, by, enrolment, now, audited)
+
+
+def _tell_unless_over(
+    transaction: Transaction, type_: EventType, by: str, enrolment: Enrolment, now: datetime, *rest: Any, **more: Any
+) -> None:
+    """As `tell`; but of a class that is over nobody is told, only that the learner's records changed (domain.md §8)."""
+    if rules_of.told_of(enrolment, enrolment, now):
+        tell(transaction, type_, by, enrolment, now, *rest, **more)
+        return
+    kind, data = EventType.LEARNER_CHANGED, {"promote": more.get("promote", [])}
+    outbox.emit(transaction, Event(new_id(now), kind, enrolment.employer, enrolment.person, now, data))
+    _audit(transaction, type_, by, enrolment, now, more.get("audited"))
+
+
+def _audit(
+    transaction: Transaction,
+    type_: EventType,
+    by: str,
+    enrolment: Enrolment,
+    now: datetime,
+    audited: Mapping[str, Any] | None,
+) -> None:
     facts: dict[str, Any] = {"enrolment": enrolment.id, "status": enrolment.status.value, **(audited or {})}
     if enrolment.overridden:
         facts["overridden"] = list(enrolment.overridden)

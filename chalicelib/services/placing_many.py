@@ -188,13 +188,14 @@ class _Work:
         found = [self._judge(each, future.result) for each, future in zip(group, reading, strict=True)]
         done = {each.place: result for each, result in zip(group, found, strict=True) if isinstance(result, Result)}
         to_place = [each for each in found if isinstance(each, _Judged)]
-        for _, run in groupby(to_place, key=lambda each: each.status):
-            together = list(run)
-            try:
-                results = self._commit(together)
-            except Stale:
-                results = self._place_each([each.listed for each in together], time_left)
-            done |= {each.listed.place: result for each, result in zip(together, results, strict=True)}
+        results: list[Result] = []
+        try:
+            for _, run in groupby(to_place, key=lambda each: each.status):
+                results += self._commit(list(run))
+        except Stale:
+            left = to_place[len(results) :]  # what was judged of them stands on the class as it was
+            results += self._place_each([each.listed for each in left], time_left)
+        done |= {each.listed.place: result for each, result in zip(to_place, results, strict=True)}
         return [done[each.place] for each in group]
 
     def _place_each(self, group: Iterable[_Listed], time_left: Callable[[], bool]) -> list[Result]:
@@ -229,7 +230,8 @@ class _Work:
         if not (self._own_class or seen.may_enter):
             raise catalogue.no_such_class(self._class_id)
         self.known = True
-        if there := on_already(seen.class_, learner.enrolments):
+        there = on_already(seen.class_, learner.enrolments)
+        if there and there.status is not Status.REQUESTED:
             return listed.result(Outcome.UNCHANGED, there)
         party = party_to(self._actor, learner, seen.course.subject, seen.catalogue, self._now)
         refuse_override(party, self._override)

@@ -121,6 +121,20 @@ def test_nobody_sets_aside_seats_clashes_or_a_cancelled_class():
     assert refusal(mine=[b.enrolment()], **over) is errors.AlreadyEnrolled
 
 
+def test_whoever_is_added_after_the_start_is_told_what_keeps_them_from_a_seat():
+    over = {"by": Party.ADMINISTRATOR, "overriding": True, "now": b.class_().starts_at}
+    assert refusal(class_=b.class_(status=ClassStatus.PLANNED), **over) is errors.ClassNotOpen
+    said = verdict(seats=Seats(12, 11, 1), **over).refusal
+    assert (type(said), said.way_out) == (errors.ClassFull, "Try again in some minutes.")
+
+
+def test_who_places_somebody_who_has_asked_is_led_to_their_request():
+    here = b.learner().employment
+    mine = [b.enrolment(Status.REQUESTED)]
+    said = judge_placing(b.course(), b.class_(), Seats(12, 3, 0), SELF, mine, here, NOW, by=Party.MANAGER).refusal
+    assert said.way_out.endswith("/504-c1~1/approval.")
+
+
 def test_every_state_is_left_only_by_those_whom_the_table_names():
     moves = {(before, after): parties for before, row in MOVES.items() for after, parties in row.items()}
     assert set(MOVES) == {None, *OPEN, *OUTCOMES}  # what was given up, refused or cancelled stays so

@@ -305,6 +305,16 @@ def test_nobody_waits_on_a_class_that_has_started(api):
     assert seats() == (1, 0)
 
 
+def test_of_a_class_that_is_over_nobody_is_told_though_it_is_audited(api):
+    b.trust()
+    b.offered(b.class_(sessions=[b.session(b.TODAY - timedelta(days=1))]))
+    people()
+    assert place(api, ADMINISTRATOR, override={"reason": WHY}).status_code == 201
+    assert move(api, ADMINISTRATOR, "withdrawal").status_code == 200
+    assert [row.type for row in EventRow.scan() if row.type.startswith("enrolment.")] == []
+    assert len(audited("enrolment.confirmed")) == len(audited("enrolment.withdrawn")) == 1
+
+
 def test_an_override_that_sets_nothing_aside_records_nothing(ward):
     shown = place(ward, ADMINISTRATOR, override={"reason": WHY}).json_body
     assert (shown["overridden"], shown["history"][0]["reason"]) == ([], None)
