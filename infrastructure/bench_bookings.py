@@ -21,8 +21,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from infrastructure import Failure, bench_booking_clients, bench_booking_writes
 from infrastructure.bench_booking_clients import Clients, clients
 
@@ -292,21 +290,9 @@ def _add_class(
 
 def main() -> int:
     """Measure and print; 1 if a budget that does not depend on this machine's speed is missed."""
-    from infrastructure.bench import Bench, show
-    from infrastructure.local import emulator, settings
-    from infrastructure.local.deploy import deploy
-    from infrastructure.package import package
+    from infrastructure.bench import alone
 
-    console = Console()
-    with emulator.private() as running, console.status("Deploying and measuring …"):
-        parameters = settings.PARAMETERS | {"CognitoEndpoint": running.endpoint}
-        bench = Bench(running, deploy(running, package(settings.STAGE), settings.STACK, parameters))
-        measured, lines = operations(bench), rates(bench)
-    kept = show(measured)
-    for line, within in lines:
-        console.print(line, highlight=False)
-        kept &= within
-    return 0 if kept else 1
+    return alone(operations, rates)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,10 @@ from chalicelib import observability
 from chalicelib.handlers import http
 from chalicelib.storage import base, files, queues, rules
 from infrastructure import tables
-from tests import builders, quick_moto, snapshots, tokens  # noqa: F401 (replaces parts of moto)
+from tests import builders, quick_moto, snapshots, tokens
 from tests.builders import NOW
+
+assert quick_moto.ORIGINAL, "importing it replaces parts of moto"
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -237,13 +237,13 @@ def refuse_move(
         raise errors.NotPermitted("Only the learning team may do this.", way_out="Ask the learning team.")
 
 
-def withdraw(enrolment: Enrolment, now: datetime, by: str, reason: str | None = None) -> Enrolment:
+def withdraw(enrolment: Enrolment, now: datetime, by: str) -> Enrolment:
     """Learners give their place back; allowed from any open state until the class starts (domain.md §2)."""
     if not enrolment.open:
         raise errors.NotOpenToWithdraw(f"This enrolment is already {enrolment.status}.", status=enrolment.status.value)
     if enrolment.starts_at is not None and enrolment.starts_at <= now:
         raise errors.TooLateToWithdraw("The class has started.", starts_at=enrolment.starts_at.isoformat())
-    return enrolment.moved_to(Status.WITHDRAWN, now, by, reason)
+    return enrolment.moved_to(Status.WITHDRAWN, now, by)
 
 
 def lost_by_leaving(enrolments: Iterable[Enrolment], employment: Employment | None, today: date) -> list[Enrolment]:
@@ -318,9 +318,9 @@ def moved(before: Enrolment, after: Enrolment) -> bool:
     )
 
 
-def told_of(before: Enrolment, after: Enrolment, now: datetime) -> bool:
-    """Whether a change of a class is news: not if it was over, and is (domain.md §8: past classes tell nobody)."""
-    return any(each.ends_at is None or each.ends_at > now for each in (before, after))
+def over(enrolment: Enrolment, now: datetime) -> bool:
+    """Whether its class is over: then nobody is told what becomes of it (domain.md §8: past classes tell nobody)."""
+    return enrolment.ends_at is not None and enrolment.ends_at <= now
 
 
 def promoted(enrolment: Enrolment, class_: Class, at: datetime, by: str, reason: str | None = None) -> Enrolment:

@@ -66,6 +66,10 @@ class Learner:
     booking_revision: int = 0
     never_served: bool = False
 
+    def enrolment(self, enrolment_id: str | None) -> Enrolment | None:
+        """The enrolment with this id at this employer, or None."""
+        return next((each for each in self.enrolments if each.id == enrolment_id), None)
+
     def roles_on(self, day: date) -> frozenset[Role]:
         """Roles from the employment on that day and from grants; whoever has left holds none."""
         if self.has_left(day):

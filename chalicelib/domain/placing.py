@@ -255,16 +255,14 @@ def _refused_by_waiting_in_vain(class_: Class, seats: Seats, now: datetime) -> e
         return None
     if class_.status is ClassStatus.PLANNED:
         return _refused_while_planned(class_)
-    ending = bool(seats.free)
-    return errors.ClassFull(
-        "It has started, and the waiting list for its free seats is being ended."
-        if ending
-        else "Every seat on this class is taken, and it has started.",
-        way_out="Try again in some minutes." if ending else None,
-        maximum=seats.maximum,
-        free=seats.free,
-        waiting=seats.waiting,
-    )
+    if seats.free:
+        why, way_out = (
+            "It has started, and the waiting list for its free seats is being ended.",
+            "Try again in some minutes.",
+        )
+    else:
+        why, way_out = "Every seat on this class is taken, and it has started.", None
+    return errors.ClassFull(why, way_out=way_out, maximum=seats.maximum, free=seats.free, waiting=seats.waiting)
 
 
 # --- out of turn, and back to the list (domain.md §2) -----------------------------------------------------------

@@ -16,6 +16,7 @@ from chalicelib.domain.permissions import Capability
 from chalicelib.domain.prerequisites import Checked
 from chalicelib.handlers.classes import SessionView
 from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView
+from chalicelib.handlers.fields import Identifier
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, NextCursor
 from chalicelib.handlers.placing_others import Override, Told
@@ -28,9 +29,6 @@ from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Approvals")
-
-PersonId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)")]
-EnrolmentId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="Class and attempt.")]
 
 
 # --- what waits -------------------------------------------------------------------------------------------------
@@ -241,8 +239,8 @@ class Verb(StrEnum):
 class DecisionBody(msgspec.Struct, frozen=True):
     """A decision on one request."""
 
-    person_id: PersonId
-    enrolment_id: EnrolmentId
+    person_id: Identifier
+    enrolment_id: Annotated[Identifier, msgspec.Meta(description="Class and attempt.")]
     decision: Verb
     reason: Annotated[Told | None, msgspec.Meta(description="Why it is rejected.")] = None
     override: Override | None = None
@@ -325,7 +323,7 @@ def _decision(given: DecisionBody) -> Decision:
 class DelegationBody(msgspec.Struct, frozen=True):
     """Who decides in the caller's place, and when."""
 
-    to: Annotated[PersonId, msgspec.Meta(description="Person id of an employee here.")]
+    to: Annotated[Identifier, msgspec.Meta(description="Person id of an employee here.")]
     from_: Annotated[date, msgspec.Meta(description="First day, Europe/London: today or later.")] = msgspec.field(
         name="from"
     )

@@ -1,6 +1,5 @@
 """Attendance: a register marked, an outcome corrected, and who did not attend."""
 
-import time
 from collections import Counter
 from datetime import date
 from enum import StrEnum
@@ -15,7 +14,8 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.enrolment import AwardedView, EnrolmentView
-from chalicelib.handlers.http import Request, Routes
+from chalicelib.handlers.fields import Identifier, SaidWhy
+from chalicelib.handlers.http import Request, Routes, time_to_answer
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.handlers.problems import Problem, problem_of
 from chalicelib.services import attendance as service
@@ -27,9 +27,6 @@ from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Attendance")
-
-SECONDS = 20
-"""How long a register is worked on: API Gateway waits 29 s for an answer."""
 
 Outcome = Literal["completed", "attended - not completed", "did not attend"]
 Score = Annotated[
@@ -43,7 +40,7 @@ Score = Annotated[
 class MarkBody(msgspec.Struct, frozen=True):
     """What is noted of somebody on the class."""
 
-    person_id: Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)")]
+    person_id: Identifier
     outcome: Outcome
     score: Score | None = None
 
@@ -137,14 +134,14 @@ def mark_attendance(request: Request) -> Register:
     It works for 20 seconds at most and says who was not tried. Repeating it changes nothing and does the rest; another outcome for
     somebody who has one is a correction.
     """
-    body, until = request.body, time.monotonic() + SECONDS
+    body = request.body
     return service.mark(
         request.actor,
         request.path["class_id"],
         [Mark(each.person_id, Status(each.outcome), each.score) for each in body.marks],
         Status(body.rest) if body.rest else None,
         request.now,
-        lambda: time.monotonic() < until,
+        time_to_answer(),
     )
 
 
@@ -158,12 +155,7 @@ class CorrectionBody(msgspec.Struct, frozen=True):
         Literal["confirmed", "completed", "attended - not completed", "did not attend"],
         msgspec.Meta(description="`confirmed` takes the outcome back, as if nothing had been noted."),
     ]
-    reason: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=500, pattern=r"\S", description="It stays in the history of the enrolment."
-        ),
-    ]
+    reason: Annotated[SaidWhy, msgspec.Meta(description="It stays in the history of the enrolment.")]
     score: Annotated[Score | None, msgspec.Meta(description="Left out, it stays as it is.")] = None
 
 
@@ -285,7 +277,7 @@ Month = Annotated[
         pattern=r"^(19|20|21)\d\d-(0[1-9]|1[0-2])$(?!\n)", description="Such as 2026-11; this one unless told."
     ),
 ]
-CourseId = Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="The id of a course.")]
+CourseId = Annotated[Identifier, msgspec.Meta(description="The id of a course.")]
 
 
 class MissedQuery(msgspec.Struct, frozen=True):

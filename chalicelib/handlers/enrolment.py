@@ -12,6 +12,7 @@ from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers import problems
 from chalicelib.handlers.classes import SessionView
+from chalicelib.handlers.fields import Identifier
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import enrolment as service
@@ -259,9 +260,7 @@ def my_enrolment(request: Request) -> Shown:
 class Enrol(msgspec.Struct, frozen=True):
     """The class to enrol on, and through which job."""
 
-    class_id: Annotated[
-        str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="As given by the course or class route.")
-    ]
+    class_id: Annotated[Identifier, msgspec.Meta(description="As given by the course or class route.")]
     assignment: (
         Annotated[
             str,

@@ -106,6 +106,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+ANSWER_SECONDS = 20
+"""How long many things are worked on in one request: API Gateway waits 29 s for an answer."""
+
+
+def time_to_answer() -> Callable[[], bool]:
+    """Whether there is still time to go on before a request has to be answered, counted from now."""
+    until = time.monotonic() + ANSWER_SECONDS
+    return lambda: time.monotonic() < until
+
+
 class Routes:
     """Declares the routes of one blueprint."""
 

@@ -1,6 +1,5 @@
 """Placing others on classes, one or many, and taking them off: managers and administrators."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
@@ -12,7 +11,8 @@ from chalicelib.domain import errors
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView, OverriddenView
-from chalicelib.handlers.http import Request, Routes
+from chalicelib.handlers.fields import Identifier, SaidWhy
+from chalicelib.handlers.http import Request, Routes, time_to_answer
 from chalicelib.handlers.problems import Problem, problem_of
 from chalicelib.services import placing_many
 from chalicelib.services import placing_others as service
@@ -20,9 +20,6 @@ from chalicelib.services.placing_many import Outcome, Result, Wanted
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Placing others")
-
-SECONDS = 20
-"""How long a list is worked on: API Gateway waits 29 s for an answer."""
 
 _REFUSED_MOVES = (
     errors.NotFound,
@@ -32,9 +29,8 @@ _REFUSED_MOVES = (
     errors.Conflict,
 )
 
-_words = {"min_length": 1, "max_length": 500, "pattern": r"\S"}
-Told = Annotated[str, msgspec.Meta(**_words, description="Why. The learner is told, and it stays in the history.")]
-Kept = Annotated[str, msgspec.Meta(**_words, description="Why. It stays in the history, which the learner sees.")]
+Told = Annotated[SaidWhy, msgspec.Meta(description="Why. The learner is told, and it stays in the history.")]
+Kept = Annotated[SaidWhy, msgspec.Meta(description="Why. It stays in the history, which the learner sees.")]
 Job = Annotated[
     str,
     msgspec.Meta(
@@ -56,9 +52,7 @@ class Override(msgspec.Struct, frozen=True):
 class EnrolOther(msgspec.Struct, frozen=True):
     """The class to place somebody on, and through which job."""
 
-    class_id: Annotated[
-        str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)", description="As given by the course or class route.")
-    ]
+    class_id: Annotated[Identifier, msgspec.Meta(description="As given by the course or class route.")]
     assignment: Job | None = None
     override: Override | None = None
 
@@ -91,7 +85,7 @@ def enrol_other(request: Request) -> Enrolment:
 class Somebody(msgspec.Struct, frozen=True):
     """Somebody to place: by `person_id` or by `employee_number`, not both."""
 
-    person_id: Annotated[str, msgspec.Meta(pattern=r"^[\w.~-]{1,80}$(?!\n)")] | None = None
+    person_id: Identifier | None = None
     employee_number: Annotated[str, msgspec.Meta(pattern=r"^[\w-]{1,20}$(?!\n)")] | None = None
     assignment: Job | None = None
 
@@ -175,7 +169,7 @@ def enrol_many(request: Request) -> list[Result]:
     What is refused for one keeps nobody else out. It works for 20 seconds at most and says who was not tried. Repeating it does the
     rest: whoever is on the class already stays as they are.
     """
-    body, until = request.body, time.monotonic() + SECONDS
+    body = request.body
     override = body.override.reason if body.override else None
     return placing_many.enrol_many(
         request.actor,
@@ -183,7 +177,7 @@ def enrol_many(request: Request) -> list[Result]:
         _wanted(body.people),
         override,
         request.now,
-        lambda: time.monotonic() < until,
+        time_to_answer(),
     )
 
 

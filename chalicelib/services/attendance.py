@@ -29,9 +29,10 @@ from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.services import awards
 from chalicelib.services.approvals import who_approves
-from chalicelib.services.enrolment import count_again, everywhere
+from chalicelib.services.enrolment import count_again, everywhere, said_of
 from chalicelib.storage import attendance as stored
 from chalicelib.storage import audit, class_lists, classes, outbox, rules
+from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
 from chalicelib.storage.transaction import Stale, Transaction, retried
@@ -153,7 +154,7 @@ def _mark_together(actor: Actor, on: Taught, group: Sequence[Mark], now: datetim
         else:
             results.append(change)
     if any(each and each.changed for each in results):
-        stored.check_class(transaction, on.class_)
+        classes.check(transaction, on.class_)
         transaction.commit()
     return results
 
@@ -176,7 +177,7 @@ def _mark_one(actor: Actor, class_id: str, mark: Mark, now: datetime) -> Marked:
         return change
     transaction = Transaction()
     done = _add(transaction, actor, on, change, now)
-    stored.check_class(transaction, on.class_)
+    classes.check(transaction, on.class_)
     transaction.commit()
     return done
 
@@ -245,7 +246,7 @@ def correct(
     if person == actor.person:
         raise OwnEnrolment("This enrolment is your own.", way_out="Ask another administrator.")
     learner = learners.learner(person, actor.employer, consistent=True)
-    before = next((each for each in learner.enrolments if each.id == enrolment_id), None) if learner else None
+    before = learner.enrolment(enrolment_id) if learner else None
     if learner is None or before is None:
         raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
     after = rules_of.corrected(before, outcome, score, on.party, now, actor.person, reason)
@@ -260,7 +261,7 @@ def correct(
         after = rules_of.to_be_verified(after, on.course)
     transaction = Transaction()
     done = _add(transaction, actor, on, _Change(learner, before, after, reason), now)
-    stored.check_class(transaction, on.class_)
+    classes.check(transaction, on.class_)
     transaction.commit()
     return after, done.awards
 
@@ -273,7 +274,8 @@ def _add(transaction: Transaction, actor: Actor, on: Taught, change: _Change, no
     event with its messages, and the audit entry.
     """
     learner, before, after = change.learner, change.before, change.after
-    stored.change(transaction, learner, before, after)
+    enrolments.rewrite(transaction, before, after)  # its seat stays taken: whoever was expected held it
+    enrolments.move_booking_revision(transaction, learner)
     stored.keep(
         transaction,
         rules_of.absence(before, learner, on.class_),
@@ -322,14 +324,7 @@ def _tell(
     now: datetime,
 ) -> None:
     before, after = change.before, change.after
-    data: dict[str, Any] = {
-        "enrolment": after.id,
-        "class": after.class_id,
-        "course": after.course,
-        "title": after.title,
-        "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in after.sessions],
-        "promote": list(freed),
-    }
+    data = said_of(after) | {"promote": list(freed)}
     if after.status is not before.status:
         data |= _completed(on, after, standing)
         if change.reason is None:

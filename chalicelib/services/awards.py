@@ -115,7 +115,7 @@ def record(actor: Actor, person: str, wanted: Wanted, now: datetime, once: Idemp
 
 def _earned(transaction: Transaction, learner: Learner, wanted: Wanted, now: datetime) -> str:
     """The source of an award for a completion, which is verified with it. The transaction fails if that changes meanwhile."""
-    before = next((each for each in learner.enrolments if each.id == wanted.enrolment), None)
+    before = learner.enrolment(wanted.enrolment)
     if before is None:
         raise Invalid(FieldError("body.enrolment_id", "is no enrolment of this person"))
     refuse_body(awards.wrong_enrolment(before, wanted.competency, awarded_for(before, learner.awards)))

@@ -91,6 +91,13 @@ class Viewer(msgspec.Struct, frozen=True):
             each.class_id == class_.id and (each.open or each.seated) for each in mine
         )
 
+    def on(self, class_: Class, seats: Seats) -> "SeenClass | None":
+        """A class as they look at it, whether or not they can find it; None if its course is in no catalogue."""
+        course = self.catalogue.courses.get(class_.course)
+        if course is None:
+            return None
+        return SeenClass(class_, seats, course, self.access_to(course, class_.only_units), self.catalogue, self)
+
     def checked(self, course: Course, day: date, learner: Learner | None) -> tuple[Checked, ...]:
         """The prerequisites of a course as a learner (None: nobody) meets them on a day.
 
@@ -219,14 +226,10 @@ def class_for(
 def look_at(actor: Actor, class_id: str, now: datetime, consistent: bool = False) -> SeenClass:
     """A class that there is, whether or not the actor may know of it: `may_enter` says so. Raises NotFound."""
     loaded = classes.class_with_seats(class_id, consistent) if may_belong(class_id, actor.employer) else None
-    if loaded is not None:
-        class_, seats = loaded
-        viewer = Viewer.of(actor, now)
-        course = viewer.catalogue.courses.get(class_.course)
-        if course is not None:
-            access = viewer.access_to(course, class_.only_units)
-            return SeenClass(class_, seats, course, access, viewer.catalogue, viewer)
-    raise no_such_class(class_id)
+    seen = Viewer.of(actor, now).on(*loaded) if loaded else None
+    if seen is None:
+        raise no_such_class(class_id)
+    return seen
 
 
 def no_such_class(class_id: str) -> NotFound:

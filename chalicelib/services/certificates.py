@@ -16,6 +16,7 @@ from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.errors import EnrolmentNotThere, NotFound
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.requirements import Target, TargetKind
+from chalicelib.services.enrolment import one_of
 from chalicelib.services.learning import myself, visible
 from chalicelib.storage import audit, rules
 from chalicelib.storage import certificates as stored
@@ -44,8 +45,7 @@ def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetim
     The learner is read again, strongly consistent, lest a paper leave out an award that has just been made: whole, where the actor
     may see only a part.
     """
-    if all(each.id != enrolment_id for each in learner.enrolments):
-        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
+    one_of(learner, enrolment_id)
     current = learners.learner(learner.person.id, learner.employer, consistent=True) or learner
     enrolment = _completed(current, enrolment_id)
     rulebook = rules.rulebook(learner.employer)
@@ -76,7 +76,7 @@ def _certificate(actor: Actor, learner: Learner, enrolment_id: str, now: datetim
 
 
 def _completed(learner: Learner, enrolment_id: str) -> Enrolment:
-    enrolment = next(each for each in learner.enrolments if each.id == enrolment_id)
+    enrolment = one_of(learner, enrolment_id)
     if enrolment.status is not Status.COMPLETED:
         raise EnrolmentNotThere(
             f"This enrolment is {enrolment.status}.",

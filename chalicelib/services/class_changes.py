@@ -19,25 +19,20 @@ from chalicelib.domain.catalogue import Catalogue, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats, started
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.events import EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.placing import refused_by_leaving
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, waiting
-from chalicelib.services.enrolment import count_again, everywhere, tell
-from chalicelib.services.waiting import WAITING_LIST
-from chalicelib.storage import attendance, outbox, rules
+from chalicelib.services.enrolment import count_again, everywhere, note, said_of, tell
+from chalicelib.services.waiting import WAITING_LIST, Unseen
+from chalicelib.storage import attendance, rules
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
-from chalicelib.storage.base import new_id
 from chalicelib.storage.class_lists import roster
 from chalicelib.storage.transaction import Transaction, retried
-
-
-class Unseen(Exception):
-    """The class counts people whom its roster does not show, or shows elsewhere, as yet: the queue delivers the work again."""
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -126,9 +121,8 @@ class _Read(msgspec.Struct, frozen=True):
 
 def _read(listed: Enrolment) -> _Read | None:
     loaded = stored.class_with_seats(listed.class_id, consistent=True)
-    learner = learners.learner(listed.person, listed.employer, consistent=True)
-    enrolment = next((each for each in learner.enrolments if each.id == listed.id), None) if learner else None
-    return _Read(*loaded, learner, enrolment) if loaded and learner and enrolment else None
+    found = learners.as_it_stands(listed)
+    return _Read(*loaded, *found) if loaded and found else None
 
 
 # --- bringing enrolments up to date -------------------------------------------------------------------------------
@@ -180,12 +174,12 @@ def _tell_of(
     """Add the event of a change: with a message if it is news to the learner, else only that their records changed."""
     before = read.enrolment
     type_ = _news(before, after)
-    if type_ is None or not rules_of.told_of(before, after, now):
-        kind = EventType.LEARNER_CHANGED
-        outbox.emit(transaction, Event(new_id(now), kind, after.employer, after.person, now, {"promote": freed}))
+    if type_ is None or (rules_of.over(before, now) and rules_of.over(after, now)):
+        note(transaction, type_, by, after, now, freed)
         return
     clash = rules_of.in_the_way(read.class_, everywhere(read.learner)) if after.status is Status.CONFIRMED else None
     more = waiting.said_of(after, places.of(after)) if type_ is EventType.ENROLMENT_WAITLISTED else {}
+    former = said_of(before)
     tell(
         transaction,
         type_,
@@ -194,11 +188,7 @@ def _tell_of(
         now,
         _instructions(read.class_, catalogue),
         in_calendar=before.status is Status.CONFIRMED,
-        former={
-            "sessions": [[each.starts_at.isoformat(), each.ends_at.isoformat()] for each in before.sessions],
-            "venue": before.venue,
-            "link": before.link,
-        },
+        former={name: former[name] for name in ("sessions", "venue", "link")},
         clash=clash.title if clash else None,
         promote=freed,
         **more,
@@ -228,7 +218,7 @@ def promote(class_id: str, now: datetime, time_left: Callable[[], bool]) -> bool
     if not _gives_seats(*_class(class_id), now):
         return True
     catalogue = rules.catalogue_now(owner_of(class_id))
-    for listed in waiting.in_order(class_id):
+    for listed in enrolments.waiting_list(class_id):
         if not _promote(listed, catalogue, now):
             break
         if not time_left():

@@ -247,7 +247,7 @@ def _seen(
             "Nobody decides on a request of their own.", way_out="Leave it to your manager, or another administrator."
         )
     learner = learners.learner(person, actor.employer, consistent=True)
-    enrolment = next((each for each in learner.enrolments if each.id == enrolment_id), None) if learner else None
+    enrolment = learner.enrolment(enrolment_id) if learner else None
     party = _party_to(actor, learner, enrolment, now, overriding) if learner and enrolment else None
     if learner and enrolment and party:
         return learner, enrolment, party
@@ -343,7 +343,7 @@ def _shown(actor: Actor, page: Sequence[Enrolment], party: Party, now: datetime)
     shown = []
     for listed in page:
         seen, learner = class_of[listed.class_id], learners.learner(listed.person, actor.employer)
-        request = next((each for each in learner.enrolments if each.id == listed.id), None) if learner else None
+        request = learner.enrolment(listed.id) if learner else None
         if seen is None or learner is None or request is None or listed.person == actor.person:
             continue
         if request.status is Status.REQUESTED:
@@ -355,5 +355,4 @@ def _shown(actor: Actor, page: Sequence[Enrolment], party: Party, now: datetime)
 
 def _look_at(viewer: Viewer, class_id: str) -> SeenClass | None:
     loaded = classes.class_with_seats(class_id)
-    course = viewer.catalogue.courses.get(loaded[0].course) if loaded else None
-    return SeenClass(*loaded, course, Access(None), viewer.catalogue, viewer) if loaded and course else None
+    return viewer.on(*loaded) if loaded else None

@@ -13,7 +13,7 @@ from chalicelib.domain.attendance import Absence
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.permissions import Capability, Role, Scope
 from chalicelib.storage import attendance as stored
-from chalicelib.storage import class_lists, rules
+from chalicelib.storage import class_lists, people, rules
 from chalicelib.storage.class_lists import Employed
 
 
@@ -63,7 +63,7 @@ def _reach(actor: Actor, now: datetime) -> Callable[[Absence], bool]:
     """Whether the actor's reports reach an absence: as an administrator of its subject, its instructor, or a manager (§10)."""
     catalogue = rules.rulebook_and_catalogue(actor.employer)[1]
     everything = Scope.ALLOW in actor.scopes(Capability.VIEW_REPORTS)
-    team = frozenset() if everything else stored.team_of(actor.employer, actor.person, london_day(now))
+    team = frozenset() if everything else people.team_of(actor.employer, actor.person, london_day(now))
     instructs = Role.INSTRUCTOR in actor.roles
 
     def reaches(absence: Absence) -> bool:

@@ -65,8 +65,8 @@ def _enrol(
     seen = catalogue.class_for(actor, class_id, now, consistent=True)
     held = through(learner, assignment, now)
     verdict = catalogue.judge(seen, learner, now)
-    verdict.or_refuse()
     transaction = Transaction()
+    enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
     enrolment = place(transaction, learner, seen, verdict, held, actor.person, now)
     if once:
         once.remember(transaction, enrolment, now)
@@ -97,25 +97,11 @@ def place(
     now: datetime,
     reason: str | None = None,
 ) -> Enrolment:
-    """Add to a transaction: a learner placed on a class as a verdict says that allows it, with event, messages and audit entry.
+    """Add to a transaction that takes the place for it (`take_place`, of several people at once where there are several): a learner
+    placed on a class as a verdict says that allows it, with event, messages and audit entry.
 
     `reason` is why an administrator set rules aside; it stays in the history, and so do the rules.
     """
-    enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
-    return place_once_taken(transaction, learner, seen, verdict, assignment, by, now, reason)
-
-
-def place_once_taken(
-    transaction: Transaction,
-    learner: Learner,
-    seen: SeenClass,
-    verdict: Verdict,
-    assignment: Assignment | None,
-    by: str,
-    now: datetime,
-    reason: str | None = None,
-) -> Enrolment:
-    """Add to a transaction that takes the places of several learners at once: one of them placed, as `place` does."""
     enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
     enrolment = ranked(enrolment, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
     asked: dict[str, Any] = {}
@@ -149,7 +135,7 @@ def tell_placed(
 
 
 def _withdraw(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Enrolment:
-    before = _one_of(learner, enrolment_id)
+    before = one_of(learner, enrolment_id)
     after = rules_of.withdraw(before, now, actor.person)
     give_back(learner, before, after, actor.person, now)
     return after
@@ -323,13 +309,29 @@ def tell(
 def _tell_unless_over(
     transaction: Transaction, type_: EventType, by: str, enrolment: Enrolment, now: datetime, *rest: Any, **more: Any
 ) -> None:
-    """As `tell`; but of a class that is over nobody is told, only that the learner's records changed (domain.md §8)."""
-    if rules_of.told_of(enrolment, enrolment, now):
+    """As `tell`; but of a class that is over nobody is told."""
+    if rules_of.over(enrolment, now):
+        note(transaction, type_, by, enrolment, now, more.get("promote", []), more.get("audited"))
+    else:
         tell(transaction, type_, by, enrolment, now, *rest, **more)
-        return
-    kind, data = EventType.LEARNER_CHANGED, {"promote": more.get("promote", [])}
+
+
+def note(
+    transaction: Transaction,
+    type_: EventType | None,
+    by: str,
+    enrolment: Enrolment,
+    now: datetime,
+    freed: list[str],
+    audited: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to a transaction: that a learner's records changed, of which nobody is told, with the classes whose waiting lists can go
+    on by it; and the audit entry, unless the state stays as it was (`type_` None).
+    """
+    kind, data = EventType.LEARNER_CHANGED, {"promote": freed}
     outbox.emit(transaction, Event(new_id(now), kind, enrolment.employer, enrolment.person, now, data))
-    _audit(transaction, type_, by, enrolment, now, more.get("audited"))
+    if type_ is not None:
+        _audit(transaction, type_, by, enrolment, now, audited)
 
 
 def _audit(
@@ -368,8 +370,9 @@ def _latest(enrolment: Enrolment) -> datetime:
     return enrolment.starts_at or enrolment.placed_at
 
 
-def _one_of(learner: Learner, enrolment_id: str) -> Enrolment:
-    for enrolment in learner.enrolments:
-        if enrolment.id == enrolment_id:
-            return enrolment
-    raise NotFound("You have no such enrolment.", enrolment=enrolment_id)
+def one_of(learner: Learner, enrolment_id: str) -> Enrolment:
+    """The enrolment of a learner, as far as the actor sees them, with this id. Raises NotFound."""
+    found = learner.enrolment(enrolment_id)
+    if found is None:
+        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
+    return found

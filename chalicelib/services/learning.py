@@ -19,10 +19,9 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.learning import Record
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.services import enrolment as enrolments
-from chalicelib.services import waiting
+from chalicelib.services import people, waiting
 from chalicelib.storage import classes, rules
 from chalicelib.storage import external_training as stored
-from chalicelib.storage import learner as learners
 from chalicelib.storage.people import names_of
 
 _TRAININGS_AT_A_TIME = 100
@@ -92,7 +91,7 @@ def visible(actor: Actor, person: str, now: datetime) -> Learner:
 
     Raises NotFound for anybody else, existing or not (domain.md §10).
     """
-    learner = actor.learner if person == actor.person else learners.learner(person, actor.employer)
+    learner = people.somebody(actor, person)
     if learner is not None and actor.may_see(Capability.VIEW_HISTORY, learner, london_day(now)):
         return learner
     taught = _taught(actor, learner) if learner else ()
@@ -135,9 +134,7 @@ def one_of(actor: Actor, person: str, enrolment_id: str, now: datetime) -> Shown
 
 
 def _one(actor: Actor, learner: Learner, enrolment_id: str, now: datetime) -> Shown:
-    found = next((each for each in learner.enrolments if each.id == enrolment_id), None)
-    if found is None:
-        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
+    found = enrolments.one_of(learner, enrolment_id)
     return _Eyes.of(actor, learner, [found], now).on(found)
 
 

@@ -45,8 +45,7 @@ def judge_again(learner: Learner, now: datetime) -> int:
 
     Whoever may still find the course, or could not in the former post either, keeps their place, and the enrolment is of the new
     post from now on; a request goes to whoever approves there, or ahead if nobody has to. Whoever may no longer, because they
-    moved, gives the place back, and is told why. Class and catalogue
-    are read only for what there is to judge.
+    moved, gives the place back, and is told why. Class and catalogue are read only for what there is to judge.
     """
     found = movers.moved(learner, london_day(now), now)
     for each in found:
@@ -81,15 +80,11 @@ def _read(listed: Enrolment, now: datetime) -> _Read | None:
     if learner is None or enrolment is None or loaded is None:
         return None
     rulebook, known = rules.rulebook_and_catalogue(listed.employer, consistent=True)
-    class_, seats = loaded
-    course = known.courses.get(class_.course)
-    if course is None:
-        return None
     today = london_day(now)
     themselves = Actor(learner.person.id, learner.employer, frozenset(), learner)
     viewer = Viewer(themselves, learner, today, rulebook, known, learner.standpoints_on(today, rulebook))
-    theirs = viewer.access_to(course, class_.only_units)
-    return _Read(enrolment, learner, SeenClass(class_, seats, course, theirs, known, viewer))
+    seen = viewer.on(*loaded)
+    return _Read(enrolment, learner, seen) if seen else None
 
 
 def _lost_by_moving(read: _Read) -> bool:

@@ -17,13 +17,15 @@ from chalicelib.storage.people import Found
 
 def visible(actor: Actor, person: str, capability: Capability, now: datetime) -> Learner:
     """The learner at the actor's employer, if the capability reaches them; raises NotFound otherwise, existing or not."""
-    if actor.learner and person == actor.person:
-        target: Learner | None = actor.learner
-    else:
-        target = learners.learner(person, actor.employer)
+    target = somebody(actor, person)
     if target is None or not actor.may_see(capability, target, london_day(now)):
         raise NotFound("There is no such person, or not for you.", person=person)
     return target
+
+
+def somebody(actor: Actor, person: str) -> Learner | None:
+    """A learner at the actor's employer, whether or not the actor may see them; oneself as read with the request."""
+    return actor.learner if actor.learner and person == actor.person else learners.learner(person, actor.employer)
 
 
 class FoundPage(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from chalicelib.domain.permissions import Capability
 from chalicelib.domain.placing import Verdict, on_already, seats_after
 from chalicelib.services import catalogue
 from chalicelib.services.catalogue import SeenClass
-from chalicelib.services.enrolment import place_once_taken, through
+from chalicelib.services.enrolment import place, through
 from chalicelib.services.placing_others import (
     no_such_person,
     party_to,
@@ -245,7 +245,7 @@ class _Work:
         transaction = Transaction()
         enrolments.take_place(transaction, together[0].seen.class_, together[0].status, len(together))
         placed = [
-            place_once_taken(
+            place(
                 transaction,
                 each.learner,
                 each.seen,

@@ -17,7 +17,7 @@ from chalicelib.domain.placing import refuse_promotion, refuse_waiting
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
-from chalicelib.services.enrolment import count_again, everywhere, give_back, place, tell, through
+from chalicelib.services.enrolment import count_again, everywhere, give_back, one_of, place, tell, through
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
@@ -104,6 +104,7 @@ def enrol(
     verdict = catalogue.judge(seen, learner, now, party, overriding=override is not None)
     transaction = Transaction()
     reason = override if verdict.overridden else None
+    enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
     enrolment = place(transaction, learner, seen, verdict, held, actor.person, now, reason)
     if once:
         once.remember(transaction, enrolment, now)
@@ -218,9 +219,7 @@ def _seen(actor: Actor, person: str, enrolment_id: str, now: datetime) -> tuple[
     NotPermitted for the manager of another job.
     """
     learner = reached(actor, person, now)
-    enrolment = next((each for each in learner.enrolments if each.id == enrolment_id), None)
-    if enrolment is None:
-        raise NotFound("There is no such enrolment, or not for you.", enrolment=enrolment_id)
+    enrolment = one_of(learner, enrolment_id)
     known = rules.catalogue_now(actor.employer)
     course = known.courses.get(enrolment.course)
     party = party_to(actor, learner, course.subject if course else "", known, now)

@@ -22,6 +22,7 @@ from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.observability import log_fault
 from chalicelib.services import approvals, external_training, waiting
 from chalicelib.services.enrolment import said_of, tell
+from chalicelib.services.waiting import Unseen
 from chalicelib.storage import audit, classes, outbox, queues, rules
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import external_training as trainings
@@ -42,10 +43,6 @@ PATIENCE = timedelta(hours=1)
 
 AT_ONCE = 25
 """Timers read at once."""
-
-
-class Unseen(Exception):
-    """The class counts people waiting whom its list does not show yet: the queue delivers the work again."""
 
 
 class SomeFailed(Exception):
@@ -103,8 +100,7 @@ def _due(employer: str, now: datetime) -> Iterator[Timer]:
 def _ring_approval(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
     """Remind, escalate or end a request, if that is what is due; else there is nothing to do any more."""
     learner = _learner_of(timer)
-    mine = learner.enrolments if learner else ()
-    request = next((each for each in mine if each.id == timer.facts["enrolment"]), None)
+    request = learner.enrolment(timer.facts["enrolment"]) if learner else None
     transaction = Transaction()
     stored.ring(transaction, timer)
     step = Step(timer.facts["step"])
@@ -226,12 +222,11 @@ def _open(class_: Class) -> Iterator[Enrolment]:
 @retried
 def _end_at_start(listed: Enrolment, now: datetime) -> None:
     """End a place on a waiting list or a request, if the class has started then."""
-    learner = learners.learner(listed.person, listed.employer, consistent=True)
-    mine = learner.enrolments if learner else ()
-    before = next((each for each in mine if each.id == listed.id), None)
+    found = learners.as_it_stands(listed)
     loaded = classes.class_with_seats(listed.class_id, consistent=True)
-    if learner is None or before is None or loaded is None or not started(loaded[0], now):
+    if found is None or loaded is None or not started(loaded[0], now):
         return
+    learner, before = found
     if before.status not in (Status.WAITLISTED, Status.REQUESTED):
         return
     after = before.moved_to(Status.CANCELLED, now, TIMERS, rules_of.CLASS_STARTED)

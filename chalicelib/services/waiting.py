@@ -1,6 +1,6 @@
 """Waiting lists: who stands where, and lists by need kept in order (domain.md §2, decision 0025)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,15 +22,14 @@ WAITING_LIST = "system:waiting-list"
 """Who promotes and ranks, in history and audit."""
 
 
+class Unseen(Exception):
+    """A class counts people whom its list or roster does not show yet, or shows elsewhere: the queue delivers the work again."""
+
+
 def employers_of(class_id: str) -> list[str]:
     """Whose people can be on a class: its owner's, and of a national one everybody's; in order."""
     owner = owner_of(class_id)
     return sorted(rules.employers()) if owner == NATIONAL else [owner]
-
-
-def in_order(class_id: str) -> Iterator[Enrolment]:
-    """Everybody waiting for a class, as seats are given: by need where it counts, then time, then id. May lag a moment behind."""
-    return enrolments.waiting_list(class_id)
 
 
 # --- positions --------------------------------------------------------------------------------------------------
@@ -52,7 +51,7 @@ def positions(mine: Iterable[Enrolment]) -> dict[str, int]:
 
 def places(class_id: str) -> dict[str, int]:
     """The position of everybody who waits for a class, by person id, as `position` counts them: the whole list read once."""
-    waiting = (each.person for each in in_order(class_id) if each.awaiting)
+    waiting = (each.person for each in enrolments.waiting_list(class_id) if each.awaiting)
     return {person: number for number, person in enumerate(waiting, 1)}
 
 
@@ -82,9 +81,10 @@ def rank_again(learner: Learner, rulebook: Rulebook, now: datetime) -> int:
 
 @retried
 def _rank_again(listed: Enrolment, rulebook: Rulebook, now: datetime) -> bool:
-    learner, before = _as_it_stands(listed)
-    if learner is None or before is None or not before.waits_by_need:
+    found = learners.as_it_stands(listed)
+    if found is None or not found[1].waits_by_need:
         return False
+    learner, before = found
     return _write(Transaction(), before, rules_of.ranked(before, True, learner, rulebook, london_day(now)), now)
 
 
@@ -93,7 +93,8 @@ def rank_all(class_: Class, now: datetime, time_left: Callable[[], bool]) -> boo
 
     Safe to repeat: who is ranked already is not read again.
     """
-    for listed in [each for each in in_order(class_.id) if each.waits_by_need is not class_.by_need]:
+    waiting = enrolments.waiting_list(class_.id)
+    for listed in [each for each in waiting if each.waits_by_need is not class_.by_need]:
         _rank_as_class(listed, now)
         if not time_left():
             return False
@@ -104,19 +105,14 @@ def rank_all(class_: Class, now: datetime, time_left: Callable[[], bool]) -> boo
 def _rank_as_class(listed: Enrolment, now: datetime) -> bool:
     """On condition that the class is still as it was read: of two jobs on one class, the later change has the last word."""
     loaded = classes.class_with_seats(listed.class_id, consistent=True)
-    learner, before = _as_it_stands(listed)
-    if loaded is None or learner is None or before is None:
+    found = learners.as_it_stands(listed)
+    if loaded is None or found is None:
         return False
+    learner, before = found
     class_, rulebook = loaded[0], rules.rulebook_now(listed.employer)
     transaction = Transaction()
     classes.check(transaction, class_)
     return _write(transaction, before, rules_of.ranked(before, class_.by_need, learner, rulebook, london_day(now)), now)
-
-
-def _as_it_stands(listed: Enrolment) -> tuple[Learner | None, Enrolment | None]:
-    learner = learners.learner(listed.person, listed.employer, consistent=True)
-    mine = learner.enrolments if learner else ()
-    return learner, next((each for each in mine if each.id == listed.id), None)
 
 
 def _write(transaction: Transaction, before: Enrolment, after: Enrolment, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Outcomes of enrolments, and who did not attend a class."""
+"""Who did not attend a class, by month."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,14 +6,8 @@ from datetime import date
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.attendance import Absence
-from chalicelib.domain.classes import Class
-from chalicelib.domain.enrolment import Enrolment
-from chalicelib.domain.learner import Learner
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
-from chalicelib.storage.classes import SeatsRow
-from chalicelib.storage.enrolment import EnrolmentRow, move_booking_revision
-from chalicelib.storage.people import AssignmentRow
 from chalicelib.storage.transaction import Transaction
 
 
@@ -63,21 +57,6 @@ class AbsenceRow(Record, discriminator="absence"):
         )
 
 
-def check_class(transaction: Transaction, class_: Class) -> None:
-    """Add to a transaction: that the class still is as it was read, which says when it was held, and that it was."""
-    seats = SeatsRow.key_of(class_.id)
-    transaction.check(SeatsRow, seats.pk, seats.sk, SeatsRow.revision == class_.revision)
-
-
-def change(transaction: Transaction, learner: Learner, before: Enrolment, after: Enrolment) -> None:
-    """Add to a transaction: an enrolment with another outcome if nobody changed it since, and the booking revision moved.
-
-    Its seat stays taken: whoever was expected held it.
-    """
-    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
-    move_booking_revision(transaction, learner)
-
-
 def keep(transaction: Transaction, before: Absence | None, after: Absence | None) -> None:
     """Add to a transaction that changes an enrolment: the absence that followed from it gone, the one that follows now written."""
     if before and (after is None or sort_of(before) != sort_of(after)):
@@ -95,13 +74,3 @@ def absences(employer: str, month: date) -> Iterator[Absence]:
 def sort_of(absence: Absence) -> str:
     """Where an absence stands in its month."""
     return keys.absence_sort(absence.day, absence.person, absence.class_id, absence.attempt)
-
-
-def team_of(employer: str, supervisor: str, day: date) -> frozenset[str]:
-    """The ids of the people whom somebody supervises on a day: one index query."""
-    rows = Record.gsi2.query(keys.reports_to(employer, supervisor))
-    return frozenset(
-        row.pk.split(keys.SEPARATOR)[1]
-        for row in rows
-        if isinstance(row, AssignmentRow) and row.held and row.assignment().active_on(day)
-    )

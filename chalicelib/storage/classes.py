@@ -231,7 +231,7 @@ def change(transaction: Transaction, before: Class, after: Class) -> None:
 
 
 def check(transaction: Transaction, class_: Class) -> None:
-    """Add to a transaction: only if the class is still as it was read."""
+    """Add to a transaction: only if the class is still as it was read, which says when it is, and whether it was held."""
     seats = SeatsRow.key_of(class_.id)
     transaction.check(SeatsRow, seats.pk, seats.sk, SeatsRow.revision == class_.revision)
 

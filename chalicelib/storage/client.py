@@ -12,7 +12,7 @@ _AS_SENT = frozenset({"S", "N", "BOOL", "NULL"})
 """Types of values that a client gives just as they were sent; of the others, bytes are decoded."""
 
 
-class ItemParser(JSONParser):  # type: ignore[misc]
+class ItemParser(JSONParser):  # type: ignore[misc]  # botocore has no types
     """Botocore's parser of answers, but for the values of items, which are most of an answer and stay as they were sent.
 
     Botocore looks up the shape of each value three times over: 1.5 ms for the 75 rows of a learner, at every request.
@@ -28,7 +28,7 @@ class ItemParser(JSONParser):  # type: ignore[misc]
         }
 
 
-class _Parsers(ResponseParserFactory):  # type: ignore[misc]
+class _Parsers(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types
     def create_parser(self, protocol_name: str) -> Any:
         return ItemParser(**self._defaults) if protocol_name == "json" else super().create_parser(protocol_name)
 

@@ -234,7 +234,7 @@ def withdraw(transaction: Transaction, learner: Learner, before: Enrolment, afte
     """Add to a transaction: the enrolment withdrawn if nobody changed it since, its seat or its place on the waiting list given
     back, the revision moved.
     """
-    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+    rewrite(transaction, before, after)
     seats = SeatsRow.key_of(before.class_id)
     if before.seated:
         transaction.update(seats, [SeatsRow.taken.add(-1)], SeatsRow.taken > 0)
@@ -251,7 +251,7 @@ def follow_class(
 
     A seat is given only while the class, as it was read, still stands so and has one: nobody is promoted beyond the maximum.
     """
-    transaction.replace(EnrolmentRow.of(after), EnrolmentRow.revision == before.revision)
+    rewrite(transaction, before, after)
     seats = SeatsRow.key_of(class_.id)
     taken, waiting = after.seated - before.seated, after.awaiting - before.awaiting
     unchanged = SeatsRow.revision == class_.revision
@@ -284,7 +284,9 @@ _ASKING = str(_RANK[Status.REQUESTED]) + keys.SEPARATOR
 
 
 def waiting_list(class_id: str) -> Iterator[Enrolment]:
-    """Everybody waiting for a class in the order of the list, page by page as it is taken. May lag a moment behind."""
+    """Everybody waiting for a class, as seats are given: by need where it counts, then time, then id. Page by page as it is taken;
+    may lag a moment behind.
+    """
     index, pk, place = _list_of(class_id)
     for row in index.query(pk, place.startswith(_WAITING)):
         if isinstance(row, EnrolmentRow):

@@ -73,6 +73,13 @@ def learner(person_id: str, employer: str, consistent: bool = False) -> Learner 
     return learners(person_id, consistent).get(employer)
 
 
+def as_it_stands(listed: Enrolment) -> tuple[Learner, Enrolment] | None:
+    """An enrolment that a list or a timer named, with its learner, read strongly consistent; None if it is gone."""
+    found = learner(listed.person, listed.employer, consistent=True)
+    enrolment = found.enrolment(listed.id) if found else None
+    return (found, enrolment) if found and enrolment else None
+
+
 def _learner(
     profile: PersonRow,
     employer: str,

@@ -1,6 +1,6 @@
 """Persons, employments, assignments, group memberships and role grants."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -404,8 +404,18 @@ def names_of(employer: str, person_ids: Iterable[str]) -> dict[str, str]:
 
 def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
     """Whether an assignment held on that day names this person as supervisor."""
-    rows = Record.gsi2.query(keys.reports_to(employer, person_id))
-    return any(isinstance(row, AssignmentRow) and row.held and row.assignment().active_on(day) for row in rows)
+    return any(_supervised(employer, person_id, day))
+
+
+def team_of(employer: str, supervisor: str, day: date) -> frozenset[str]:
+    """The ids of everybody whom somebody supervises on a day: one index query."""
+    return frozenset(_supervised(employer, supervisor, day))
+
+
+def _supervised(employer: str, supervisor: str, day: date) -> Iterator[str]:
+    for row in Record.gsi2.query(keys.reports_to(employer, supervisor)):
+        if isinstance(row, AssignmentRow) and row.held and row.assignment().active_on(day):
+            yield _person_id(row)
 
 
 def rows_of_person(person: Person, home: str | None = None) -> list[Record]:

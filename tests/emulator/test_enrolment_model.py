@@ -38,11 +38,11 @@ from chalicelib.services import (
     placing_others,
     recount,
     timers,
-    waiting,
 )
 from chalicelib.storage import classes as stored
 from chalicelib.storage import keys, learner
 from chalicelib.storage.audit import AuditRow
+from chalicelib.storage.enrolment import waiting_list
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 
@@ -469,7 +469,7 @@ class Enrolment(RuleBasedStateMachine):
         _, seats = stored.class_with_seats(self.ids[which], consistent=True)
         assert (seats.taken, seats.waiting) == (room.taken, len(room.queue)), which
         assert list(recount.seats("504", [self.ids[which]])) == []
-        listed = [each.person for each in waiting.in_order(self.ids[which]) if each.awaiting]
+        listed = [each.person for each in waiting_list(self.ids[which]) if each.awaiting]
         assert listed == [self.people[who] for who in room.queue], which
 
     def _check_history_and_audit(self, known):

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.requirements import Target, TargetKind
-from chalicelib.handlers import placing_others
+from chalicelib.handlers import http
 from chalicelib.services import recount
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
@@ -182,7 +182,7 @@ def test_rules_are_set_aside_for_those_whom_they_keep_out(api):
 def test_when_time_runs_out_the_others_are_not_tried_and_a_repetition_does_the_rest(api, forty, monkeypatch):
     answers = itertools.chain([True, True], itertools.repeat(False))
     with monkeypatch.context() as short:
-        short.setattr(placing_others.time, "monotonic", lambda: 0 if next(answers) else 1000)
+        short.setattr(http.time, "monotonic", lambda: 0 if next(answers) else 1000)
         answer = place(api, forty)
     assert rows(answer, "outcome") == [("placed",)] * 20 + [("not tried",)] * 25
     assert answer.json_body["not_tried"] == 25

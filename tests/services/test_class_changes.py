@@ -18,6 +18,7 @@ from chalicelib.services import class_changes, classes, enrolment, identity, inb
 from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage import people, queues
+from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.catalogue import VenueRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
@@ -195,6 +196,18 @@ def test_a_past_class_is_corrected_without_telling_anybody(trust):
     pump.run()
     assert told() == {}
     assert of(1, "504-c9").starts_at == of(2, "504-c9").starts_at == london_time(date(2026, 11, 3), 9)
+
+
+def test_that_places_on_a_class_that_is_over_were_cancelled_is_told_to_nobody_and_audited(trust):
+    past = b.class_("504-c9", sessions=[b.session(date(2026, 11, 2))])
+    b.classes.add_class(b.SYSTEM, past, NOW)
+    on(2, Status.CONFIRMED, past)
+    pump = Pump()
+    classes.cancel(ada(), "504-c9", "It was never held", NOW, accept_cautions=True)
+    pump.run()
+    assert (of(2, "504-c9").status, told()) == ("cancelled", {})
+    (entry,) = [row for row in AuditRow.scan() if row.action == "enrolment.cancelled"]
+    assert (entry.actor, entry.person_pk, entry.facts["status"]) == ("p99", "P#p2", "cancelled")
 
 
 def test_whoever_now_has_two_classes_at_once_is_told_which(trust):

@@ -84,7 +84,7 @@ def change(class_id="504-c1", **fields):
 
 def line(class_id="504-c1"):
     """The people on the list, in its order."""
-    return [int(each.person[1:]) for each in waiting.in_order(class_id)]
+    return [int(each.person[1:]) for each in enrolments.waiting_list(class_id)]
 
 
 def in_step():
