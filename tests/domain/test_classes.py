@@ -280,9 +280,10 @@ def test_what_was_given_up_stays_as_it_was_and_what_was_attended_is_corrected():
         assert (after.sessions == b.class_().sessions) is kept, status
 
 
-def test_only_what_lies_ahead_is_told():
-    past, ahead = b.enrolment(at=b.class_(sessions=[b.session(date(2026, 11, 2))])), b.enrolment()
-    assert [enrolments.told_of(*pair, NOW) for pair in product((past, ahead), repeat=2)] == [False, True, True, True]
+def test_a_class_is_over_once_its_last_session_has_ended():
+    held_on = ([b.session(date(2026, 11, 2))], [b.session(date(2026, 12, 1))], [])
+    past, ahead, without_dates = (b.enrolment(at=b.class_(sessions=sessions)) for sessions in held_on)
+    assert [enrolments.over(each, NOW) for each in (past, ahead, without_dates)] == [True, False, False]
 
 
 def test_promotion_keeps_the_place_in_time_and_counts_a_seat():
