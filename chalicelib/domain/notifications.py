@@ -20,16 +20,79 @@ class Delivery(StrEnum):
     FAILED = "failed"
 
 
+class Timing(StrEnum):
+    """When an e-mail goes. At once: whatever its recipient has chosen. Normal: at once, or with the day's digest if they prefer
+    that. Digest: always with the day's digest, as what managers are told of their people (domain.md §9).
+    """
+
+    AT_ONCE = "at once"
+    NORMAL = "normal"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A kind of message: its number in domain.md §9, and when its e-mail goes. The texts are in `templates/email/<name>/`."""
+
+    number: str
+    timing: Timing = Timing.NORMAL
+
+
+TEMPLATES: dict[str, Template] = {
+    "approval_requested": Template("N1", Timing.AT_ONCE),
+    "approval_due": Template("N1", Timing.AT_ONCE),
+    "approvals_delegated": Template("N1", Timing.AT_ONCE),
+    "enrolment_requested": Template("N1"),
+    "enrolment_approved": Template("N2"),
+    "enrolment_rejected": Template("N3"),
+    "enrolment_confirmed": Template("N4"),
+    "enrolment_confirmed_in_team": Template("N4", Timing.DIGEST),
+    "enrolment_waitlisted": Template("N5"),
+    "enrolment_passed_over": Template("N5", Timing.AT_ONCE),
+    "enrolment_promoted": Template("N6", Timing.AT_ONCE),
+    "enrolment_withdrawn": Template("N7"),
+    "enrolment_withdrawn_in_team": Template("N7"),
+    "enrolment_lapsed": Template("N8"),
+    "enrolment_cancelled": Template("N9", Timing.AT_ONCE),
+    "enrolment_cancelled_in_team": Template("N9"),
+    "class_cancelled_for_instructor": Template("N9", Timing.AT_ONCE),
+    "enrolment_completed": Template("N10"),
+    "did_not_attend": Template("N11"),
+    "did_not_attend_in_team": Template("N11"),
+    "enrolment_changed": Template("N12", Timing.AT_ONCE),
+    "class_changed_for_instructor": Template("N12", Timing.AT_ONCE),
+    "certified": Template("N13"),
+    "renewal_due": Template("N14"),
+    "renewal_due_in_team": Template("N14", Timing.DIGEST),
+    "certification_due": Template("N15"),
+    "certification_overdue_in_team": Template("N15", Timing.DIGEST),
+    "training_arranged": Template("N16"),
+    "training_arranged_in_team": Template("N16", Timing.DIGEST),
+    "transfer_received": Template("N17"),
+    "transfer_received_for_administrators": Template("N17"),
+    "multiple_employer_update": Template("N18"),
+    "multiple_employer_update_for_administrators": Template("N18", Timing.DIGEST),
+    "instructor_assigned": Template("N19", Timing.AT_ONCE),
+    "instructor_released": Template("N19", Timing.AT_ONCE),
+    "class_reminder": Template("N20"),
+    "minimum_not_met": Template("N21"),
+    "external_training_requested": Template("N22", Timing.AT_ONCE),
+    "external_training_decided": Template("N22"),
+    "notice": Template("N23", Timing.AT_ONCE),
+    "undelivered": Template("N24"),
+}
+"""Every message that follows from an event."""
+
 LEARNER = "person"
 """Whose records changed by an event, as who is told of it."""
 
 TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
-    EventType.ENROLMENT_CONFIRMED: (("enrolment_confirmed", LEARNER),),
-    EventType.ENROLMENT_WITHDRAWN: (("enrolment_withdrawn", LEARNER),),
+    EventType.ENROLMENT_CONFIRMED: (("enrolment_confirmed", LEARNER), ("enrolment_confirmed_in_team", "manager")),
+    EventType.ENROLMENT_WITHDRAWN: (("enrolment_withdrawn", LEARNER), ("enrolment_withdrawn_in_team", "manager")),
     EventType.ENROLMENT_WAITLISTED: (("enrolment_waitlisted", LEARNER),),
-    EventType.ENROLMENT_PROMOTED: (("enrolment_promoted", LEARNER),),
+    EventType.ENROLMENT_PROMOTED: (("enrolment_promoted", LEARNER), ("enrolment_confirmed_in_team", "manager")),
     EventType.ENROLMENT_PASSED_OVER: (("enrolment_passed_over", LEARNER),),
-    EventType.ENROLMENT_CANCELLED: (("enrolment_cancelled", LEARNER),),
+    EventType.ENROLMENT_CANCELLED: (("enrolment_cancelled", LEARNER), ("enrolment_cancelled_in_team", "manager")),
     EventType.ENROLMENT_CHANGED: (("enrolment_changed", LEARNER),),
     EventType.ENROLMENT_REQUESTED: (
         ("approval_requested", "approver"),
@@ -55,10 +118,30 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
         ("external_training_requested", "stand_ins"),
     ),
     EventType.EXTERNAL_TRAINING_DECIDED: (("external_training_decided", LEARNER),),
+    EventType.INSTRUCTOR_CHANGED: (("instructor_assigned", "instructor"), ("instructor_released", "former_instructor")),
+    EventType.TAUGHT_CLASS_CHANGED: (("class_changed_for_instructor", "instructor"),),
+    EventType.TAUGHT_CLASS_CANCELLED: (("class_cancelled_for_instructor", "instructor"),),
+    EventType.CLASS_REMINDER: (("class_reminder", "to"),),
+    EventType.MINIMUM_NOT_MET: (("minimum_not_met", "administrators"),),
+    EventType.RENEWAL_DUE: (("renewal_due", "to"), ("renewal_due_in_team", "manager")),
+    EventType.CERTIFIED: (("certified", LEARNER),),
+    EventType.CERTIFICATION_DUE: (("certification_due", "to"), ("certification_overdue_in_team", "manager")),
+    EventType.TRAINING_ARRANGED: (("training_arranged", "to"), ("training_arranged_in_team", "manager")),
+    EventType.TRANSFER_RECEIVED: (
+        ("transfer_received", "to"),
+        ("transfer_received_for_administrators", "administrators"),
+    ),
+    EventType.MULTIPLE_EMPLOYER_UPDATE: (
+        ("multiple_employer_update", "to"),
+        ("multiple_employer_update_for_administrators", "administrators"),
+    ),
+    EventType.NOTICE_SENT: (("notice", "to"),),
+    EventType.UNDELIVERED: (("undelivered", "administrators"),),
 }
 """Which messages follow from an event, and to whom: its learner, or whoever its data name under that word, one or several.
 
-N1 to N12 (and what tells somebody passed over) of domain.md §9; the last two are N22. An event without an entry tells nobody.
+An event of somebody's records names them as its learner; one that only tells them something names them under `to`, so that
+nothing is projected. An event without an entry tells nobody.
 """
 
 LEASE = timedelta(seconds=90)
