@@ -8,8 +8,8 @@ class MessageSettings:
     """How an employer writes to its people.
 
     `sender_name` stands before the address that messages come from, `reply_to` is where answers go (None: nowhere). Of e-mails that
-    are not urgent at most `daily_cap` go in a London day (None: no limit), the rest on the next. Digests go at `digest_hour`, London
-    time. `class_reminder_days` are the days before a class on which those on it are reminded, `minimum_check_days` those on which
+    are not urgent at most `daily_cap` go in a London day (None: no limit), the rest on the next. Digests go at `digest_hour` in
+    London. `class_reminder_days` are the days before a class on which those on it are reminded, `minimum_check_days` those on which
     administrators are told that too few are coming.
     """
 
