@@ -1,0 +1,184 @@
+"""Every message of domain.md §9, with all that can be known and with as little as may be: whole, plain, and safe to read."""
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pyphen
+import pytest
+from jinja2 import meta, nodes
+
+from chalicelib import rendering
+from chalicelib.domain.events import EventType
+from chalicelib.domain.notifications import TEMPLATES, TOLD
+
+FOLDER = Path(rendering.__file__).parent / "templates" / "email"
+NAMES = sorted(each.name for each in FOLDER.iterdir() if each.is_dir())
+FORMS = ("subject.txt", "text.txt", "body.html")
+
+SESSIONS = [
+    ["2026-12-01T09:00:00+00:00", "2026-12-01T12:00:00+00:00"],
+    ["2026-12-08T09:00:00+00:00", "2026-12-08T12:30:00+00:00"],
+]
+AWARDS = [{"title": "Fire Safety", "until": "1 December 2027"}]
+
+FULL = {
+    "added": True,
+    "approver_name": "Sam Testfold",
+    "asked_at": "2026-11-20T09:00:00+00:00",
+    "awards": AWARDS,
+    "by_need": True,
+    "by_whom": "your manager",
+    "claims": ["Fire Safety", "First Aid"],
+    "clash": "First Aid",
+    "completed_on": "1 December 2026",
+    "course": "504-fire",
+    "day": "1 December 2026",
+    "enrolment": "504-c1~1",
+    "evidence": 2,
+    "former": {"sessions": SESSIONS[:1], "venue": "Room 2", "link": "https://meet.test/old"},
+    "from": "1 December 2026",
+    "in_calendar": True,
+    "joining_instructions": "Wear flat shoes.",
+    "learner": "Alex Testfold",
+    "link": "https://meet.test/new",
+    "passed_on": True,
+    "person": "p1",
+    "position": 3,
+    "provider": "Thistledown School",
+    "reason": "the room is closed",
+    "repeats": 2,
+    "seat": True,
+    "sessions": SESSIONS,
+    "status": "verified",
+    "title": "Fire Safety",
+    "to_verify": True,
+    "training": "01JDTRAINING",
+    "until": "8 December 2026",
+    "venue": "Room 1",
+    "waited": True,
+    "waits_since": "20 November 2026",
+    "why_waiting": "the class is full",
+}
+"""What events can say, by the name under which templates know it."""
+
+SPARSE = FULL | {
+    "added": False,
+    "awards": [],
+    "claims": [],
+    "evidence": 0,
+    "former": {"sessions": [], "venue": None, "link": None},
+    "in_calendar": False,
+    "joining_instructions": "",
+    "link": None,
+    "passed_on": False,
+    "repeats": 1,
+    "seat": False,
+    "sessions": [],
+    "to_verify": False,
+    "venue": None,
+    "waited": False,
+    "waits_since": None,
+}
+"""What they say at least. What a template takes as optional is left out altogether."""
+
+NOT_ALWAYS = {
+    "approval_due": {"approver_name": None},
+    "approval_requested": {"approver_name": None},
+    "approvals_delegated": {"approver_name": None},
+    "enrolment_changed": {"clash": None},
+    "enrolment_requested": {"approver_name": None, "reason": None},
+}
+"""What an event of this message may lack, and that of others never."""
+
+HOSTILE = "<script>alert('x')</script> & \"Co\""
+"""What somebody may write wherever text is free."""
+
+
+def wanted_by(template):
+    """The names that a template, and what it extends and imports, looks up in the data of its event."""
+    environment = rendering._environment()
+    tree = environment.parse((FOLDER / template).read_text())
+    imported = {each.target for each in tree.find_all(nodes.Import)}
+    above = [wanted_by(each) for each in meta.find_referenced_templates(tree)]
+    return set().union(meta.find_undeclared_variables(tree) - imported, *above) - {"portal_url", "first_name"}
+
+
+def data_of(name, words):
+    return {each: words[each] for form in FORMS for each in wanted_by(f"{name}/{form}")}
+
+
+def full(name):
+    return data_of(name, FULL)
+
+
+def sparse(name):
+    data = data_of(name, SPARSE) | NOT_ALWAYS.get(name, {})
+    for each in sorted(data):
+        try:
+            rendering.render(name, {key: value for key, value in data.items() if key != each})
+        except rendering.Incomplete:
+            continue
+        del data[each]
+    return data
+
+
+def links(text):
+    return re.findall(r"https://portal\.test[^\s\"<]*", unescape(text))
+
+
+def syllables(word):
+    return len(pyphen.Pyphen(lang="en_GB").positions(word)) + 1
+
+
+def grade(text):
+    """The school year (of the United States; age less five) in which one reads it easily, by Flesch and Kincaid."""
+    sentences = [each for each in re.split(r"[.:!?]\s|\n", text) if len(each.split()) > 2]
+    words = re.findall(r"[A-Za-z']+", " ".join(sentences))
+    return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
+
+
+def test_every_message_is_in_the_catalogue_and_has_a_subject_a_text_and_a_page():
+    assert set(NAMES) == {*TEMPLATES, "digest"}
+    assert {form for name in NAMES for form in FORMS if not (FOLDER / name / form).exists()} == set()
+
+
+def test_every_message_follows_from_an_event_and_every_number_of_the_domain_has_one():
+    assert {template for told in TOLD.values() for template, _ in told} == set(TEMPLATES)
+    assert {each.number for each in TEMPLATES.values()} == {f"N{number}" for number in range(1, 25)}
+    assert set(TOLD) <= set(EventType)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("data", [full, sparse])
+def test_it_has_one_line_of_subject_and_one_way_to_what_it_is_about(name, data):
+    message = rendering.render(name, data(name), "Alex")
+    assert 5 < len(message.subject) < 100
+    assert "None" not in message.subject + message.text
+    assert set(links(message.text)) == set(links(message.html))
+    assert len(set(links(message.text))) == 1
+    assert message.text.startswith("Hello Alex,")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_reads_easily_at_eleven(name):
+    text = rendering.render(name, full(name)).text
+    assert grade(text) <= 6, text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_somebody_writes_is_shown_and_never_run(name):
+    data = {
+        each: HOSTILE if isinstance(value, str) and value == FULL[each] and " " in value else value
+        for each, value in full(name).items()
+    }
+    message = rendering.render(name, data, HOSTILE)
+    assert "<script>" not in message.html
+    assert "\n" not in message.subject
+
+
+def test_the_check_of_plain_words_is_not_blind():
+    assert grade("You have a place on Fire Safety. It is in Room 1. Tell us if you cannot come.") < 5
+    assert (
+        grade("Notwithstanding organisational prioritisation, mandatory certification necessitates authorisation.") > 12
+    )
