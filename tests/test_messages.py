@@ -133,7 +133,7 @@ def syllables(word):
 
 def grade(text):
     """The school year (of the United States; age less five) in which one reads it easily, by Flesch and Kincaid."""
-    sentences = [each for each in re.split(r"[.:!?]\s|\n", text) if len(each.split()) > 2]
+    sentences = [each for each in re.split(r"[.!?]\s|\n", text) if len(each.split()) > 5]
     words = re.findall(r"[A-Za-z']+", " ".join(sentences))
     return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
 
