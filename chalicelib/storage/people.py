@@ -402,6 +402,19 @@ def names_of(employer: str, person_ids: Iterable[str]) -> dict[str, str]:
     return {_person_id(row): row.name for row in EmploymentRow.batch_get(wanted)} if wanted else {}
 
 
+def granted(employer: str, role: Role) -> list[RoleGrant]:
+    """Everybody who holds a granted role at an employer, also who has left since. May lag a moment behind."""
+    rows = Record.gsi1.query(keys.grant(employer, role))
+    return [row.grant() for row in rows if isinstance(row, GrantRow)]
+
+
+def left_by(employer: str, person_ids: Iterable[str], day: date) -> set[str]:
+    """Those of some people whose employment here was over before a day, or never was. Who has none never leaves."""
+    wanted = [(keys.person(each), keys.employment(employer)) for each in person_ids]
+    held = {_person_id(row): row.employment() for row in EmploymentRow.batch_get(wanted)} if wanted else {}
+    return {each for each, employment in held.items() if employment is None or employment.left_before(day)}
+
+
 def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
     """Whether an assignment held on that day names this person as supervisor."""
     return any(_supervised(employer, person_id, day))
