@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset test check bench bench-bookings bench-large package constraints install
+.PHONY: help run tour reset test check bench bench-bookings bench-large package constraints install
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## run everything on this machine; STAFF=500 people are loaded on the first run
 	@exec $(BIN)/python -m infrastructure.local.run $(if $(STAFF),--staff $(STAFF))
+
+tour: install ## play a story on what `make run` keeps up that lets every message be sent; then look at the mailbox
+	@$(BIN)/python -m infrastructure.tour
 
 reset: ## forget the local data; the next run starts over
 	@if [ -f .local/run.pid ] && kill -0 "$$(cat .local/run.pid)" 2>/dev/null; then echo "Stop \`make run\` first."; exit 1; fi

@@ -76,12 +76,17 @@ def _deploy(emulator: Emulator, artefact: Artefact, stack: str, parameters: Mapp
             Tags=[{"Key": DIGEST_TAG, "Value": digest}],
         )
         _wait(cloudformation, stack)
-    outputs = (_describe(cloudformation, stack) or {}).get("Outputs", [])
+    return deployed(emulator, stack, created=present is None, changed=changed)
+
+
+def deployed(emulator: Emulator, stack: str, created: bool = False, changed: bool = False) -> Deployment:
+    """A stack as it stands; without outputs if there is none."""
+    found = _describe(emulator.client("cloudformation"), stack) or {}
     return Deployment(
         stack=stack,
-        outputs={output["OutputKey"]: output["OutputValue"] for output in outputs},
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
         functions=_functions(emulator, stack),
-        created=present is None,
+        created=created,
         changed=changed,
         endpoint=emulator.endpoint,
     )

@@ -32,11 +32,9 @@ class EmulatorFailed(Failure):
 
 @dataclass
 class Emulator:
-    """A running emulator."""
+    """An emulator that answers at a port."""
 
     port: int
-    folder: Path
-    process: subprocess.Popen[bytes]
 
     @property
     def endpoint(self) -> str:
@@ -54,6 +52,13 @@ class Emulator:
 
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | options
         return boto3.client(service, region_name=REGION, endpoint_url=self.endpoint, **keys)
+
+
+@dataclass
+class Started(Emulator):
+    """One that this process has started, and stops."""
+
+    process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
         """Stop it cleanly; only then does it write its state."""
@@ -81,7 +86,7 @@ def start(
     smtp_port: int | None = None,
     proxies: Mapping[str, str] | None = None,
     enforce_iam: bool = False,
-) -> Emulator:
+) -> Started:
     """Start the emulator and wait until it answers.
 
     `folder` holds its state and, unless `log` says otherwise, its log. Mail is relayed to `smtp_port`. `proxies` maps
@@ -112,7 +117,7 @@ def start(
         settings[f"MINISTACK_LAMBDA_PROXY_{function}"] = address
     log = log or folder / "emulator.log"
     process = processes.start([str(PYTHON), "-m", "ministack"], _little_environment() | settings, log, folder)
-    emulator = Emulator(port, folder, process)
+    emulator = Started(port, process)
     _wait_until_ready(emulator, log)
     return emulator
 
@@ -123,7 +128,7 @@ def _little_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def private(**options: Any) -> Iterator[Emulator]:
+def private(**options: Any) -> Iterator[Started]:
     """An emulator of its own on a free port, with nothing in it, that is gone afterwards: for tests and benchmarks."""
     with TemporaryDirectory(prefix="emulator-") as folder:
         emulator = start(processes.free_port(), Path(folder), **options)
@@ -146,7 +151,7 @@ def _forget_stream_positions(state: Path) -> None:
         file.write_text(json.dumps(saved))
 
 
-def _wait_until_ready(emulator: Emulator, log: Path) -> None:
+def _wait_until_ready(emulator: Started, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while emulator.process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):

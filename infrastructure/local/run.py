@@ -23,18 +23,15 @@ from rich.table import Table
 
 from infrastructure import ROOT, Failure
 from infrastructure.demo.plan import staff_number
-from infrastructure.local import emulator, processes, settings
+from infrastructure.local import emulator, processes, quiet, settings
 from infrastructure.local.deploy import Deployment, deploy, function_names
 from infrastructure.local.desk.settings import Settings as DeskSettings
-from infrastructure.local.emulator import Emulator
+from infrastructure.local.emulator import Emulator, Started
 from infrastructure.local.lines import lines_to_try
 from infrastructure.package import Artefact, lint, package
 
 console = Console(highlight=False)
 Made = TypeVar("Made")
-QUIET = 1.5  # seconds without an invocation after which nothing is on its way any more
-QUEUES = ("WorkQueueUrl", "WorkforceQueueUrl", "MailQueueUrl")
-WAITING = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
 
 
 class CannotRun(Failure):
@@ -47,7 +44,7 @@ class Supervisor:
     def __init__(self, staff: int | None) -> None:
         self.staff = staff
         self.children: dict[str, subprocess.Popen[bytes]] = {}
-        self.emulator: Emulator | None = None
+        self.emulator: Started | None = None
         self.queues: list[str] = []
 
     def run(self) -> None:
@@ -66,7 +63,7 @@ class Supervisor:
                 lambda done: "through CloudFormation" if done.changed else "unchanged",
             )
             self.start_host(started, deployment, listener)
-        self.queues = [deployment.outputs[name] for name in QUEUES]
+        self.queues = quiet.queues_of(deployment)
         self.start_desk(deployment)
         self.check_children()
         if deployment.created or not settings.DEMO_FILE.exists():
@@ -87,7 +84,7 @@ class Supervisor:
         queue = deployment.outputs["WorkQueueUrl"]
         emulator.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"kind": "day"}))
 
-    def start_emulator(self, artefact: Artefact) -> Emulator:
+    def start_emulator(self, artefact: Artefact) -> Started:
         """Start the emulator, which hands the invocations of our functions to the function host."""
         host = f"http://127.0.0.1:{settings.HOST_PORT}"
         proxies = {name: f"{host}/{name}" for name in function_names(artefact, settings.STACK)}
@@ -186,24 +183,9 @@ class Supervisor:
                 raise CannotRun(f"The {name} has stopped: {why} (see {log.relative_to(ROOT)})")
 
     def settle(self, patience: float = 300) -> None:
-        """Wait until no function has run for a while and no queue holds anything that could begin.
-
-        The emulator forgets the stream records it has not delivered. What failed and waits to be tried again stays in its queue.
-        """
-        deadline = time.monotonic() + patience
-        with contextlib.suppress(OSError):
-            while self.all_running("function host", "emulator") and time.monotonic() < deadline:
-                with urllib.request.urlopen(f"http://127.0.0.1:{settings.HOST_PORT}/", timeout=5) as answer:
-                    if json.load(answer)["seconds_idle"] > QUIET and not self.messages_waiting():
-                        return
-                time.sleep(0.1)
-
-    def messages_waiting(self) -> int:
-        """How many messages of all queues could be delivered, now or after their delay."""
-        assert self.emulator
-        sqs = self.emulator.client("sqs")
-        counts = [sqs.get_queue_attributes(QueueUrl=each, AttributeNames=WAITING)["Attributes"] for each in self.queues]
-        return sum(int(number) for each in counts for number in each.values())
+        """Wait until nothing is on its way any more: the emulator forgets the stream records it has not delivered."""
+        if self.emulator:
+            quiet.settle(self.emulator, self.queues, patience, lambda: self.all_running("function host", "emulator"))
 
     def stop(self) -> None:
         """Stop everything; the emulator last, which then saves its state."""

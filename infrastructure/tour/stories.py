@@ -1,0 +1,113 @@
+"""What happens on the tour: each story is played through the services by the people it is about, at the time it is about.
+
+Where time itself does something, the story plays on earlier days; what is due by now then follows by the running stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from chalicelib.domain.attendance import Mark
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.enrolment import Status
+from chalicelib.domain.external_training import Claim, Training
+from chalicelib.services import attendance, classes, deciding, enrolment, external_training
+
+from .cast import Cast
+
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+
+
+def on_the_hour(at: datetime) -> datetime:
+    """The beginning of the hour."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def approval(cast: Cast) -> None:
+    """Two ask for a place that needs approval; their manager says yes to one and no to the other."""
+    yesterday = cast.now - DAY
+    class_ = cast.hold(on_the_hour(cast.now) + 20 * DAY, yesterday, "by-approval")
+    for part, first in (("asker", "Ada"), ("other-asker", "Otto")):
+        cast.enter(part, first, "Tourasker")
+        asked = enrolment.enrol_myself(cast.actor(part), class_.id, yesterday)
+        manager = cast.actor("manager")
+        if part == "asker":
+            deciding.approve(manager, cast.id_of(part), asked.id, None, yesterday)
+        else:
+            deciding.reject(manager, cast.id_of(part), asked.id, "The ward cannot spare two at once.", yesterday)
+
+
+def waiting_list(cast: Cast) -> None:
+    """One has the only place, another waits; the first gives it back, and the other gets it."""
+    class_ = cast.hold(on_the_hour(cast.now) + 21 * DAY, cast.now, maximum=1)
+    places = []
+    for part, first in (("first", "Fay"), ("second", "Sid")):
+        cast.enter(part, first, "Tourgoer")
+        places.append(enrolment.enrol_myself(cast.actor(part), class_.id, cast.now))
+    enrolment.withdraw_myself(cast.actor("first"), places[0].id, cast.now)
+
+
+def change_and_cancellation(cast: Cast) -> None:
+    """A class gets an instructor, is moved by an hour, and is cancelled after all."""
+    start, when = on_the_hour(cast.now) + 22 * DAY, cast.now - HOUR
+    class_ = cast.hold(start, when, instructor=cast.id_of("instructor"))
+    cast.enter("booked", "Bea", "Tourbooked")
+    enrolment.enrol_myself(cast.actor("booked"), class_.id, when)
+    later = [type(each)(each.starts_at + HOUR, each.ends_at + HOUR) for each in class_.sessions]
+    administrator = cast.administrator
+    moved = classes.change(administrator, class_.id, class_.revision, {"sessions": tuple(later)}, when, True).class_
+    assert moved.starts_at == start + HOUR
+    cast.stack.settle()
+    classes.cancel(administrator, class_.id, "The guide is ill.", cast.now)
+
+
+def class_starts(cast: Cast) -> None:
+    """A class has begun; whoever still waited for it waits no longer."""
+    two_days_ago = cast.now - 2 * DAY
+    class_ = cast.hold(cast.now - timedelta(minutes=5), two_days_ago, maximum=1)
+    for part, first in (("on-time", "Oona"), ("too-late", "Theo")):
+        cast.enter(part, first, "Tourstart")
+        enrolment.enrol_myself(cast.actor(part), class_.id, two_days_ago)
+
+
+def register(cast: Cast) -> None:
+    """The register of a class that was held: one came, one did not."""
+    two_days_ago = cast.now - 2 * DAY
+    class_ = cast.hold(on_the_hour(cast.now) - DAY, two_days_ago, instructor=cast.id_of("instructor"))
+    marks = []
+    for part, first, outcome in (("came", "Cara", Status.COMPLETED), ("absent", "Abe", Status.DID_NOT_ATTEND)):
+        cast.enter(part, first, "Tourmarked")
+        enrolment.enrol_myself(cast.actor(part), class_.id, two_days_ago)
+        marks.append(Mark(cast.id_of(part), outcome))
+    attendance.mark(cast.actor("instructor"), class_.id, marks, None, cast.now, lambda: True)
+
+
+def class_in_a_week(cast: Cast) -> None:
+    """A class is a week ahead: whoever is booked is reminded, and too few are coming."""
+    nine_days_ago = cast.now - 9 * DAY
+    class_ = cast.hold(cast.now + WEEK - timedelta(minutes=5), nine_days_ago, minimum=6)
+    cast.enter("reminded", "Rhea", "Tourremind")
+    enrolment.enrol_myself(cast.actor("reminded"), class_.id, nine_days_ago)
+
+
+def training_elsewhere(cast: Cast) -> None:
+    """Training done elsewhere is asked for, approved and checked."""
+    learner = cast.enter("elsewhere", "Elsa", "Tourabroad")
+    training = Training("Study day", "Thistledown School", london_day(cast.now) - DAY, (Claim(cast.competency),))
+    request = external_training.draft(learner, training, None, cast.now).request
+    external_training.submit(learner, request.id, cast.now)
+    external_training.approve(cast.actor("manager"), learner.person, request.id, cast.now)
+    external_training.verify(cast.administrator, learner.person, request.id, training.claims, cast.now)
+
+
+STORIES: tuple[Callable[[Cast], None], ...] = (
+    approval,
+    waiting_list,
+    change_and_cancellation,
+    class_starts,
+    register,
+    class_in_a_week,
+    training_elsewhere,
+)
+"""In the order in which they are played."""
