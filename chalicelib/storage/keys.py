@@ -34,6 +34,8 @@ def person(person_id: str) -> str:
 
 
 PROFILE = "PROFILE"
+MAILBOX = "MAIL"
+"""In a person's partition: how they want their messages. Nothing sorts between it and the profile."""
 
 
 def login(name: str) -> str:

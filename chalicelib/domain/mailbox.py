@@ -1,0 +1,47 @@
+"""Where somebody's e-mail goes and whether it gets there (domain.md §9 N24, decision 0029)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Unreached(StrEnum):
+    """Why an e-mail cannot reach somebody."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    NO_ADDRESS = "no address"
+    NO_SUCH_FORM = "not an address"
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """That e-mail does not reach an address (None: there is none), since when it is known, and what the mail system said of it."""
+
+    address: str | None
+    at: datetime
+    kind: Unreached
+    why: str
+
+    def holds_for(self, address: str | None) -> bool:
+        """Whether this is about the address that is held now: another one is tried."""
+        return _same(self.address) == _same(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """How somebody wants their messages, and the address that does not take them, if it bounced or they complained.
+
+    `digest`: what is not urgent comes once a day in one e-mail.
+    """
+
+    digest: bool = False
+    undeliverable: Undeliverable | None = None
+
+    def refuses(self, address: str) -> bool:
+        """Whether this address is known not to take e-mail."""
+        return self.undeliverable is not None and self.undeliverable.holds_for(address)
+
+
+def _same(address: str | None) -> str | None:
+    return address.strip().casefold() if address else None
