@@ -60,7 +60,8 @@ def assignment(number="1", unit="ward-9", starts_on=date(2024, 1, 1), ends_on=No
     return Assignment(number, unit, starts_on=starts_on, ends_on=ends_on, **(given | changes))
 
 
-def rulebook(*requirements, amber_months=3):
+def rulebook(*requirements, amber_months=3, renewal_leads=()):
+    """Rules of employer 504. Nobody is reminded unless a test is about that, so that time changes colours alone."""
     by_target = {}
     for rule in requirements:
         by_target.setdefault(rule.target, []).append(rule)
@@ -71,6 +72,7 @@ def rulebook(*requirements, amber_months=3):
         units={unit.id: unit for unit in UNITS},
         competencies={name: competency(name) for name in (FIRE, MOVING, PREVENT, INDUCTION)},
         amber_months=amber_months,
+        renewal_leads=renewal_leads,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import reduce
 
+from chalicelib.domain import reminders
 from chalicelib.domain.calendar import add_months, london_day
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Colour, Reason, Standing, evaluate
@@ -187,7 +188,8 @@ class Snapshot:
     """The verdict on one assignment as of some day and rules version, with the facts it rests on.
 
     `unit` is where it counts, or will for an applicant; `counted` whether it does. `next_change_on` is the earliest later day
-    on which time alone changes rows, unit or counting. `revision` guards against two writers; 0 is not written yet.
+    on which time alone changes rows, unit or counting, or on which somebody is to be reminded of a row. `revision` guards against
+    two writers; 0 is not written yet.
     """
 
     facts: Facts
@@ -352,7 +354,7 @@ def judge(facts: Facts, rulebook: Rulebook, day: date) -> Snapshot:
         unit=_unit_on(facts, day),
         counted=counted,
         rows=rows,
-        next_change_on=min(_changes_after(facts, rulebook, day, rows), default=None),
+        next_change_on=min(_changes_after(facts, rulebook, day, rows, counted), default=None),
         version=(rulebook.version[0], rulebook.version[1]),
     )
 
@@ -381,8 +383,9 @@ def _row(standing: Standing, required: Required, facts: Facts, rulebook: Ruleboo
 # --- time ---------------------------------------------------------------------------------------------------
 
 
-def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row, ...]) -> Iterator[date]:
-    """Every later day on which time alone may change rows, unit or counting, as far as the first of them needs.
+def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row, ...], counted: bool) -> Iterator[date]:
+    """Every later day on which time alone may change rows, unit or counting, or somebody is to be reminded, as far as the first of
+    them needs.
 
     What begins to matter only on one of these days (a requirement of a coming validity, an award of a competency not required
     yet) is looked at on that day, when the snapshot is judged again.
@@ -400,6 +403,7 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
                 edges += [*([known.starts_on] if known.starts_on else ()), *_after(known.ends_on)]
     for row in rows:
         edges += _after(row.future_on)
+        edges += _reminders_of(row, counted, rulebook, day)
         if row.achieved_level is not None and row.expires_on:
             edges += [amber_from(row.expires_on, rulebook.amber_months), *_after(row.expires_on)]
     wanted = {row.competency for row in rows}
@@ -409,6 +413,41 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
         ):
             edges.append(award.awarded_on)
     return (edge for edge in edges if edge > day)
+
+
+def _reminders_of(row: Row, counted: bool, rulebook: Rulebook, day: date) -> Iterator[date]:
+    """The next days on which somebody may have to be told of a row: a lead before its expiry, and for managers, while it is red,
+    Monday. None of what is booked in time.
+    """
+    if reminders.booked_in_time(row.future_on, row.expires_on, row.colour) or not rulebook.renewal_leads:
+        return
+    if row.colour is Colour.RED:
+        if counted:
+            yield reminders.next_monday(day)
+    elif row.expires_on and (following := reminders.next_lead_day(row.expires_on, rulebook.renewal_leads, day)):
+        yield following
+
+
+def looks_due(before: Snapshot | None, after: Snapshot | None, rulebook: Rulebook, day: date) -> date | None:
+    """Whether somebody has to be looked at, and since which day, once a snapshot is written in place of another: what time brought
+    since the day on which it was to be judged again is a reminder, as far as the snapshot can say. None: nobody has.
+
+    What they are told, if anything, is judged from their records (`reminders.renewals`).
+    """
+    if before is None or after is None or before.next_change_on is None or before.next_change_on > day:
+        return None
+    since = before.next_change_on
+    return since if any(_reminds(row, after.counted, rulebook, since, day) for row in after.rows) else None
+
+
+def _reminds(row: Row, counted: bool, rulebook: Rulebook, since: date, day: date) -> bool:
+    leads = rulebook.renewal_leads
+    if reminders.booked_in_time(row.future_on, row.expires_on, row.colour) or not leads:
+        return False
+    if counted and row.colour is Colour.RED and reminders.monday_passed(since, day):
+        return True
+    ends_on = reminders.ends_on(row.reason, row.expires_on)
+    return ends_on is not None and reminders.lead_passed(ends_on, leads, since, day) is not None
 
 
 def _targets_on(facts: Facts, rulebook: Rulebook, day: date) -> Iterator[Target]:

@@ -107,9 +107,17 @@ class HeldBack:
     exemption: Exemption | None
 
 
+RENEWAL_LEADS = (90, 60, 30, 7, 0)
+"""How many days before an award's last valid day learners are reminded, unless the employer says otherwise (domain.md §9, N14)."""
+
+
 @dataclass(frozen=True)
 class Rulebook:
-    """All rules of one employer that compliance needs, as of one rules version: small enough to keep in memory."""
+    """All rules of one employer that compliance needs, as of one rules version: small enough to keep in memory.
+
+    `renewal_leads` are days before expiry on which people are reminded; without any, nobody is. `auto_enrolment`: training is
+    arranged for whoever is due (domain.md §4), `auto_enrol_applicants`: for applicants, too.
+    """
 
     employer: str
     version: tuple[int, int]
@@ -118,6 +126,9 @@ class Rulebook:
     competencies: Mapping[str, Competency]
     amber_months: int = 3
     names: Mapping[Target, str] = field(default_factory=dict)
+    renewal_leads: tuple[int, ...] = RENEWAL_LEADS
+    auto_enrolment: bool = False
+    auto_enrol_applicants: bool = False
 
     def unit_and_above(self, unit: str, day: date) -> Iterator[str]:
         """The unit, then its ancestors of that day upwards. Stops at an unknown or repeated unit instead of failing."""

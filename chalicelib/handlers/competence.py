@@ -7,7 +7,7 @@ import msgspec
 from chalice import Blueprint
 from msgspec import UNSET, UnsetType
 
-from chalicelib.domain import errors, framework
+from chalicelib.domain import errors, framework, reminders
 from chalicelib.domain.competency import ONE_LEVEL, Competency, MalformedName, parse_name
 from chalicelib.domain.framework import Caution
 from chalicelib.domain.permissions import Capability
@@ -283,12 +283,25 @@ def import_framework(request: Request) -> Imported:
 # --- settings -----------------------------------------------------------------------------------------------
 
 
-class SettingsBody(msgspec.Struct, frozen=True):
-    """What an employer may set."""
+AmberMonths = Annotated[
+    int, msgspec.Meta(ge=0, le=12, description="How many calendar months before expiry amber begins.")
+]
+Lead = Annotated[int, msgspec.Meta(ge=0, le=reminders.LONGEST_LEAD)]
+RenewalLeads = Annotated[
+    list[Lead],
+    msgspec.Meta(
+        max_length=reminders.MOST_LEADS,
+        description="How many days before expiry learners are reminded to renew. Their managers are, too, on 30 and 0 of these, "
+        "and every Monday while something is red. Without any, nobody is reminded.",
+    ),
+]
 
-    amber_months: Annotated[
-        int, msgspec.Meta(ge=0, le=12, description="How many calendar months before expiry amber begins.")
-    ]
+
+class SettingsBody(msgspec.Struct, frozen=True):
+    """What an employer may set. What is left out stays as it is."""
+
+    amber_months: AmberMonths | UnsetType = UNSET
+    renewal_leads: RenewalLeads | UnsetType = UNSET
 
 
 class SettingsView(msgspec.Struct, frozen=True):
@@ -296,13 +309,15 @@ class SettingsView(msgspec.Struct, frozen=True):
 
     employer: str
     name: str
-    amber_months: Annotated[int, msgspec.Meta(description="How many calendar months before expiry amber begins.")]
+    amber_months: AmberMonths
+    renewal_leads: RenewalLeads
     job_id: JobId
 
     @classmethod
     def of(cls, settings: Settings) -> "SettingsView":
         """Present settings."""
-        return cls(settings.employer, settings.name, settings.amber_months, settings.job_id)
+        leads = list(settings.renewal_leads)
+        return cls(settings.employer, settings.name, settings.amber_months, leads, settings.job_id)
 
 
 @routes.route(
@@ -328,5 +343,8 @@ def show_settings(request: Request) -> Settings:
     refusals=(errors.NotFound, errors.Conflict),
 )
 def change_settings(request: Request) -> Settings:
-    """Change the amber window. My Compliance follows at once, snapshots and figures by the job."""
-    return competence.set_amber_months(request.actor, request.body.amber_months, request.now)
+    """Change the amber window, or when people are reminded to renew. My Compliance follows at once, snapshots, figures and the
+    days of reminders by the job. A day that has passed by then reminds nobody.
+    """
+    changes = {name: each for name, each in msgspec.structs.asdict(request.body).items() if each is not UNSET}
+    return competence.change_settings(request.actor, changes, request.now)

@@ -1,13 +1,13 @@
 """Frameworks of competencies, and what an employer requires."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-from chalicelib.domain import framework, framework_file
+from chalicelib.domain import framework, framework_file, reminders
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.competency import Competency
@@ -175,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True):
     employer: str
     name: str
     amber_months: int
+    renewal_leads: tuple[int, ...]
     job_id: str | None = None
 
 
@@ -187,20 +188,30 @@ def _settings(rulebook: Rulebook) -> Settings:
     name = rulebook.names.get(_everybody(rulebook.employer))
     if name is None:
         raise NotFound("There is no employer here to have settings.", employer=rulebook.employer)
-    return Settings(rulebook.employer, name, rulebook.amber_months)
+    return Settings(rulebook.employer, name, rulebook.amber_months, rulebook.renewal_leads)
 
 
 @retried
-def set_amber_months(actor: Actor, months: int, now: datetime) -> Settings:
-    """How many calendar months before expiry amber begins (domain.md §3). If it is as it was, nothing is written."""
+def change_settings(actor: Actor, changes: Mapping[str, Any], now: datetime) -> Settings:
+    """Change some of an employer's settings, by their names in Settings; the others stay. As they were: nothing is written.
+
+    `amber_months` is how many calendar months before expiry amber begins (domain.md §3), `renewal_leads` are the days before expiry
+    on which people are reminded (§9, N14). Raises Invalid by `body.…`.
+    """
     employer = actor.employer
-    before = _settings(rules.rulebook_now(employer))
-    if before.amber_months == months:
+    rulebook = rules.rulebook_now(employer)
+    before = _settings(rulebook)
+    after = msgspec.structs.replace(before, **changes)
+    refuse_body(reminders.wrong_leads(after.renewal_leads))
+    after = msgspec.structs.replace(after, renewal_leads=tuple(sorted(after.renewal_leads, reverse=True)))
+    changed = {each for each in changes if getattr(before, each) != getattr(after, each)}
+    if not changed:
         return before
     transaction = Transaction()
-    rules.set_amber_months(transaction, employer, months)
-    job_id = rule_changes.announce(transaction, actor.person, employer, [_everybody(employer)], now)
-    facts = {"amber_months": {"before": before.amber_months, "after": months}}
+    rules.set_settings(transaction, employer, after.amber_months, after.renewal_leads)
+    judged_at = rulebook.version[0]
+    job_id = rule_changes.announce(transaction, actor.person, employer, [_everybody(employer)], now, judged_at)
+    facts = {each: {"before": getattr(before, each), "after": getattr(after, each)} for each in sorted(changed)}
     audit.record(transaction, audit.Entry(employer, actor.person, "settings.changed", now, facts=facts))
     transaction.commit()
-    return Settings(employer, before.name, months, job_id)
+    return msgspec.structs.replace(after, job_id=job_id)

@@ -15,15 +15,17 @@ import msgspec
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.movers import moved
-from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, Snapshot, facts_of, judge
+from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, Snapshot, facts_of, judge, looks_due
 from chalicelib.domain.requirements import Rulebook, TargetKind
 from chalicelib.observability import log_fault
 from chalicelib.services import enrolment, movers, waiting
 from chalicelib.storage import learner as learners
 from chalicelib.storage import projection as stored
 from chalicelib.storage import queues, rules
+from chalicelib.storage.base import new_id
 from chalicelib.storage.projection import Change
 from chalicelib.storage.transaction import ATTEMPTS, retried
 
@@ -69,9 +71,9 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
     projector or a further change did meanwhile. What follows for enrolments is done: a leaver's are given back, whoever holds
     another post by now is judged again, and waiting lists by need are put in order (decision 0025).
     """
-    written, today = 0, london_day(now)
+    written = 0
     for _ in range(ATTEMPTS):
-        learner, changed = _look_and_write(rulebook, person, today)
+        learner, changed = _look_and_write(rulebook, person, now)
         if not changed:
             if learner:
                 _look_after_enrolments(learner, rulebook, now)
@@ -90,11 +92,25 @@ def _look_after_enrolments(learner: Learner, rulebook: Rulebook, now: datetime) 
 
 
 @retried
-def _look_and_write(rulebook: Rulebook, person: str, day: date) -> tuple[Learner | None, int]:
+def _look_and_write(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learner | None, int]:
+    day = london_day(now)
     learner, kept = learners.learner_and_snapshots(person, rulebook.employer)
     changes = _changes(kept, _expected(learner, rulebook, day), day)
-    stored.commit(changes)
+    _write(changes, rulebook, now)
     return learner, len(changes)
+
+
+def _write(changes: Iterable[Change], rulebook: Rulebook, now: datetime) -> None:
+    """Write snapshots, in the same transaction with whom time makes somebody look at: then they are looked at once, or again."""
+
+    def look(written: Iterable[Change]) -> Event | None:
+        due: dict[str, list[str]] = {}
+        for before, after in written:
+            if after and (since := looks_due(before, after, rulebook, london_day(now))):
+                due.setdefault(since.isoformat(), []).append(after.facts.person)
+        return Event(new_id(now), EventType.LOOK_DUE, rulebook.employer, None, now, {"look": due}) if due else None
+
+    stored.commit(changes, look)
 
 
 def _expected(learner: Learner | None, rulebook: Rulebook, day: date) -> list[Snapshot]:
@@ -135,18 +151,19 @@ def rejudge_unit(employer: str, unit: str, now: datetime) -> int:
 
 def _rejudge_under(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime) -> int:
     return sum(
-        _rejudge_together(rulebook, snapshots[start : start + TOGETHER], london_day(now))
+        _rejudge_together(rulebook, snapshots[start : start + TOGETHER], now)
         for start in range(0, len(snapshots), TOGETHER)
     )
 
 
 @retried
-def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], day: date) -> int:
+def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], now: datetime) -> int:
     """Snapshots come from an index, which may lag: they are judged as they stand.
 
     None is moved or deleted here: after a crash it would no longer be where whoever repeats this looks for it. Whose enrolments
     may follow from the change is queued, too: to project them needs their records.
     """
+    day = london_day(now)
     changes: list[Change] = []
     going: set[str] = set()
     concerned: set[str] = set()
@@ -159,7 +176,7 @@ def _rejudge_together(rulebook: Rulebook, snapshots: list[Snapshot], day: date) 
             if old.decides_enrolments(day):
                 concerned.add(old.facts.person)
     _queue(rulebook.employer, going | concerned)
-    stored.commit(changes)
+    _write(changes, rulebook, now)
     return len(changes) + len(going)
 
 

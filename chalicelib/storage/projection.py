@@ -3,7 +3,7 @@
 import secrets
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,16 +15,17 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.calendar import EARLIEST
 from chalicelib.domain.competency import Award, Origin
 from chalicelib.domain.compliance import Colour, Reason
+from chalicelib.domain.events import Event
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, PeriodOfService
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Booked, Counts, Facts, Row, Snapshot, Span
 from chalicelib.domain.requirements import Exemption
-from chalicelib.storage import keys
+from chalicelib.storage import keys, outbox
 from chalicelib.storage.base import InstantAttribute, Record
 from chalicelib.storage.people import AssignmentRow, MembershipRow
 from chalicelib.storage.transaction import Transaction
 
 MOST_ACTIONS = 95
-"""Actions of one transaction of snapshots and counters; DynamoDB takes 100."""
+"""Actions of one transaction of snapshots and counters, besides an event; DynamoDB takes 100."""
 
 Change = tuple[Snapshot | None, Snapshot | None]
 """A snapshot before and after; None where there is none."""
@@ -350,27 +351,34 @@ _Counter = tuple[str, str, str | None]
 """A counter: employer, unit, and competency or None for the unit's total."""
 
 
-def commit(changes: Iterable[Change]) -> None:
+Follow = Callable[[Sequence[Change]], Event | None]
+"""The event that follows from changes written in one transaction, if any does."""
+
+
+def commit(changes: Iterable[Change], follow: Follow = lambda _: None) -> None:
     """Write snapshots and add their exact differences to the counters. Raises Stale if a snapshot was changed meanwhile.
 
-    As few transactions as 95 actions each allow; each is exact in itself. After Stale some may be committed.
+    As few transactions as 95 actions each allow; each is exact in itself, and has the event that follows from the changes it
+    completes. After Stale some may be committed.
     """
     together: list[Change] = []
+    complete: list[Change] = []
     sums: dict[_Counter, Counts] = {}
     for before, after in changes:
         change = before, after and _marked(after)
         for step in _steps(change):
             added = _added(sums, _differences(step))
             if together and len(together) + 1 + len(added) > MOST_ACTIONS:
-                _write(together, sums)
-                together, added = [], _differences(step)
+                _write(together, sums, follow(complete))
+                together, complete, added = [], [], _differences(step)
             together.append(step)
             sums = added
             if step[1] is not change[1]:  # the next step writes the same snapshot
-                _write(together, sums)
-                together, sums = [], {}
+                _write(together, sums, follow(complete))
+                together, complete, sums = [], [], {}
+        complete.append(change)
     if together:
-        _write(together, sums)
+        _write(together, sums, follow(complete))
 
 
 def _differences(change: Change) -> dict[_Counter, Counts]:
@@ -438,8 +446,10 @@ def _marked(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, revision=1 + secrets.randbits(52))
 
 
-def _write(changes: Sequence[Change], differences: dict[_Counter, Counts]) -> None:
+def _write(changes: Sequence[Change], differences: dict[_Counter, Counts], event: Event | None) -> None:
     transaction = Transaction()
+    if event is not None:
+        outbox.emit(transaction, event)
     for before, after in changes:
         if after is not None:
             row = SnapshotRow.of(after)

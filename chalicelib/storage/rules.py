@@ -14,7 +14,7 @@ from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, U
 from chalicelib.domain.catalogue import Catalogue
 from chalicelib.domain.competency import ONE_LEVEL, Competency
 from chalicelib.domain.people import NATIONAL, Unit
-from chalicelib.domain.requirements import Requirement, Rulebook, Target, TargetKind
+from chalicelib.domain.requirements import RENEWAL_LEADS, Requirement, Rulebook, Target, TargetKind
 from chalicelib.storage import catalogue, keys
 from chalicelib.storage.base import DayAttribute, Record
 from chalicelib.storage.catalogue import Part
@@ -28,6 +28,7 @@ class SettingsRow(Record, discriminator="settings"):
 
     name = UnicodeAttribute()
     amber_months = NumberAttribute(default=DEFAULT_AMBER_MONTHS)
+    renewal_leads = JSONAttribute(null=True)
 
 
 class VersionRow(Record, discriminator="version"):
@@ -87,11 +88,13 @@ def name_employer(transaction: Transaction, employer: str, name: str) -> None:
     )
 
 
-def set_amber_months(transaction: Transaction, employer: str, amber_months: int) -> None:
-    """Add to a transaction: how many calendar months before expiry amber begins. Stale if the employer has no settings."""
+def set_settings(transaction: Transaction, employer: str, amber_months: int, renewal_leads: Iterable[int]) -> None:
+    """Add to a transaction: how many calendar months before expiry amber begins, and on which days before it people are reminded.
+    Stale if the employer has no settings.
+    """
     transaction.update(
         SettingsRow(keys.owner(employer), keys.SETTINGS),
-        [SettingsRow.amber_months.set(amber_months)],
+        [SettingsRow.amber_months.set(amber_months), SettingsRow.renewal_leads.set(list(renewal_leads))],
         SettingsRow.pk.exists(),
     )
 
@@ -280,6 +283,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
     units: dict[str, Unit] = {}
     names: dict[Target, str] = {}
     amber_months = DEFAULT_AMBER_MONTHS
+    renewal_leads: tuple[int, ...] = RENEWAL_LEADS
     for row in Record.query(keys.owner(employer), consistent_read=True):
         if isinstance(row, UnitRow):
             unit = row.unit()
@@ -290,6 +294,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
             names[Target(TargetKind(kind), named)] = row.name
         elif isinstance(row, SettingsRow):
             amber_months = DEFAULT_AMBER_MONTHS if row.amber_months is None else int(row.amber_months)
+            renewal_leads = RENEWAL_LEADS if row.renewal_leads is None else tuple(row.renewal_leads)
             names[Target(TargetKind.EMPLOYER, employer)] = row.name
     requirements: dict[Target, list[Requirement]] = defaultdict(list)
     for row in RequirementRow.query(keys.requirements(employer), consistent_read=True):
@@ -302,6 +307,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
         units=units,
         competencies={each.name: each for owner in (NATIONAL, employer) for each in competencies(owner)},
         amber_months=amber_months,
+        renewal_leads=renewal_leads,
         names=names,
     )
 

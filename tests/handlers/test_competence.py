@@ -386,6 +386,7 @@ def test_the_amber_window_is_changed_at_once_and_announced(trust):
         "employer": "504",
         "name": "Demonstration Trust",
         "amber_months": 3,
+        "renewal_leads": [90, 60, 30, 7, 0],
         "job_id": None,
     }
     answer = trust.post("/v1/settings", {"amber_months": 8}, as_=ADMINISTRATOR).json_body
@@ -404,6 +405,24 @@ def test_no_amber_window_at_all_is_a_setting_too(trust):
 def test_settings_as_they_were_write_nothing(trust):
     before = everything()
     assert trust.post("/v1/settings", {"amber_months": 3}, as_=ADMINISTRATOR).json_body["job_id"] is None
+    assert everything() == before
+
+
+def test_the_days_on_which_people_are_reminded_are_a_setting_that_leaves_the_others_alone(trust):
+    trust.post("/v1/settings", {"amber_months": 8}, as_=ADMINISTRATOR)
+    answer = trust.post("/v1/settings", {"renewal_leads": [14, 60]}, as_=ADMINISTRATOR).json_body
+    assert (answer["amber_months"], answer["renewal_leads"]) == (8, [60, 14])
+    assert jobs.job("504", answer["job_id"]).by == "p8"
+    assert trust.post("/v1/settings", {"renewal_leads": [60, 14]}, as_=ADMINISTRATOR).json_body["job_id"] is None
+    assert trust.post("/v1/settings", {"renewal_leads": []}, as_=ADMINISTRATOR).json_body["renewal_leads"] == []
+    assert trust.get("/v1/settings", as_=ADMINISTRATOR).json_body["renewal_leads"] == []
+
+
+def test_days_of_reminders_that_cannot_be_are_refused_by_field(trust):
+    before = everything()
+    for leads in ([-1], [366], [30, 30], ["7"], [1.5], None, 30, list(range(11))):
+        fields = refused(trust.post("/v1/settings", {"renewal_leads": leads}, as_=ADMINISTRATOR)).keys()
+        assert {each.partition("[")[0] for each in fields} == {"body.renewal_leads"}
     assert everything() == before
 
 

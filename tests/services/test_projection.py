@@ -450,13 +450,13 @@ def test_the_daily_run_judges_what_is_due_and_writes_its_row_also_when_nothing_i
     later = NOW + timedelta(days=20)
     assert projection.day("504", NOW).due == 0
     run = projection.day("504", later)
-    assert (run.due, run.changed, run.finished) == (1, 1, True)
+    assert (run.due, run.changed, run.finished) == (2, 2, True)  # amber begins, and what is red is looked at on Mondays
     assert projection.day("504", later).due == 0
     assert counters() == Counts(assignments=2, required=2, achieved=1, expiring=1)
     assert differences(later) == []
     rows = {row.pk: row for day in (TODAY, TODAY + timedelta(20)) for row in Record.query(f"RUN#{day}")}
     assert (int(rows[f"RUN#{TODAY}"].due), rows[f"RUN#{TODAY}"].finished_at) == (0, NOW)
-    assert (int(rows["RUN#2026-12-13"].due), int(rows["RUN#2026-12-13"].changed)) == (1, 1)
+    assert (int(rows["RUN#2026-12-13"].due), int(rows["RUN#2026-12-13"].changed)) == (2, 2)
 
 
 def test_a_daily_run_without_time_hands_the_rest_on(trust, monkeypatch):
