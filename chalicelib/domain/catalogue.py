@@ -76,7 +76,9 @@ class Course:
     """A course of an employer or of the nation (owner `NHS`).
 
     Duration in minutes, cost of a place in pence (None: not known), `starts_on` and `ends_on` the first and last London day on
-    which it can be found while live. `also_called` are other words to find it by. `revision` rises with every change.
+    which it can be found while live. `also_called` are other words to find it by. `auto_enrol`: the service places whoever is due
+    on it by itself, `auto_book`: also on a class with dates, which they else choose themselves (domain.md §4, decision 0035).
+    `revision` rises with every change.
     """
 
     id: str
@@ -92,6 +94,8 @@ class Course:
     prerequisites: tuple[Prerequisite, ...] = ()
     award_timing: AwardTiming = AwardTiming.AUTOMATIC
     cost_pence: int | None = None
+    auto_enrol: bool = False
+    auto_book: bool = False
     also_called: tuple[str, ...] = ()
     starts_on: date | None = None
     ends_on: date | None = None

@@ -165,6 +165,8 @@ def _wrong_course(course: Course, catalogue: Catalogue, rulebook: Rulebook) -> I
     yield from _wrong_number("duration_minutes", course.duration_minutes, 0, LONGEST_DURATION)
     if course.cost_pence is not None:
         yield from _wrong_number("cost_pence", course.cost_pence, 0, HIGHEST_COST)
+    if course.auto_book and not course.auto_enrol:
+        yield FieldError("auto_book", "is for courses with auto_enrol")
     yield from _wrong_awards(course, rulebook)
     yield from _wrong_offerings(course)
 

@@ -48,6 +48,8 @@ COLUMNS = (
     "cost_pence",
     "awards",
     "award_timing",
+    "auto_enrol",
+    "auto_book",
     "offerings",
     "joining_instructions",
     "also_called",
@@ -219,6 +221,16 @@ def _in_use(cell: str) -> bool:
     return cell == IN_USE
 
 
+def _yes(cell: str) -> bool:
+    if cell not in ("yes", "no", ""):
+        raise Malformed("is neither `yes` nor `no`")
+    return cell == "yes"
+
+
+def _yes_or_no(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
 def _numbered(rules: Sequence[AccessRule]) -> tuple[AccessRule, ...]:
     return tuple(replace(rule, id=f"{number:02d}") for number, rule in enumerate(rules, 1))
 
@@ -282,6 +294,8 @@ def _cells_of_course(course: Course) -> dict[str, str]:
         "cost_pence": _shown(course.cost_pence),
         "awards": "\n".join(f"{each.level}; {each.competency}" for each in course.grants),
         "award_timing": course.award_timing.value,
+        "auto_enrol": _yes_or_no(course.auto_enrol),
+        "auto_book": _yes_or_no(course.auto_book),
         "offerings": "\n".join(f"{each.id}; {each.mode.value}; {each.language}" for each in course.offerings),
         "joining_instructions": course.joining_instructions,
         "prerequisites": "\n".join(
@@ -319,6 +333,8 @@ _READERS: dict[Kind, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "cost_pence": ("cost_pence", _maybe_number),
         "awards": ("grants", lambda cell: _listed(cell, _award)),
         "award_timing": ("award_timing", lambda cell: _one_of(AwardTiming, cell)),
+        "auto_enrol": ("auto_enrol", _yes),
+        "auto_book": ("auto_book", _yes),
         "offerings": ("offerings", lambda cell: _listed(cell, _offering)),
         "joining_instructions": ("joining_instructions", str),
         "prerequisites": ("prerequisites", lambda cell: _listed(cell, _prerequisite)),

@@ -51,6 +51,12 @@ OtherWords = Annotated[
 ]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=editing.LONGEST_DURATION)]
 Pence = Annotated[int, msgspec.Meta(ge=0, le=editing.HIGHEST_COST, description="Of a place; null: not known.")]
+AutoEnrol = Annotated[
+    bool, msgspec.Meta(description="Whether whoever is due is placed on it by the service, without being asked.")
+]
+AutoBook = Annotated[
+    bool, msgspec.Meta(description="With auto_enrol: also on a class with dates, which they else choose themselves.")
+]
 FirstDay = Annotated[date, msgspec.Meta(description="First London day on which it can be found; null: always.")]
 LastDay = Annotated[date, msgspec.Meta(description="Last London day on which it can be found; null: none.")]
 StatusText = Annotated[
@@ -124,6 +130,8 @@ class CourseFields(msgspec.Struct, frozen=True, kw_only=True):
     offerings: list[OfferingView]
     joining_instructions: str
     cost_pence: int | None
+    auto_enrol: AutoEnrol
+    auto_book: AutoBook
     also_called: list[str]
     starts_on: date | None
     ends_on: date | None
@@ -146,6 +154,8 @@ def _shown(course: Course) -> dict[str, Any]:
         "offerings": [OfferingView(each.id, each.mode.value, each.language) for each in course.offerings],
         "joining_instructions": course.joining_instructions,
         "cost_pence": course.cost_pence,
+        "auto_enrol": course.auto_enrol,
+        "auto_book": course.auto_book,
         "also_called": list(course.also_called),
         "starts_on": course.starts_on,
         "ends_on": course.ends_on,
@@ -254,6 +264,8 @@ class NewCourse(msgspec.Struct, frozen=True, kw_only=True):
     offerings: Offerings = []
     joining_instructions: Text = ""
     cost_pence: Pence | None = None
+    auto_enrol: AutoEnrol = False
+    auto_book: AutoBook = False
     also_called: OtherWords = []
     starts_on: FirstDay | None = None
     ends_on: LastDay | None = None
@@ -289,6 +301,8 @@ class ChangedCourse(msgspec.Struct, frozen=True, kw_only=True):
     offerings: Offerings | UnsetType = UNSET
     joining_instructions: Text | UnsetType = UNSET
     cost_pence: Pence | UnsetType | None = UNSET
+    auto_enrol: AutoEnrol | UnsetType = UNSET
+    auto_book: AutoBook | UnsetType = UNSET
     also_called: OtherWords | UnsetType = UNSET
     starts_on: FirstDay | UnsetType | None = UNSET
     ends_on: LastDay | UnsetType | None = UNSET

@@ -133,6 +133,8 @@ class CourseRow(Record, discriminator="course"):
     prerequisites = JSONAttribute(null=True)
     award_timing = UnicodeAttribute(default=AwardTiming.AUTOMATIC.value)
     cost_pence = NumberAttribute(null=True)
+    auto_enrol = BooleanAttribute(null=True)
+    auto_book = BooleanAttribute(null=True)
     also_called = ListAttribute(null=True, of=UnicodeAttribute)
     starts_on = DayAttribute(null=True)
     ends_on = DayAttribute(null=True)
@@ -155,6 +157,8 @@ class CourseRow(Record, discriminator="course"):
             or None,
             award_timing=course.award_timing.value,
             cost_pence=course.cost_pence,
+            auto_enrol=course.auto_enrol or None,
+            auto_book=course.auto_book or None,
             also_called=list(course.also_called) or None,
             starts_on=course.starts_on,
             ends_on=course.ends_on,
@@ -345,6 +349,8 @@ def _course_from(meta: CourseRow, offerings: Sequence[Offering], rules: Sequence
         ),
         award_timing=AwardTiming(meta.award_timing),
         cost_pence=None if meta.cost_pence is None else int(meta.cost_pence),
+        auto_enrol=bool(meta.auto_enrol),
+        auto_book=bool(meta.auto_book),
         also_called=tuple(map(str, meta.also_called or ())),
         starts_on=meta.starts_on,
         ends_on=meta.ends_on,

@@ -48,6 +48,8 @@ def test_a_course_begins_as_a_draft_and_is_kept_with_everything(trust):
         "status": "draft",
         "awards": [{"competency": INDUCTION, "level": 1}],
         "award_timing": "automatic",
+        "auto_enrol": False,
+        "auto_book": False,
         "offerings": [
             {"id": "alone", "mode": "e-learning", "language": "cy-GB"},
             {"id": "room", "mode": "classroom", "language": "en-GB"},
@@ -80,6 +82,8 @@ def test_every_field_is_changed_and_what_is_left_out_stays(trust):
         "duration_minutes": 90,
         "awards": [{"competency": FIRE, "level": 1}],
         "award_timing": "after verification",
+        "auto_enrol": True,
+        "auto_book": True,
         "offerings": [{"id": "online", "mode": "online classroom", "language": "en-GB"}],
         "joining_instructions": "",
         "cost_pence": None,
