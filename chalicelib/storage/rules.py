@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple, TypeVar
 
-from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Catalogue
 from chalicelib.domain.competency import ONE_LEVEL, Competency
@@ -29,6 +29,8 @@ class SettingsRow(Record, discriminator="settings"):
     name = UnicodeAttribute()
     amber_months = NumberAttribute(default=DEFAULT_AMBER_MONTHS)
     renewal_leads = JSONAttribute(null=True)
+    auto_enrolment = BooleanAttribute(null=True)
+    auto_enrol_applicants = BooleanAttribute(null=True)
 
 
 class VersionRow(Record, discriminator="version"):
@@ -95,6 +97,15 @@ def set_settings(transaction: Transaction, employer: str, amber_months: int, ren
     transaction.update(
         SettingsRow(keys.owner(employer), keys.SETTINGS),
         [SettingsRow.amber_months.set(amber_months), SettingsRow.renewal_leads.set(list(renewal_leads))],
+        SettingsRow.pk.exists(),
+    )
+
+
+def set_auto_enrolment(transaction: Transaction, employer: str, on: bool, applicants: bool) -> None:
+    """Add to a transaction: whether training is arranged for whoever is due, and for applicants. Stale without settings."""
+    transaction.update(
+        SettingsRow(keys.owner(employer), keys.SETTINGS),
+        [SettingsRow.auto_enrolment.set(on), SettingsRow.auto_enrol_applicants.set(applicants)],
         SettingsRow.pk.exists(),
     )
 
@@ -284,6 +295,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
     names: dict[Target, str] = {}
     amber_months = DEFAULT_AMBER_MONTHS
     renewal_leads: tuple[int, ...] = RENEWAL_LEADS
+    automatic = for_applicants = False
     for row in Record.query(keys.owner(employer), consistent_read=True):
         if isinstance(row, UnitRow):
             unit = row.unit()
@@ -295,6 +307,7 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
         elif isinstance(row, SettingsRow):
             amber_months = DEFAULT_AMBER_MONTHS if row.amber_months is None else int(row.amber_months)
             renewal_leads = RENEWAL_LEADS if row.renewal_leads is None else tuple(row.renewal_leads)
+            automatic, for_applicants = bool(row.auto_enrolment), bool(row.auto_enrol_applicants)
             names[Target(TargetKind.EMPLOYER, employer)] = row.name
     requirements: dict[Target, list[Requirement]] = defaultdict(list)
     for row in RequirementRow.query(keys.requirements(employer), consistent_read=True):
@@ -308,6 +321,8 @@ def _read_rulebook(employer: str, versions: Versions) -> Rulebook:
         competencies={each.name: each for owner in (NATIONAL, employer) for each in competencies(owner)},
         amber_months=amber_months,
         renewal_leads=renewal_leads,
+        auto_enrolment=automatic,
+        auto_enrol_applicants=for_applicants,
         names=names,
     )
 
