@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chalicelib.domain.catalogue import Catalogue, Course, Item
+from chalicelib.domain.catalogue import Catalogue, Certification, Course, Item
 
 _TITLE, _ALSO_CALLED, _AWARDS, _SUBJECT, _TEXT = 8.0, 6.0, 4.0, 1.5, 1.0
 """What a word weighs by where it stands."""
@@ -75,7 +75,11 @@ class Index:
     """The words of a catalogue's items, which are known by their place in `items`: all of them by title."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        every: tuple[Item, ...] = (*catalogue.courses.values(), *catalogue.paths.values())
+        every: tuple[Item, ...] = (
+            *catalogue.courses.values(),
+            *catalogue.paths.values(),
+            *catalogue.certifications.values(),
+        )
         self.items = tuple(sorted(every, key=lambda item: (item.title.casefold(), item.id)))
         self._scores, self._written = _scored([_fields(item, catalogue) for item in self.items])
         self._synonyms, self._means = _synonyms(catalogue, self._written)
@@ -223,7 +227,7 @@ _Fields = Sequence[tuple[float, str]]
 def _fields(item: Item, catalogue: Catalogue) -> _Fields:
     """The texts of an item with their weights. A path's courses are left out: a learner may not be able to find them."""
     subjects = (catalogue.subjects.get(each) for each in catalogue.subject_and_above(item.subject))
-    if isinstance(item, Course):
+    if isinstance(item, Course | Certification):
         awards = (grant.competency.replace("|", " ") for grant in item.grants)
     else:
         awards = (section.title for section in item.sections)

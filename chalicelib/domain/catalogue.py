@@ -1,7 +1,7 @@
 """The catalogue: courses, offerings and classes (domain.md §1 and §2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -137,7 +137,60 @@ class LearningPath:
         return owner_of(self.id)
 
 
-Item = Course | LearningPath
+class Use(StrEnum):
+    """For which periods a component of a certification counts: the first, those that renew it, or all."""
+
+    INITIAL = "initial"
+    RENEWAL = "renewal"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A course that counts towards a certification, in one mode of delivery or (None) however it is taken (domain.md §6)."""
+
+    course: str
+    mode: Mode | None = None
+    use: Use = Use.BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """Courses of which some or all have to be completed, once or again and again (domain.md §6, decision 0034).
+
+    `min_components` is how many are needed (1: any; None: all that count for the period). Whoever subscribes has `initial_days` for
+    the first. It is valid for `validity_months` (None: for good) and renewed from `window_days` before its expiry on. Learners are
+    reminded `reminder_days` before a period is due. After `max_consecutive_elearning` periods done by e-learning alone the next
+    takes none (None: no limit). Status, days and access as of a course; `auto_enrol`: the service subscribes whoever is due.
+    """
+
+    id: str
+    title: str
+    subject: str
+    description: str
+    components: tuple[Component, ...]
+    grants: tuple[Grants, ...] = ()
+    min_components: int | None = None
+    initial_days: int = 30
+    validity_months: int | None = None
+    window_days: int = 90
+    reminder_days: tuple[int, ...] = (90, 60, 30, 7, 0)
+    max_consecutive_elearning: int | None = None
+    auto_enrol: bool = False
+    status: CourseStatus = CourseStatus.LIVE
+    access_rules: tuple[AccessRule, ...] = ()
+    also_called: tuple[str, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+    revision: int = 1
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return owner_of(self.id)
+
+
+Item = Course | LearningPath | Certification
 """What stands in the catalogue with a status and learner access of its own."""
 
 
@@ -187,7 +240,7 @@ class Synonyms:
     revision: int = 1
 
 
-Entry = Subject | Venue | Synonyms | Course | LearningPath
+Entry = Subject | Venue | Synonyms | Item
 """Whatever stands in the catalogue: it has an id, an owner, and a revision that rises with every change."""
 
 
@@ -205,6 +258,7 @@ class Catalogue:
     paths: Mapping[str, LearningPath]
     venues: Mapping[str, Venue]
     synonyms: tuple[Synonyms, ...] = ()
+    certifications: Mapping[str, Certification] = field(default_factory=dict)
 
     @cached_property
     def awarding(self) -> Mapping[str, tuple[Course, ...]]:

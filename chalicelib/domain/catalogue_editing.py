@@ -12,23 +12,31 @@ from typing import Any
 from chalicelib.domain.calendar import EARLIEST, LATEST, london_day
 from chalicelib.domain.catalogue import (
     Catalogue,
+    Certification,
+    Component,
     Course,
     CourseStatus,
     Entry,
+    Grants,
     Item,
     LearningPath,
+    Mode,
     Offering,
+    Prerequisite,
+    PrerequisiteKind,
     Subject,
     Synonyms,
+    Use,
     Venue,
     live_on,
 )
 from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import NATIONAL
+from chalicelib.domain.prerequisites import stuck
 from chalicelib.domain.requirements import Rulebook
 
-Kind = type[Subject] | type[Venue] | type[Synonyms] | type[Course] | type[LearningPath]
+Kind = type[Subject] | type[Venue] | type[Synonyms] | type[Course] | type[LearningPath] | type[Certification]
 
 WORDS: dict[Kind, str] = {
     Subject: "subject",
@@ -36,6 +44,7 @@ WORDS: dict[Kind, str] = {
     Synonyms: "synonyms",
     Course: "course",
     LearningPath: "learning path",
+    Certification: "certification",
 }
 """What each kind of entry is called."""
 
@@ -60,6 +69,10 @@ MOST_AWARDS = MOST_OFFERINGS = MOST_WORDS = MOST_SECTIONS = 20
 MOST_COURSES = 50
 """Of one section."""
 
+MOST_COMPONENTS, MOST_REMINDERS, MOST_PERIODS = 20, 10, 20
+MOST_DAYS, MOST_MONTHS, SHORTEST_MONTH = 730, 240, 28
+"""Of a certification: days to complete, to renew and to be reminded before; months of validity; days of a February."""
+
 
 def one_line(text: str) -> str:
     """A title or name without blanks around it, and with single ones within."""
@@ -73,7 +86,13 @@ def in_order(offerings: Iterable[Offering]) -> tuple[Offering, ...]:
 
 # --- the catalogue with and without it ------------------------------------------------------------------------
 
-_MAPPINGS: dict[Kind, str] = {Subject: "subjects", Venue: "venues", Course: "courses", LearningPath: "paths"}
+_MAPPINGS: dict[Kind, str] = {
+    Subject: "subjects",
+    Venue: "venues",
+    Course: "courses",
+    LearningPath: "paths",
+    Certification: "certifications",
+}
 
 
 def entries(catalogue: Catalogue, kind: Kind) -> Mapping[str, Any]:
@@ -85,8 +104,8 @@ def entries(catalogue: Catalogue, kind: Kind) -> Mapping[str, Any]:
 
 
 def is_taken(entry: Entry, catalogue: Catalogue) -> bool:
-    """Whether something has this id already; courses and learning paths share theirs."""
-    kinds = (Course, LearningPath) if isinstance(entry, Course | LearningPath) else (type(entry),)
+    """Whether something has this id already; courses, learning paths and certifications share theirs."""
+    kinds: tuple[Kind, ...] = (Course, LearningPath, Certification) if isinstance(entry, Item) else (type(entry),)
     return any(entry.id in entries(catalogue, kind) for kind in kinds)
 
 
@@ -125,7 +144,7 @@ def wrong_fields(entry: Entry, catalogue: Catalogue, rulebook: Rulebook) -> list
 def wrong_id(entry: Entry) -> FieldError | None:
     """What is wrong with the id of something new, if anything."""
     own = entry.id
-    if isinstance(entry, Course | LearningPath):
+    if isinstance(entry, Item):
         begins, own = entry.id.startswith(f"{entry.owner}-"), entry.id.partition("-")[2]
         if not begins:
             return FieldError("id", f"does not begin with {entry.owner}-")
@@ -167,14 +186,14 @@ def _wrong_course(course: Course, catalogue: Catalogue, rulebook: Rulebook) -> I
         yield from _wrong_number("cost_pence", course.cost_pence, 0, HIGHEST_COST)
     if course.auto_book and not course.auto_enrol:
         yield FieldError("auto_book", "is for courses with auto_enrol")
-    yield from _wrong_awards(course, rulebook)
+    yield from _wrong_awards(course.grants, rulebook)
     yield from _wrong_offerings(course)
 
 
-def _wrong_awards(course: Course, rulebook: Rulebook) -> Iterator[FieldError]:
-    yield from _too_many("awards", course.grants, MOST_AWARDS)
-    names = [each.competency for each in course.grants]
-    for place, each in enumerate(course.grants):
+def _wrong_awards(grants: Sequence[Grants], rulebook: Rulebook) -> Iterator[FieldError]:
+    yield from _too_many("awards", grants, MOST_AWARDS)
+    names = [each.competency for each in grants]
+    for place, each in enumerate(grants):
         where = f"awards[{place}]"
         known = rulebook.competencies.get(each.competency)
         if each.competency in names[:place]:
@@ -211,6 +230,103 @@ def _wrong_path(path: LearningPath, catalogue: Catalogue, _: Rulebook) -> Iterat
             elif course not in catalogue.courses:
                 yield FieldError(f"{where}.courses[{place}]", "is no course of this catalogue")
             seen.add(course)
+
+
+def _wrong_certification(
+    certification: Certification, catalogue: Catalogue, rulebook: Rulebook
+) -> Iterator[FieldError]:
+    yield from _wrong_item(certification, catalogue)
+    yield from _wrong_awards(certification.grants, rulebook)
+    yield from _wrong_number("initial_days", certification.initial_days, 1, MOST_DAYS)
+    yield from _wrong_number("window_days", certification.window_days, 1, MOST_DAYS)
+    yield from _wrong_reminders(certification.reminder_days)
+    months, window = certification.validity_months, certification.window_days
+    if months is not None:
+        yield from _wrong_number("validity_months", months, 1, MOST_MONTHS)
+        if window >= months * SHORTEST_MONTH:
+            yield FieldError("window_days", "is as long as the certification is valid")
+    yield from _wrong_components(certification, catalogue)
+    yield from _out_of_reach(certification, catalogue, rulebook)
+
+
+def _wrong_reminders(days: Sequence[int]) -> Iterator[FieldError]:
+    yield from _too_many("reminder_days", days, MOST_REMINDERS)
+    for place, each in enumerate(days):
+        yield from _wrong_number(f"reminder_days[{place}]", each, 0, MOST_DAYS)
+        if each in days[:place]:
+            yield FieldError(f"reminder_days[{place}]", "is named twice")
+
+
+def _wrong_components(certification: Certification, catalogue: Catalogue) -> Iterator[FieldError]:
+    components = certification.components
+    if not components:
+        yield FieldError("components", "is empty: nobody could be certified")
+    yield from _too_many("components", components, MOST_COMPONENTS)
+    for place, each in enumerate(components):
+        where, course = f"components[{place}]", catalogue.courses.get(each.course)
+        if any((one.course, one.mode) == (each.course, each.mode) for one in components[:place]):
+            yield FieldError(f"{where}.course", "stands in this certification already, in this mode")
+        if course is None:
+            yield FieldError(f"{where}.course", "is no course of this catalogue")
+        elif certification.owner == NATIONAL != course.owner:
+            yield FieldError(
+                f"{where}.course", "is an employer's own course, which a national certification cannot name"
+            )
+        elif each.mode and each.mode not in {one.mode for one in course.offerings}:
+            yield FieldError(f"{where}.mode", "is none in which this course is offered")
+
+
+def _out_of_reach(certification: Certification, catalogue: Catalogue, rulebook: Rulebook) -> Iterator[FieldError]:
+    """Each setting by which nobody could complete a period: too few components for it, or without e-learning, or that begin."""
+    limit = certification.max_consecutive_elearning
+    if limit is not None:
+        yield from _wrong_number("max_consecutive_elearning", limit, 1, MOST_PERIODS)
+    if certification.min_components is not None:
+        yield from _wrong_number("min_components", certification.min_components, 1, MOST_COMPONENTS)
+    for use in (Use.INITIAL, Use.RENEWAL) if certification.validity_months is not None else (Use.INITIAL,):
+        counting = components_for(use, certification.components)
+        least = len(counting) if certification.min_components is None else certification.min_components
+        if not counting:
+            yield FieldError("components", f"holds none for the {_PERIODS[use]}")
+        elif least > len(counting):
+            yield FieldError("min_components", f"is more than the {len(counting)} that count for the {_PERIODS[use]}")
+        elif limit is not None and use is Use.RENEWAL and least > sum(_in_person(each, catalogue) for each in counting):
+            yield FieldError(
+                "max_consecutive_elearning", "leaves too few components once e-learning is not taken any more"
+            )
+        elif use is Use.INITIAL and least > sum(
+            each.course not in _unreachable(certification, catalogue, rulebook) for each in counting
+        ):
+            yield FieldError("components", "ask for what only this certification awards: nobody could complete it")
+
+
+_PERIODS = {Use.INITIAL: "first period", Use.RENEWAL: "periods that renew it"}
+
+
+def components_for(use: Use, components: Iterable[Component]) -> tuple[Component, ...]:
+    """The components that count for the first period (INITIAL), or for one that renews it."""
+    return tuple(each for each in components if each.use in (use, Use.BOTH))
+
+
+def _in_person(component: Component, catalogue: Catalogue) -> bool:
+    """Whether a component can be completed otherwise than by e-learning alone."""
+    course = catalogue.courses.get(component.course)
+    modes = {component.mode} if component.mode else {each.mode for each in course.offerings} if course else set()
+    return bool(modes - {Mode.E_LEARNING})
+
+
+def _unreachable(certification: Certification, catalogue: Catalogue, rulebook: Rulebook) -> frozenset[str]:
+    """The courses that nobody could begin before they are certified: by what they or those before them ask for."""
+    only_here = {each.competency for each in certification.grants} - catalogue.awarding.keys()
+    asked = Prerequisite(PrerequisiteKind.COURSE, certification.id)  # a course that is not there is achieved nowhere
+    waiting = {
+        each.id: replace(each, prerequisites=(*each.prerequisites, asked))
+        for each in catalogue.courses.values()
+        if any(one.mandatory and one.id in only_here for one in each.prerequisites)
+    }
+    if not waiting:
+        return frozenset()
+    return stuck(replace(catalogue, courses={**catalogue.courses, **waiting}), rulebook)
 
 
 def _wrong_item(item: Item, catalogue: Catalogue) -> Iterator[FieldError]:
@@ -279,6 +395,7 @@ _WRONG: dict[Kind, Callable[[Any, Catalogue, Rulebook], Iterator[FieldError]]] =
     Synonyms: _wrong_synonyms,
     Course: _wrong_course,
     LearningPath: _wrong_path,
+    Certification: _wrong_certification,
 }
 
 
@@ -294,7 +411,7 @@ NEXT: dict[CourseStatus, frozenset[CourseStatus]] = {
 
 def wrong_move(before: Entry, after: Entry) -> FieldError | None:
     """Why something cannot be moved to its new state, if it cannot."""
-    if not isinstance(before, Course | LearningPath) or not isinstance(after, Course | LearningPath):
+    if not isinstance(before, Item) or not isinstance(after, Item):
         return None
     if after.status is before.status or after.status in NEXT[before.status]:
         return None
@@ -332,11 +449,13 @@ def named_by(entry: Entry, catalogue: Catalogue) -> dict[str, list[str]]:
     courses = [each for each in catalogue.courses.values() if each.owner == entry.owner]
     paths = [each for each in catalogue.paths.values() if each.owner == entry.owner]
     subjects = [each for each in catalogue.subjects.values() if each.owner == entry.owner]
+    certifications = [each for each in catalogue.certifications.values() if each.owner == entry.owner]
     found: dict[str, list[str]] = {}
     if isinstance(entry, Subject):
         found = {
             "courses": [each.id for each in courses if each.subject == entry.id],
             "learning_paths": [each.id for each in paths if each.subject == entry.id],
+            "certifications": [each.id for each in certifications if each.subject == entry.id],
             "subjects": [each.id for each in subjects if each.parent == entry.id],
         }
     elif isinstance(entry, Course):
@@ -344,6 +463,9 @@ def named_by(entry: Entry, catalogue: Catalogue) -> dict[str, list[str]]:
             "courses": [each.id for each in courses if any(one.id == entry.id for one in each.prerequisites)],
             "learning_paths": [
                 each.id for each in paths if any(entry.id in section.courses for section in each.sections)
+            ],
+            "certifications": [
+                each.id for each in certifications if any(one.course == entry.id for one in each.components)
             ],
         }
     return {what: sorted(ids) for what, ids in found.items() if ids}

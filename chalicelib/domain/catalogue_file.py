@@ -18,6 +18,7 @@ from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.catalogue import (
     AwardTiming,
     Catalogue,
+    Certification,
     Course,
     CourseStatus,
     Entry,
@@ -238,6 +239,10 @@ def _numbered(rules: Sequence[AccessRule]) -> tuple[AccessRule, ...]:
 # --- writing --------------------------------------------------------------------------------------------------
 
 
+FILED = {kind: word for kind, word in WORDS.items() if kind is not Certification}
+"""What stands in a file of the catalogue: certifications are kept one by one (decision 0034)."""
+
+
 def write(catalogue: Catalogue, owner: str, with_drafts: bool) -> str:
     """Everything of an owner's in a catalogue, one to a row, by kind and id; `with_drafts`: also what was never live.
 
@@ -246,7 +251,7 @@ def write(catalogue: Catalogue, owner: str, with_drafts: bool) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="")
     writer.writeheader()
-    for kind, word in WORDS.items():
+    for kind, word in FILED.items():
         own = [
             each
             for each in entries(catalogue, kind).values()
@@ -273,6 +278,8 @@ def _cells(entry: Entry) -> dict[str, str]:
         case LearningPath():
             sections = (f"{each.title}: {', '.join(each.courses)}" for each in entry.sections)
             return _cells_of_item(entry) | {"sections": "\n".join(sections)}
+        case Certification():
+            raise TypeError("Certifications stand in no file.")
 
 
 def _cells_of_item(item: Course | LearningPath) -> dict[str, str]:
@@ -377,9 +384,9 @@ class Sheet:
         return {id_ for line in self.lines.values() for id_ in _PERSON.findall(line.cells["access_rules"])}
 
     def _take(self, row: int, cells: Cells) -> None:
-        kind = next((kind for kind, word in WORDS.items() if word == one_line(cells["kind"])), None)
+        kind = next((kind for kind, word in FILED.items() if word == one_line(cells["kind"])), None)
         if kind is None:
-            self.table.refuse(row, "kind", f"is none of {', '.join(WORDS.values())}")
+            self.table.refuse(row, "kind", f"is none of {', '.join(FILED.values())}")
             return
         id_ = one_line(cells["id"])
         shared = WORDS[LearningPath if kind is Course else kind]  # courses and learning paths share their ids

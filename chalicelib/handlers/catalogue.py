@@ -9,6 +9,7 @@ from chalice import Blueprint
 from chalicelib.domain.access import Access, AccessMode
 from chalicelib.domain.calendar import EARLIEST, LATEST, london_day, london_time, long_day
 from chalicelib.domain.catalogue import Catalogue, Course, LearningPath, Mode, live_on, owner_of
+from chalicelib.domain.catalogue_editing import WORDS
 from chalicelib.domain.classes import Class, Seats, status_shown
 from chalicelib.domain.compliance import Reason, Standing
 from chalicelib.domain.errors import FieldError, Invalid
@@ -123,9 +124,9 @@ class CourseSummary(msgspec.Struct, frozen=True):
 
 
 class ItemSummary(msgspec.Struct, frozen=True):
-    """A course or learning path that was found. Of a path, modes, minutes and awards are those of its courses one can find."""
+    """What was found. Of a path or certification, modes, minutes and awards are those of its courses one can find."""
 
-    kind: Annotated[str, msgspec.Meta(description="course or learning path.")]
+    kind: Annotated[str, msgspec.Meta(description="course, learning path or certification.")]
     id: str
     title: str
     subject: str
@@ -155,7 +156,7 @@ class ItemSummary(msgspec.Struct, frozen=True):
         """Present something found."""
         item, need, known = seen.item, seen.need, found.viewer.catalogue
         return cls(
-            "course" if isinstance(item, Course) else "learning path",
+            WORDS[type(item)],
             item.id,
             item.title,
             item.subject,

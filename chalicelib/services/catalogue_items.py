@@ -1,4 +1,5 @@
-"""What stands in the catalogue, kept by administrators: subjects, venues, synonyms, courses and learning paths (decision 0015).
+"""What stands in the catalogue, kept by administrators: subjects, venues, synonyms, courses, learning paths and certifications
+(decision 0015).
 
 All kinds are kept alike. A change is judged by the whole catalogue as it is, read strongly consistent, and committed on condition
 that nothing else of the owner's catalogue has changed meanwhile; else it is judged again.
@@ -20,7 +21,6 @@ from chalicelib.domain.catalogue import (
     CourseStatus,
     Entry,
     Item,
-    LearningPath,
     Subject,
     Venue,
     owner_of,
@@ -206,7 +206,7 @@ def remove(actor: Actor, kind: Kind, entry_id: str, now: datetime) -> None:
     """Delete something that nothing names. Raises NotFound, NotYourItem, NotADraft, PrerequisiteCycle, or InUse naming by what."""
     rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
     entry = _own(actor, kind, entry_id, known)
-    if isinstance(entry, Course | LearningPath) and entry.status is not CourseStatus.DRAFT:
+    if isinstance(entry, Item) and entry.status is not CourseStatus.DRAFT:
         raise NotADraft(f"This {WORDS[kind]} is {entry.status}.", status=entry.status.value)
     _refuse_named(actor, entry, known)
     if isinstance(entry, Course):

@@ -12,7 +12,7 @@ from chalicelib.domain import access
 from chalicelib.domain.access import Access
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import LONDON
-from chalicelib.domain.catalogue import Course, Grants, Item, Mode
+from chalicelib.domain.catalogue import Certification, Course, Grants, Item, Mode
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Standing
 from chalicelib.domain.people import NATIONAL
@@ -72,6 +72,8 @@ class Seen(msgspec.Struct, frozen=True):
     @property
     def grants(self) -> Iterator[Grants]:
         """What it awards: a learning path, what its courses do that the learner may see."""
+        if isinstance(self.item, Certification):
+            return iter(self.item.grants)
         return (grant for course in self.courses for grant in course.grants)
 
 

@@ -14,6 +14,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import LATEST, london_day
 from chalicelib.domain.catalogue import (
     Catalogue,
+    Certification,
     Course,
     Item,
     LearningPath,
@@ -22,6 +23,7 @@ from chalicelib.domain.catalogue import (
     may_belong,
     owner_of,
 )
+from chalicelib.domain.catalogue_editing import WORDS, entries
 from chalicelib.domain.classes import Class
 from chalicelib.domain.errors import FieldError, NotFound, NotYourItem, Outdated, refuse_body
 from chalicelib.domain.learner import Learner
@@ -38,18 +40,15 @@ from chalicelib.storage import catalogue as stored
 from chalicelib.storage import learner as learners
 from chalicelib.storage.transaction import Transaction, retried
 
-Kind = type[Course] | type[LearningPath]
+Kind = type[Course] | type[LearningPath] | type[Certification]
 T = TypeVar("T", bound=Item)
-
-_WORDS: dict[Kind, str] = {Course: "course", LearningPath: "learning path"}
 
 
 def _item(kind: Kind, item_id: str, employer: str, catalogue: Catalogue) -> Item:
-    """A course or learning path that people of an employer can have to do with; raises NotFound."""
-    known: Any = catalogue.courses if kind is Course else catalogue.paths
-    item: Item | None = known.get(item_id) if may_belong(item_id, employer) else None
+    """A course, learning path or certification that people of an employer can have to do with; raises NotFound."""
+    item: Item | None = entries(catalogue, kind).get(item_id) if may_belong(item_id, employer) else None
     if item is None:
-        raise NotFound(f"There is no such {_WORDS[kind]}.", id=item_id)
+        raise NotFound(f"There is no such {WORDS[kind]}.", id=item_id)
     return item
 
 
@@ -144,8 +143,10 @@ def _save(actor: Actor, before: Item, after: Item, action: str, now: datetime, j
     transaction = Transaction()
     if isinstance(after, Course):
         transaction.replace(stored.CourseRow.of(after), stored.CourseRow.revision == before.revision)
-    else:
+    elif isinstance(after, LearningPath):
         transaction.replace(stored.PathRow.of(after), stored.PathRow.revision == before.revision)
+    else:
+        transaction.replace(stored.CertificationRow.of(after), stored.CertificationRow.revision == before.revision)
     kept = {rule.id for rule in after.access_rules}
     for rule in before.access_rules:
         if rule.id not in kept:
@@ -255,7 +256,7 @@ def explain(actor: Actor, kind: Kind, item_id: str, person: str, class_id: str |
     viewer = _viewer_of(learner, now)
     item = _item(kind, item_id, actor.employer, viewer.catalogue)
     if not actor.reaches(Capability.EDIT_CLASSES, item.subject, viewer.catalogue):
-        raise NotFound(f"There is no such {_WORDS[kind]} in your subjects.", id=item_id)
+        raise NotFound(f"There is no such {WORDS[kind]} in your subjects.", id=item_id)
     class_ = _class_of(item, class_id, actor.employer) if class_id else None
     only_units = class_.only_units if class_ else ()
     day = day_that_counts(class_, now) if class_ else viewer.day

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 
 from chalicelib.domain.access import AccessRule
-from chalicelib.domain.catalogue import Catalogue, Course, CourseStatus, Item, Mode, live_on
+from chalicelib.domain.catalogue import Catalogue, Certification, Course, CourseStatus, Item, Mode, live_on
 from chalicelib.search import Index
 
 Places = AbstractSet[int]
@@ -14,7 +14,7 @@ Places = AbstractSet[int]
 
 
 class Shelves:
-    """Every course and learning path of a catalogue, with the places of those that have something in common."""
+    """Every course, learning path and certification of a catalogue, with the places of those that have something in common."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.words = Index(catalogue)
@@ -24,7 +24,7 @@ class Shelves:
         self.by_mode: defaultdict[Mode, set[int]] = defaultdict(set)
         self.by_rules: defaultdict[tuple[AccessRule, ...], set[int]] = defaultdict(set)
         self.awarding: defaultdict[str, dict[int, int]] = defaultdict(dict)
-        """The courses that award a competency, with the level."""
+        """The courses and certifications that award a competency, with the level."""
         self._place_of_course = {item.id: at for at, item in enumerate(self.items) if isinstance(item, Course)}
         self._paths_with: defaultdict[int, set[int]] = defaultdict(set)
         self._not_always_live = [(at, item) for at, item in enumerate(self.items) if not _is_always_live(item)]
@@ -33,12 +33,13 @@ class Shelves:
             self.by_rules[item.access_rules].add(at)
             for subject in catalogue.subject_and_above(item.subject):
                 self.by_subject[subject].add(at)
-            if isinstance(item, Course):
-                for offering in item.offerings:
-                    self.by_mode[offering.mode].add(at)
+            if isinstance(item, Course | Certification):
                 for grant in item.grants:
                     held = self.awarding[grant.competency]
                     held[at] = max(grant.level, held.get(at, 0))
+            if isinstance(item, Course):
+                for offering in item.offerings:
+                    self.by_mode[offering.mode].add(at)
             else:
                 for course in self.courses_of(at):
                     self._paths_with[course].add(at)
@@ -48,15 +49,18 @@ class Shelves:
         return {self._place_of_course[each] for each in ids if each in self._place_of_course}
 
     def courses_of(self, at: int) -> list[int]:
-        """A course itself, or those of a learning path in their order."""
+        """A course itself, or those of a learning path or certification in their order."""
         item = self.items[at]
         if isinstance(item, Course):
             return [at]
-        every = (course for section in item.sections for course in section.courses)
+        if isinstance(item, Certification):
+            every = dict.fromkeys(each.course for each in item.components)
+        else:
+            every = dict.fromkeys(course for section in item.sections for course in section.courses)
         return [self._place_of_course[each] for each in every if each in self._place_of_course]
 
     def with_paths(self, courses: Iterable[int]) -> set[int]:
-        """Courses and the learning paths that they are in."""
+        """Courses and the learning paths and certifications that they are in."""
         return {each for course in courses for each in (course, *self._paths_with.get(course, ()))}
 
     def not_live_on(self, day: date) -> set[int]:

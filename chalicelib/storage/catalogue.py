@@ -6,6 +6,7 @@ All of an owner's catalogue lies in one partition, so that a cache reads it by o
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
@@ -13,6 +14,8 @@ from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.catalogue import (
     AwardTiming,
     Catalogue,
+    Certification,
+    Component,
     Course,
     CourseStatus,
     Entry,
@@ -26,6 +29,7 @@ from chalicelib.domain.catalogue import (
     Section,
     Subject,
     Synonyms,
+    Use,
     Venue,
     owner_of,
 )
@@ -213,6 +217,91 @@ class PathRow(Record, discriminator="learning path"):
         )
 
 
+class CertificationRow(Record, discriminator="certification"):
+    """`E#504#CRS` / `t#META`: a certification; its access rules sort right after it, like a course's."""
+
+    title = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    description = UnicodeAttribute()
+    components = JSONAttribute()
+    grants = JSONAttribute()
+    min_components = NumberAttribute(null=True)
+    initial_days = NumberAttribute()
+    validity_months = NumberAttribute(null=True)
+    window_days = NumberAttribute()
+    reminder_days = JSONAttribute()
+    max_consecutive_elearning = NumberAttribute(null=True)
+    auto_enrol = BooleanAttribute(null=True)
+    status = UnicodeAttribute()
+    also_called = ListAttribute(null=True, of=UnicodeAttribute)
+    starts_on = DayAttribute(null=True)
+    ends_on = DayAttribute(null=True)
+    revision = NumberAttribute(default=1)
+
+    @classmethod
+    def of(cls, certification: Certification) -> "CertificationRow":
+        """The row of a certification without its access rules."""
+        return cls(
+            keys.courses(owner_of(certification.id)),
+            keys.course(certification.id),
+            title=certification.title,
+            subject=certification.subject,
+            description=certification.description,
+            components=components_kept(certification.components),
+            grants=[[each.competency, each.level] for each in certification.grants],
+            min_components=certification.min_components,
+            initial_days=certification.initial_days,
+            validity_months=certification.validity_months,
+            window_days=certification.window_days,
+            reminder_days=list(certification.reminder_days),
+            max_consecutive_elearning=certification.max_consecutive_elearning,
+            auto_enrol=certification.auto_enrol or None,
+            status=certification.status.value,
+            also_called=list(certification.also_called) or None,
+            starts_on=certification.starts_on,
+            ends_on=certification.ends_on,
+            revision=certification.revision,
+        )
+
+    def certification(self, rules: Sequence[AccessRule]) -> Certification:
+        """The certification of this row, with its access rules."""
+        return Certification(
+            id=self.sk.partition(keys.SEPARATOR)[0],
+            title=self.title,
+            subject=self.subject,
+            description=self.description,
+            components=components_of(self.components),
+            grants=tuple(Grants(competency, level) for competency, level in self.grants),
+            min_components=_whole(self.min_components),
+            initial_days=int(self.initial_days),
+            validity_months=_whole(self.validity_months),
+            window_days=int(self.window_days),
+            reminder_days=tuple(self.reminder_days),
+            max_consecutive_elearning=_whole(self.max_consecutive_elearning),
+            auto_enrol=bool(self.auto_enrol),
+            status=CourseStatus(self.status),
+            access_rules=tuple(rules),
+            also_called=tuple(map(str, self.also_called or ())),
+            starts_on=self.starts_on,
+            ends_on=self.ends_on,
+            revision=int(self.revision),
+        )
+
+
+def components_kept(components: Iterable[Component]) -> list[list[str | None]]:
+    """Components as a row keeps them: course, mode and use of each."""
+    return [[each.course, each.mode.value if each.mode else None, each.use.value] for each in components]
+
+
+def components_of(kept: Any) -> tuple[Component, ...]:
+    """The components that a row keeps."""
+    return tuple(Component(course, Mode(mode) if mode else None, Use(use)) for course, mode, use in kept)
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
 class OfferingRow(Record, discriminator="offering"):
     """`E#504#CRS` / `c#OFF#o`."""
 
@@ -282,6 +371,12 @@ def rows_of_path(path: LearningPath) -> list[Record]:
     return [PathRow.of(path), *(AccessRuleRow.of(path.id, rule) for rule in path.access_rules)]
 
 
+def rows_of_certification(certification: Certification) -> list[Record]:
+    """Every row of a certification."""
+    rules = (AccessRuleRow.of(certification.id, rule) for rule in certification.access_rules)
+    return [CertificationRow.of(certification), *rules]
+
+
 # --- changes ------------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +387,8 @@ def rows_of(entry: Entry) -> list[Record]:
             return rows_of_course(entry)
         case LearningPath():
             return rows_of_path(entry)
+        case Certification():
+            return rows_of_certification(entry)
         case Subject():
             return [SubjectRow.of(entry.owner, entry)]
         case Venue():
@@ -359,12 +456,12 @@ def _course_from(meta: CourseRow, offerings: Sequence[Offering], rules: Sequence
 
 
 def item_from(rows: Iterable[Record]) -> Item | None:
-    """A course or learning path from its rows; None if they hold neither."""
-    meta: CourseRow | PathRow | None = None
+    """A course, learning path or certification from its rows; None if they hold none."""
+    meta: CourseRow | PathRow | CertificationRow | None = None
     offerings: list[Offering] = []
     rules: list[AccessRule] = []
     for row in rows:
-        if isinstance(row, CourseRow | PathRow):
+        if isinstance(row, CourseRow | PathRow | CertificationRow):
             meta = row
         elif isinstance(row, OfferingRow):
             offerings.append(row.offering())
@@ -372,6 +469,8 @@ def item_from(rows: Iterable[Record]) -> Item | None:
             rules.append(row.rule())
     if isinstance(meta, CourseRow):
         return _course_from(meta, offerings, rules)
+    if isinstance(meta, CertificationRow):
+        return meta.certification(rules)
     return meta.path(rules) if meta else None
 
 
@@ -426,4 +525,5 @@ def catalogue_of(version: tuple[int, int], own: Part, *others: Part) -> Catalogu
         paths={each.id: each for each in known if isinstance(each, LearningPath)},
         venues=own.venues,
         synonyms=tuple(each for part in parts for each in part.synonyms),
+        certifications={each.id: each for each in known if isinstance(each, Certification)},
     )
