@@ -7,6 +7,7 @@ from datetime import date
 from chalicelib.domain.access import Standpoint, standpoints
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Standing, evaluate
+from chalicelib.domain.decisions import Decision
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
@@ -49,7 +50,8 @@ def groups_that_count(employment: Employment, memberships: Iterable[Membership],
 class Learner:
     """A person and their records at one employer.
 
-    `elsewhere` are their enrolments at other employers, which matter for clashes alone. `booking_revision` guards against two
+    `elsewhere` are their enrolments at other employers, which matter for clashes alone. `decisions` are those on training that
+    arranges itself, one for each competency. `booking_revision` guards against two
     clashing bookings at once. `never_served`: there was an employment here, but every period of service was cancelled.
     """
 
@@ -63,6 +65,7 @@ class Learner:
     enrolments: tuple[Enrolment, ...] = ()
     elsewhere: tuple[Enrolment, ...] = ()
     grants: tuple[RoleGrant, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     booking_revision: int = 0
     never_served: bool = False
 

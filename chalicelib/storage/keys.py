@@ -191,6 +191,11 @@ def certificate_code(code: str) -> str:
     return _join("CTF", code)
 
 
+def decision(employer: str, competency: str) -> str:
+    """`E#504#DEC#NHS|CSTF|Fire Safety - 1 Year|`: what was decided last about arranging training, in the person's partition."""
+    return _join("E", employer, "DEC", competency)
+
+
 def external_training(employer: str, training_id: str) -> str:
     """`E#504#XTR#01J9…`: training done elsewhere, in the person's partition."""
     return _join("E", employer, "XTR", training_id)
@@ -260,6 +265,16 @@ def delegation_sort(ends_on: date, delegation_id: str) -> str:
     return _join(ends_on.isoformat(), delegation_id)
 
 
+def unreachable(employer: str) -> str:
+    """`E#504#UNR`: that e-mail does not reach somebody, in their partition; and gsi1, to list them."""
+    return _join("E", employer, "UNR")
+
+
+def unreachable_sort(since: datetime, person_id: str) -> str:
+    """gsi1 sort `2026-11-23T09:00:00Z#01J9…`: by since when."""
+    return _join(instant(since), person_id)
+
+
 def external_training_queue(employer: str) -> str:
     """gsi2 `E#504#XTR`: external training that is not decided, for administrators."""
     return _join("E", employer, "XTR")
@@ -268,6 +283,34 @@ def external_training_queue(employer: str) -> str:
 def external_training_queue_sort(queue: str, at: datetime, person_id: str, training_id: str) -> str:
     """gsi2 sort `verification#2026-11-23T09:00:00Z#01J9…#01JD…`: by what it waits for, then in the order of asking."""
     return _join(queue, instant(at), person_id, training_id)
+
+
+def transfer(transfer_id: str) -> str:
+    """`IAT#01J9…`: a transfer of training from one employer to another, in the person's partition."""
+    return _join("IAT", transfer_id)
+
+
+TRANSFERS = "IAT#"
+"""The beginning of the sort keys of somebody's transfers."""
+
+
+def transfers_to(employer: str) -> str:
+    """gsi1 `E#504#IAT#IN`: open transfers that this employer asked for."""
+    return _join("E", employer, "IAT", "IN")
+
+
+def transfers_from(employer: str) -> str:
+    """gsi2 `E#504#IAT#OUT`: transfers that wait for this employer to release them."""
+    return _join("E", employer, "IAT", "OUT")
+
+
+def transfer_sort(queue: str, at: datetime, person_id: str, transfer_id: str) -> str:
+    """`decision#2026-11-23T09:00:00Z#01J9…#01JD…`: by what it waits for, then in the order of asking."""
+    return _join(queue, instant(at), person_id, transfer_id)
+
+
+TRANSFER_SETTINGS = "TRANSFERS"
+"""In an employer's partition: what it has set about transfers."""
 
 
 def snapshot(employer: str, number: str) -> str:
@@ -300,6 +343,7 @@ def owner(owner_id: str) -> str:
 
 SETTINGS = "SETTINGS"
 RULES = "RULES"
+MESSAGES = "MESSAGES"
 CATALOGUE = "CATALOGUE"
 FIRST_ADMINISTRATOR = "FIRST_ADMINISTRATOR"
 
@@ -551,6 +595,11 @@ def notification(at: datetime, natural_key: str) -> str:
 def pending(shard_number: int) -> str:
     """`PENDING#7`: notifications whose e-mail is not sent yet."""
     return _join("PENDING", str(shard_number))
+
+
+def daily_cap(employer: str) -> str:
+    """`CAP#504`: how many e-mails an employer has sent, sort key the London day."""
+    return _join("CAP", employer)
 
 
 def unread(person_id: str) -> str:

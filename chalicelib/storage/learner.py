@@ -8,6 +8,7 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import Snapshot
 from chalicelib.storage import keys
+from chalicelib.storage.auto_enrolment import DecisionRow
 from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.enrolment import EnrolmentRow
@@ -100,6 +101,7 @@ def _learner(
         enrolments=tuple(each for each in everywhere if each.employer == employer),
         elsewhere=tuple(each for each in everywhere if each.employer != employer),
         grants=tuple(row.grant() for row in rows[GrantRow]),
+        decisions=tuple(row.decision() for row in rows[DecisionRow]),
         booking_revision=booking,
         never_served=employed is not None and employment is None,
     )

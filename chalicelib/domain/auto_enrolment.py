@@ -1,0 +1,420 @@
+"""Training that arranges itself: who is due, what there is to choose from, and what is done (domain.md §4, decision 0035).
+
+The nine rules in their order, as pure decisions that carry their reasons. Rule 1 is `left_out`, 2 is `due_on`, 3 and 9 are
+`state_of`, 4 to 6 are `propose`; 7 and 8 (approval, notices) are the service's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+
+from chalicelib.domain import access, prerequisites
+from chalicelib.domain.access import Access, Standpoint
+from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Catalogue, Course, Mode, live_on
+from chalicelib.domain.classes import Class, ClassStatus, Seats
+from chalicelib.domain.compliance import Colour, Reason, Standing
+from chalicelib.domain.decisions import ARRANGED, Decision, Outcome
+from chalicelib.domain.enrolment import Enrolment, Party, Status, completed_courses
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import NATIONAL, EmploymentKind
+from chalicelib.domain.placing import Verdict, day_that_counts, judge_placing
+from chalicelib.domain.prerequisites import Achieved, Checked
+from chalicelib.domain.requirements import Required, Rulebook
+
+DUE_DAYS = 90
+"""Somebody is due this many days before an award ends (rule 2)."""
+
+EARLIEST_DAYS, LATEST_DAYS = 14, 90
+"""A class is booked for somebody only if it starts so many days ahead (rule 5): time to plan a rota, and no later than needed."""
+
+RETRY_DAYS = 14
+"""After a failure or a withdrawal nothing is tried for this many days (rules 8 and 9)."""
+
+DEEPEST = 5
+"""Prerequisites of prerequisites that are followed (rule 6)."""
+
+Offered = tuple[Class, Seats]
+Classes = Callable[[Course], Iterable[Offered]]
+"""The classes to come of a course, by start, e-learning among them; asked for only of courses that are left to choose from."""
+
+
+# --- who and when (rules 1 to 3, 9) -------------------------------------------------------------------------------
+
+
+class LeftOut(StrEnum):
+    """Why nothing is arranged for somebody at all (rule 1)."""
+
+    SWITCHED_OFF = "switched off"
+    NOT_HERE = "not employed"
+    APPLICANT = "applicant"
+    NO_ASSIGNMENT = "no assignment"
+
+
+def left_out(learner: Learner, rulebook: Rulebook, day: date) -> LeftOut | None:
+    """Why training is not arranged for somebody on a day; None if it is."""
+    employment = learner.employment
+    if not rulebook.auto_enrolment:
+        return LeftOut.SWITCHED_OFF
+    if employment is None or not employment.active_on(day):
+        return LeftOut.NOT_HERE
+    if employment.kind_on(day) is EmploymentKind.APPLICANT and not rulebook.auto_enrol_applicants:
+        return LeftOut.APPLICANT
+    return None if learner.assignments_on(day) else LeftOut.NO_ASSIGNMENT
+
+
+def due_on(standing: Standing, day: date) -> bool:
+    """Whether something required is due on a day: red, or its award ends within 90 days. What is not required never is."""
+    if standing.required is None:
+        return False
+    return standing.colour is Colour.RED or is_ending(standing.expires_on, day)
+
+
+def is_ending(expires_on: date | None, day: date) -> bool:
+    """Whether an award ends so soon that its renewal is due."""
+    return expires_on is not None and expires_on <= day + timedelta(days=DUE_DAYS)
+
+
+class State(StrEnum):
+    """How one requirement stands with arranging (rules 2, 3 and 9)."""
+
+    NOT_DUE = "not due"
+    UNDER_WAY = "under way"
+    PAUSED = "paused"
+    DUE = "due"
+
+
+def state_of(standing: Standing, learner: Learner, rulebook: Rulebook, day: date) -> State:
+    """How one requirement of somebody stands on a day, without a look at the catalogue."""
+    required = standing.required
+    if required is None or not due_on(standing, day):
+        return State.NOT_DUE
+    if under_way(learner, required, rulebook):
+        return State.UNDER_WAY
+    decision = decided(learner, required.competency)
+    return State.PAUSED if decision and decision.pauses_on(day) else State.DUE
+
+
+def under_way(learner: Learner, required: Required, rulebook: Rulebook) -> Enrolment | None:
+    """The enrolment that would give what is required, or lead to it: open, or completed and still to be verified (rule 3)."""
+    decision = decided(learner, required.competency)
+    booked = learner.enrolment(decision.enrolment) if decision else None
+    if booked and booked.open:
+        return booked
+    for each in learner.enrolments:
+        to_come = (*(each.grants if each.open else ()), *each.to_verify)
+        if any(rulebook.meets(required, grant.competency, grant.level) for grant in to_come):
+            return each
+    return None
+
+
+def decided(learner: Learner, competency: str) -> Decision | None:
+    """What was decided last about a competency."""
+    return next((each for each in learner.decisions if each.competency == competency), None)
+
+
+def to_decide(learner: Learner, rulebook: Rulebook, day: date) -> list[Standing]:
+    """What is to be arranged for somebody on a day, the most urgent first. Reads nothing but what is known of them."""
+    if left_out(learner, rulebook, day):
+        return []
+    standings = learner.compliance_on(day, rulebook)
+    return [each for each in standings if state_of(each, learner, rulebook, day) is State.DUE]
+
+
+def paused_until(learner: Learner, required: Required, rulebook: Rulebook, day: date) -> date | None:
+    """Until when nothing is tried because somebody gave back, or lost by somebody's decision, what would have given it (rule 9).
+
+    What the service ended itself (a list at the start of its class, a leaver's place) is no such decision.
+    """
+    decision = decided(learner, required.competency)
+    booked = decision.enrolment if decision else None
+    ended = (
+        london_day(each.history[-1].at)
+        for each in learner.enrolments
+        if each.status in (Status.WITHDRAWN, Status.REJECTED, Status.CANCELLED)
+        and not each.history[-1].by.startswith("system:")
+        and (each.id == booked or any(rulebook.meets(required, g.competency, g.level) for g in each.grants))
+    )
+    until = max(ended, default=date.min + timedelta(days=RETRY_DAYS)) + timedelta(days=RETRY_DAYS)
+    return until if until > day else None
+
+
+# --- what there is to choose from (rules 4 to 6) ------------------------------------------------------------------
+
+
+class Struck(StrEnum):
+    """The rule that strikes a course out."""
+
+    LEVEL = "awards a level that is too low"
+    NOT_LIVE = "is not offered today"
+    NOT_AUTOMATIC = "is not for automatic enrolment"
+    ACCESS = "is not open to this learner"
+    OWN_FIRST = "is national, and the employer has a course of its own"
+    PREREQUISITE = "asks for something else first"
+    NO_CLASS = "has no class to come that is open"
+    NO_DATE = "has no class in the days in which one is booked"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A course that awards what is due, and the rule that struck it out; None: it is left to choose from."""
+
+    course: Course
+    struck: Struck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A class with its seats as they were read, on which the learner may be placed as the verdict says, through an assignment."""
+
+    course: Course
+    class_: Class
+    seats: Seats
+    access: Access
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is to be done about something due: the outcome, every course considered, and the place to take if there is one.
+
+    `options` are the courses to choose from where the choice is left to people. `first_for` is the course for which the one booked
+    is the prerequisite.
+    """
+
+    required: Required
+    outcome: Outcome
+    candidates: tuple[Candidate, ...] = ()
+    place: Place | None = None
+    options: tuple[Course, ...] = ()
+    first_for: Course | None = None
+    until: date | None = None
+
+    @property
+    def competency(self) -> str:
+        """Its full name."""
+        return self.required.competency
+
+    @property
+    def course(self) -> Course | None:
+        """The course booked, or the only one there is to choose."""
+        if self.place:
+            return self.place.course
+        return self.options[0] if len(self.options) == 1 else None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One learner, whose training is arranged: all that the decision rests on."""
+
+    learner: Learner
+    rulebook: Rulebook
+    catalogue: Catalogue
+    classes: Classes
+    now: datetime
+
+    @cached_property
+    def day(self) -> date:
+        """Today in London."""
+        return london_day(self.now)
+
+    @cached_property
+    def standpoints(self) -> tuple[Standpoint, ...]:
+        """The ways in which the learner meets access rules."""
+        return self.learner.standpoints_on(self.day, self.rulebook)
+
+    def access_to(self, course: Course, only_units: Iterable[str] = ()) -> Access:
+        """The learner's access to a course, or to a class of it that is narrowed to units."""
+        return access.decide(course.access_rules, access.within(self.standpoints, only_units), self.day)
+
+    def finds(self, course: Course) -> bool:
+        """Whether the learner can find a course."""
+        return live_on(course, self.day) and self.access_to(course).visible
+
+    def checked(self, course: Course, on: date) -> tuple[Checked, ...]:
+        """The prerequisites of a course as the learner meets them on a day."""
+        everywhere = (*self.learner.enrolments, *self.learner.elsewhere)
+        achieved = Achieved(self.learner.awards, completed_courses(everywhere))
+        return prerequisites.check(course, achieved, on, self.rulebook, self.catalogue, self.finds)
+
+    def with_learner(self, learner: Learner) -> "Case":
+        """The same case once something was booked for the learner."""
+        return replace(self, learner=learner)
+
+
+def propose(case: Case, required: Required) -> Proposal | None:
+    """What is to be done about something due (rules 4 to 6, and the pause of rule 9); None where a prerequisite is under way."""
+    if until := paused_until(case.learner, required, case.rulebook, case.day):
+        return Proposal(required, Outcome.WITHDRAWN, until=until)
+    awarding = [
+        course for name in _meeting(required, case.rulebook) for course in case.catalogue.awarding.get(name, ())
+    ]
+    considered = _considered(case, required, list({each.id: each for each in awarding}.values()))
+    return _choose(case, required, considered, 0)
+
+
+def _meeting(required: Required, rulebook: Rulebook) -> Iterator[str]:
+    """The competencies by which a requirement is met: itself, and those that cover it."""
+    yield required.competency
+    yield from (name for name, covered in rulebook.counts_for.items() if required.competency in covered)
+
+
+def _considered(case: Case, required: Required | None, courses: Sequence[Course]) -> list[Candidate]:
+    """Each course with the rule of step 4 that strikes it out; `required` is None where a course is a prerequisite itself."""
+    found = [Candidate(each, _struck(case, required, each)) for each in courses]
+    own = any(each.struck is None and each.course.owner != NATIONAL for each in found)
+    return [
+        replace(each, struck=Struck.OWN_FIRST)
+        if own and each.struck is None and each.course.owner == NATIONAL
+        else each
+        for each in found
+    ]
+
+
+def _struck(case: Case, required: Required | None, course: Course) -> Struck | None:
+    if required and not any(case.rulebook.meets(required, each.competency, each.level) for each in course.grants):
+        return Struck.LEVEL
+    if not live_on(course, case.day):
+        return Struck.NOT_LIVE
+    if not course.auto_enrol:
+        return Struck.NOT_AUTOMATIC
+    return None if case.access_to(course).visible else Struck.ACCESS
+
+
+def _choose(case: Case, required: Required, considered: list[Candidate], depth: int) -> Proposal | None:
+    """Step 5 among the courses left: none, one, or several, of which people choose."""
+    left = [each.course for each in considered if each.struck is None]
+    open_to = {course.id: _open_classes(case, course) for course in left}
+    candidates = _striking(considered, {key for key, found in open_to.items() if not found}, Struck.NO_CLASS)
+    options = tuple(course for course in left if open_to[course.id])
+    if not options:
+        return Proposal(required, Outcome.NO_OPTION, candidates)
+    if len(options) > 1:
+        return Proposal(required, Outcome.MULTIPLE_OPTIONS, candidates, options=options)
+    return _take(case, required, options[0], open_to[options[0].id], candidates, depth)
+
+
+def _striking(considered: Iterable[Candidate], courses: Iterable[str], rule: Struck) -> tuple[Candidate, ...]:
+    struck = set(courses)
+    return tuple(replace(each, struck=rule) if each.course.id in struck else each for each in considered)
+
+
+def _open_classes(case: Case, course: Course) -> list[Offered]:
+    """Classes to come that the learner can find and that take people."""
+    return [
+        (class_, seats)
+        for class_, seats in case.classes(course)
+        if class_.status is ClassStatus.NORMAL and case.access_to(course, class_.only_units).visible
+    ]
+
+
+def _take(
+    case: Case,
+    required: Required,
+    course: Course,
+    offered: list[Offered],
+    candidates: tuple[Candidate, ...],
+    depth: int,
+) -> Proposal | None:
+    """The one course left: its prerequisite first, its e-learning, a date to choose, or a class that is booked."""
+    missing = [each for each in case.checked(course, case.day) if each.missing]
+    if missing:
+        return _first(case, required, course, missing, candidates, depth)
+    online = [each for each in offered if each[0].mode is Mode.E_LEARNING]
+    places = [place for each in online if (place := _place(case, course, each))]
+    by_offering = {each.class_.offering: each for each in reversed(places)}
+    if len(by_offering) > 1:
+        return Proposal(required, Outcome.MULTIPLE_OPTIONS, candidates, options=(course,))
+    if places:
+        return Proposal(required, Outcome.BOOKED, candidates, places[0])
+    dated = [each for each in offered if each[0].mode is not Mode.E_LEARNING]
+    if not dated:
+        return Proposal(required, Outcome.NO_OPTION, _striking(candidates, [course.id], Struck.NO_CLASS))
+    if not course.auto_book:
+        return Proposal(required, Outcome.CHOOSE_DATE, candidates, options=(course,))
+    return _book(case, required, course, dated, candidates)
+
+
+def _book(
+    case: Case, required: Required, course: Course, dated: list[Offered], candidates: tuple[Candidate, ...]
+) -> Proposal:
+    """The earliest class with a seat within the days in which one is booked; all full, the earliest waiting list.
+
+    The earliest of them lies before the award ends, if any does: it ends within the same days.
+    """
+    first, last = (case.day + timedelta(days=days) for days in (EARLIEST_DAYS, LATEST_DAYS))
+    within = [each for each in dated if each[0].starts_at and first <= london_day(each[0].starts_at) <= last]
+    waiting: Place | None = None
+    for each in sorted(within, key=lambda offered: (offered[0].starts_at, offered[0].id)):
+        place = _place(case, course, each)
+        if place and place.verdict.status is Status.CONFIRMED:
+            return Proposal(required, Outcome.BOOKED, candidates, place)
+        waiting = waiting or place
+    if waiting:
+        return Proposal(required, Outcome.WAITLISTED, candidates, waiting)
+    if within and all(seats.free == 0 for _, seats in within):
+        return Proposal(required, Outcome.ALL_FULL, candidates, options=(course,))
+    return Proposal(
+        required, Outcome.CHOOSE_DATE, _striking(candidates, [course.id], Struck.NO_DATE), options=(course,)
+    )
+
+
+def _place(case: Case, course: Course, offered: Offered) -> Place | None:
+    """A place on a class by every rule of placing, as the learning team would give it: nobody has to approve (rule 7)."""
+    class_, seats = offered
+    granted = case.access_to(course, class_.only_units)
+    verdict = judge_placing(
+        course,
+        class_,
+        seats,
+        granted,
+        (*case.learner.enrolments, *case.learner.elsewhere),
+        case.learner.employment,
+        case.now,
+        case.checked(course, day_that_counts(class_, case.now)),
+        Party.ADMINISTRATOR,
+    )
+    return Place(course, class_, seats, granted, verdict) if verdict.refusal is None else None
+
+
+def _first(
+    case: Case,
+    required: Required,
+    course: Course,
+    missing: list[Checked],
+    candidates: tuple[Candidate, ...],
+    depth: int,
+) -> Proposal | None:
+    """Step 6: the first prerequisite that is missing is tried; None if it is under way, PREREQUISITE if it cannot be arranged."""
+    candidates = _striking(candidates, [course.id], Struck.PREREQUISITE)
+    sources = missing[0].courses
+    if any(each.open and each.course in {source.id for source in sources} for each in case.learner.enrolments):
+        return None
+    if depth < DEEPEST:
+        tried = _choose(case, required, _considered(case, None, sources), depth + 1)
+        if tried is None:
+            return None
+        if tried.outcome in ARRANGED:
+            return replace(tried, candidates=candidates, first_for=course)
+    return Proposal(required, Outcome.PREREQUISITE, candidates, options=tuple(sources))
+
+
+def decision_of(proposal: Proposal, before: Decision | None, day: date, enrolment: str | None = None) -> Decision:
+    """What is kept of a proposal once it is done: the next attempt, and when the one after it may be (rule 9)."""
+    again = None if proposal.outcome in ARRANGED else proposal.until or day + timedelta(days=RETRY_DAYS)
+    return Decision(
+        proposal.competency,
+        proposal.outcome,
+        before.attempt + 1 if before else 1,
+        day,
+        again,
+        proposal.course.id if proposal.course else None,
+        enrolment,
+    )
+
+
+def ends_on(standing: Standing) -> date | None:
+    """The last valid day of what is held at the level required; None where nothing is, or what is held is below it."""
+    return None if standing.reason is Reason.BELOW_LEVEL else standing.expires_on
