@@ -36,7 +36,7 @@ from moto import mock_aws
 
 from chalicelib import observability
 from chalicelib.handlers import http
-from chalicelib.storage import base, files, queues, rules
+from chalicelib.storage import base, files, message_settings, queues, rules
 from infrastructure import tables
 from tests import builders, quick_moto, snapshots, tokens
 from tests.builders import NOW
@@ -92,6 +92,7 @@ def aws(monkeypatch):
             monkeypatch.setenv(name, address)
         monkeypatch.setattr(builders, "trust", once_for_each_process(builders.trust))
         rules.forget()
+        message_settings.forget()
         yield
 
 
