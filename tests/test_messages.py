@@ -11,6 +11,7 @@ from jinja2 import meta, nodes
 from chalicelib import rendering
 from chalicelib.domain.events import EventType
 from chalicelib.domain.notifications import TEMPLATES, TOLD
+from infrastructure import ROOT
 
 FOLDER = Path(rendering.__file__).parent / "templates" / "email"
 NAMES = sorted(each.name for each in FOLDER.iterdir() if each.is_dir())
@@ -21,6 +22,8 @@ SESSIONS = [
     ["2026-12-08T09:00:00+00:00", "2026-12-08T12:30:00+00:00"],
 ]
 AWARDS = [{"title": "Fire Safety", "until": "1 December 2027"}]
+COURSE = {"id": "504-fire", "title": "Fire Safety"}
+TAKING = {"what": "late", "title": "First Aid", "day": "8 December 2026", "enrolment": "504-c1~1"}
 
 FULL = {
     "added": True,
@@ -31,7 +34,10 @@ FULL = {
     "by_whom": "your manager",
     "claims": ["Fire Safety", "First Aid"],
     "clash": "First Aid",
+    "class": "504-c1",
+    "classes": [{"class": "504-c1", "sessions": SESSIONS}, {"class": "504-c2", "sessions": SESSIONS[:1]}],
     "completed_on": "1 December 2026",
+    "confirmed": 2,
     "course": "504-fire",
     "day": "1 December 2026",
     "enrolment": "504-c1~1",
@@ -41,22 +47,33 @@ FULL = {
     "in_calendar": True,
     "joining_instructions": "Wear flat shoes.",
     "learner": "Alex Testfold",
+    "minimum": 6,
     "link": "https://meet.test/new",
     "passed_on": True,
     "person": "p1",
     "position": 3,
     "provider": "Thistledown School",
     "reason": "the room is closed",
+    "page": "compliance",
+    "renewals": [
+        {"title": "Fire Safety", "until": "1 December 2026", "days": 7, "taking": None, "courses": [COURSE, COURSE]},
+        {"title": "First Aid", "until": "2 December 2026", "days": 8, "taking": TAKING, "courses": []},
+    ],
     "repeats": 2,
     "seat": True,
     "sessions": SESSIONS,
     "status": "verified",
+    "team": [
+        {"title": "Fire Safety", "until": "1 December 2026", "days": -3, "taking": TAKING},
+        {"title": "First Aid", "until": None, "days": None, "taking": None},
+    ],
     "title": "Fire Safety",
     "to_verify": True,
     "training": "01JDTRAINING",
     "until": "8 December 2026",
     "venue": "Room 1",
     "waited": True,
+    "waiting": 3,
     "waits_since": "20 November 2026",
     "why_waiting": "the class is full",
 }
@@ -72,12 +89,15 @@ SPARSE = FULL | {
     "joining_instructions": "",
     "link": None,
     "passed_on": False,
+    "renewals": [{"title": "Fire Safety", "until": "1 December 2026", "days": 0, "taking": None, "courses": []}],
     "repeats": 1,
     "seat": False,
     "sessions": [],
+    "team": [{"title": "Fire Safety", "until": None, "days": None, "taking": None}],
     "to_verify": False,
     "venue": None,
     "waited": False,
+    "waiting": 0,
     "waits_since": None,
 }
 """What they say at least. What a template takes as optional is left out altogether."""
@@ -182,3 +202,16 @@ def test_the_check_of_plain_words_is_not_blind():
     assert (
         grade("Notwithstanding organisational prioritisation, mandatory certification necessitates authorisation.") > 12
     )
+
+
+def test_the_page_of_messages_names_every_one_with_its_number_and_when_it_goes():
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (ROOT / "docs" / "messages.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    listed, number = {}, ""
+    for first, names, _, _, goes in rows:
+        number = first or number
+        listed |= dict.fromkeys(re.findall("`(.+?)`", names), (number, goes))
+    assert listed == {name: (each.number, each.timing.value) for name, each in TEMPLATES.items()}
