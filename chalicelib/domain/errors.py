@@ -396,3 +396,24 @@ class TooManyDelegations(Refusal):
     """Somebody has delegated as often as one person needs."""
 
     way_out = "Take one back first: DELETE /v1/me/delegations/{delegation_id}."
+
+
+# --- transfers (domain.md §7) -----------------------------------------------------------------------------------
+
+
+class OwnTransfer(Refusal):
+    """Nobody asks for, releases or decides a transfer of their own training, as nobody awards themselves (domain.md §10)."""
+
+    way_out = "Ask another administrator."
+
+
+class TransferNotThere(Refusal):
+    """The transfer is in a state in which this cannot be done (domain.md §7)."""
+
+    way_out = "See how far it has come: GET /v1/transfers/{person_id}/{transfer_id}."
+
+
+class TransferUnderway(Refusal):
+    """The same was asked for, and still waits for somebody."""
+
+    way_out = "See how far it has come: GET /v1/people/{person_id}/transfers."

@@ -114,6 +114,9 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.RequestLapsed: ProblemType(409, "request-lapsed", "The time to decide is over"),
     errors.OverrideNeeded: ProblemType(409, "override-needed", "This waits for somebody else"),
     errors.TooManyDelegations: ProblemType(409, "too-many-delegations", "You have delegated often enough"),
+    errors.OwnTransfer: ProblemType(409, "own-transfer", "This is your own training"),
+    errors.TransferNotThere: ProblemType(409, "transfer-not-there", "The transfer is not in such a state"),
+    errors.TransferUnderway: ProblemType(409, "transfer-underway", "This transfer is under way already"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }
