@@ -5,11 +5,12 @@ Both may be given the same thing twice, or two of them at once; everything they 
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.requirements import Rulebook
@@ -98,6 +99,9 @@ def _set_going(event: Event, at: datetime) -> None:
         rule_changes.start_everywhere(event, at)
     elif event.type is EventType.SUPERVISOR_KNOWN:
         queues.queue_works([{"kind": "reports", "employer": event.employer, **event.data}], REPORTS_DELAY_SECONDS)
+    elif event.type is EventType.LOOK_DUE:
+        look = {"kind": "look", "employer": event.employer, "on": london_day(event.at).isoformat()}
+        queues.queue_works([{**look, "since": since, "persons": each} for since, each in event.data["look"].items()])
 
 
 def _project_all(employer: str, places: dict[str, int], at: datetime) -> list[int]:
@@ -148,37 +152,34 @@ def do_work(queue_event: dict[str, Any], remaining_ms: Callable[[], int]) -> Bat
 
 
 def _do(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
-    match message:
-        case {"kind": "project", "employer": employer, "person": person}:
-            projection.project(person, employer, at)
-        case {"kind": "reports", "employer": employer, "promised": promised, "person": person}:
-            move_reports(employer, promised, person)
-        case {"kind": "part", "employer": employer, "job": job_id, "part": part}:
-            job = jobs.job(employer, job_id)
-            if job.kind is JobKind.CLASS:
-                _follow_class(job, part, message, remaining_ms, at)
-                return
-            # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.
-            jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
-        case {"kind": "promote", "class": class_id}:
-            _promote(class_id, remaining_ms, at)
-        case {"kind": "file", "employer": employer, "job": job_id}:
-            from chalicelib.services import workforce_file
+    do = WORK.get(message["kind"])
+    if do is None:
+        raise ValueError("This is no work we know.")
+    do(message, remaining_ms, at)
 
-            workforce_file.go_on(employer, job_id, remaining_ms, at)
-        case {"kind": "day", "employer": employer}:
-            _do_day(employer, message.get("after"), remaining_ms, at)
-        case {"kind": "reconcile", "employer": employer}:
-            reconciliation.start(employer, reconciliation.SYSTEM, at)
-        case {"kind": "timers", "employer": employer}:
-            from chalicelib.services import timers
 
-            if not timers.ring(employer, at, lambda: remaining_ms() > HAND_ON_MS):
-                queues.queue_work(message)
-        case {"kind": "day" | "reconcile" as kind}:
-            queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
-        case _:
-            raise ValueError("This is no work we know.")
+def _project(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetime) -> None:
+    projection.project(message["person"], message["employer"], at)
+
+
+def _look(message: dict[str, Any], _remaining_ms: Callable[[], int], _at: datetime) -> None:
+    from chalicelib.services import looking
+
+    since, day = (date.fromisoformat(message[each]) for each in ("since", "on"))
+    looking.look_at(message["employer"], message["persons"], since, day)
+
+
+def _move_reports(message: dict[str, Any], _remaining_ms: Callable[[], int], _at: datetime) -> None:
+    move_reports(message["employer"], message["promised"], message["person"])
+
+
+def _do_part(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
+    job, part = jobs.job(message["employer"], message["job"]), message["part"]
+    if job.kind is JobKind.CLASS:
+        _follow_class(job, part, message, remaining_ms, at)
+        return
+    # Also where it is finished: whoever did it twice may have written last and died before looking at the rules again.
+    jobs.finish_part(job, part, PART_WORK[job.kind](job, part, at), at)
 
 
 def _follow_class(
@@ -202,8 +203,50 @@ def _promote(class_id: str, remaining_ms: Callable[[], int], at: datetime) -> No
         queues.queue_work({"kind": "promote", "class": class_id})
 
 
-def _do_day(employer: str, after: Any, remaining_ms: Callable[[], int], at: datetime) -> None:
-    run = projection.day(employer, at, lambda: remaining_ms() > HAND_ON_MS, after)
+def _go_on_with_file(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
+    from chalicelib.services import workforce_file
+
+    workforce_file.go_on(message["employer"], message["job"], remaining_ms, at)
+
+
+def _ring(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
+    from chalicelib.services import timers
+
+    if not timers.ring(message["employer"], at, lambda: remaining_ms() > HAND_ON_MS):
+        queues.queue_work(message)
+
+
+def _do_day(message: dict[str, Any], remaining_ms: Callable[[], int], at: datetime) -> None:
+    if "employer" not in message:
+        _for_every_employer("day")
+        return
+    employer = message["employer"]
+    run = projection.day(employer, at, lambda: remaining_ms() > HAND_ON_MS, message.get("after"))
     logger.info("day", extra={"employer": employer, "due": run.due, "changed": run.changed, "finished": run.finished})
     if not run.finished:
         queues.queue_work({"kind": "day", "employer": employer, "after": run.after})
+
+
+def _reconcile(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetime) -> None:
+    if "employer" in message:
+        reconciliation.start(message["employer"], reconciliation.SYSTEM, at)
+    else:
+        _for_every_employer("reconcile")
+
+
+def _for_every_employer(kind: str) -> None:
+    queues.queue_works([{"kind": kind, "employer": employer} for employer in rules.employers()])
+
+
+WORK: dict[str, Callable[[dict[str, Any], Callable[[], int], datetime], None]] = {
+    "project": _project,
+    "look": _look,
+    "reports": _move_reports,
+    "part": _do_part,
+    "promote": lambda message, remaining_ms, at: _promote(message["class"], remaining_ms, at),
+    "file": _go_on_with_file,
+    "timers": _ring,
+    "day": _do_day,
+    "reconcile": _reconcile,
+}
+"""Who does work of each kind: from the message, the milliseconds left, and the clock. Repeating it is harmless."""

@@ -104,11 +104,12 @@ def _write(changes: Iterable[Change], rulebook: Rulebook, now: datetime) -> None
     """Write snapshots, in the same transaction with whom time makes somebody look at: then they are looked at once, or again."""
 
     def look(written: Iterable[Change]) -> Event | None:
-        due: dict[str, list[str]] = {}
+        due: dict[str, set[str]] = {}
         for before, after in written:
             if after and (since := looks_due(before, after, rulebook, london_day(now))):
-                due.setdefault(since.isoformat(), []).append(after.facts.person)
-        return Event(new_id(now), EventType.LOOK_DUE, rulebook.employer, None, now, {"look": due}) if due else None
+                due.setdefault(since.isoformat(), set()).add(after.facts.person)
+        said = {"look": {since: sorted(persons) for since, persons in due.items()}}
+        return Event(new_id(now), EventType.LOOK_DUE, rulebook.employer, None, now, said) if due else None
 
     stored.commit(changes, look)
 

@@ -21,6 +21,8 @@ NOT_FORWARDED = {"connection", "content-length", "host", "transfer-encoding"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 PORTAL = {
+    "/compliance": ["GET /v1/me/compliance"],
+    "/people/<person>/compliance": ["GET /v1/people/{person}/compliance"],
     "/courses/<course>": ["GET /v1/courses/{course}"],
     "/enrolments": ["GET /v1/me/learning"],
     "/enrolments/<item>": ["GET /v1/me/enrolments/{item}", "POST /v1/me/enrolments/{item}/withdrawal"],
@@ -36,6 +38,18 @@ PORTAL = {
         "POST /v1/external-training/{person}/{training}/rejection",
     ],
     "/certificates/<code>": ["GET /v1/certificates/{code}"],
+    "/people/<person>/enrolments/<item>": [
+        "GET /v1/people/{person}/enrolments/{item}",
+        "POST /v1/people/{person}/enrolments/{item}/withdrawal",
+    ],
+    "/classes/<item>": [
+        "GET /v1/classes/{item}/class-list",
+        "GET /v1/classes/{item}/details",
+        "PATCH /v1/classes/{item}",
+        "POST /v1/classes/{item}/enrolments",
+        "POST /v1/classes/{item}/cancellation",
+    ],
+    "/calendar": ["GET /v1/me/calendar"],
 }
 """The pages of the portal that messages and certificates lead to, and the routes that do the same."""
 
