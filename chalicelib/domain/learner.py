@@ -50,7 +50,8 @@ def groups_that_count(employment: Employment, memberships: Iterable[Membership],
 class Learner:
     """A person and their records at one employer.
 
-    `elsewhere` are their enrolments at other employers, which matter for clashes alone. `decisions` are those on training that
+    `elsewhere` are their enrolments at other employers, which matter for clashes alone; `also_at` are the other employers they
+    belong to, or once did. `decisions` are those on training that
     arranges itself, one for each competency. `booking_revision` guards against two
     clashing bookings at once. `never_served`: there was an employment here, but every period of service was cancelled.
     """
@@ -68,6 +69,7 @@ class Learner:
     decisions: tuple[Decision, ...] = ()
     booking_revision: int = 0
     never_served: bool = False
+    also_at: tuple[str, ...] = ()
 
     def enrolment(self, enrolment_id: str | None) -> Enrolment | None:
         """The enrolment with this id at this employer, or None."""

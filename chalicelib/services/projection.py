@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chalicelib.domain.auto_enrolment import to_decide
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import lost_by_leaving
 from chalicelib.domain.errors import Conflict
@@ -77,6 +78,7 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
         if not changed:
             if learner:
                 _look_after_enrolments(learner, rulebook, now)
+                _arrange_training(learner, rulebook, now)
             return learner, written
         written += changed
     raise Conflict("This person's records change faster than they can be projected.")
@@ -89,6 +91,13 @@ def _look_after_enrolments(learner: Learner, rulebook: Rulebook, now: datetime) 
     elif moved(learner, today, now):
         movers.judge_again(learner, now)
     waiting.rank_again(learner, rulebook, now)
+
+
+def _arrange_training(learner: Learner, rulebook: Rulebook, now: datetime) -> None:
+    """Have training arranged for whom it is due, once more than needed rather than never (domain.md §4, decision 0035)."""
+    today = london_day(now)
+    if to_decide(learner, rulebook, today):
+        queues.queue_looks(learner.employer, [learner.person.id], today)
 
 
 @retried

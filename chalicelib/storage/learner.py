@@ -50,13 +50,14 @@ def _from_rows(rows: list[Record]) -> dict[str, Learner]:
         return {}
     booking = next((int(row.revision) for row in kinds[BookingRow]), 0)
     everywhere = [row.enrolment() for row in kinds[EnrolmentRow]]
+    employers = [row.sk.split(keys.SEPARATOR, 2)[1] for row in kinds[EmploymentRow]]
     by_employer: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
         sort = row.sk
         if sort.startswith(_AT_EMPLOYER):
             by_employer[sort.split(keys.SEPARATOR, 2)[1]].append(row)
     return {
-        employer: _learner(profiles[0], employer, _by_kind(own), everywhere, booking)
+        employer: _learner(profiles[0], employer, _by_kind(own), everywhere, booking, employers)
         for employer, own in by_employer.items()
     }
 
@@ -87,6 +88,7 @@ def _learner(
     rows: Mapping[type[Record], list[Any]],
     everywhere: list[Enrolment],
     booking: int,
+    employers: list[str],
 ) -> Learner:
     employed = next(iter(rows[EmploymentRow]), None)
     employment = employed.employment() if employed else None
@@ -104,4 +106,5 @@ def _learner(
         decisions=tuple(row.decision() for row in rows[DecisionRow]),
         booking_revision=booking,
         never_served=employed is not None and employment is None,
+        also_at=tuple(each for each in employers if each != employer),
     )

@@ -12,6 +12,7 @@ from chalicelib.domain.transfers import Because, HistoryRow, Item, ItemState, Se
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
 from chalicelib.storage.cursor import going_on
+from chalicelib.storage.rules import SettingsRow
 from chalicelib.storage.transaction import Transaction
 
 
@@ -171,3 +172,14 @@ def set_settings(transaction: Transaction, employer: str, settings: Settings) ->
             recognised=recognised,
         )
     )
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+
+def employer_names(employers: Iterable[str]) -> dict[str, str]:
+    """The names of employers by their code, or the code of one without a name: one batch read."""
+    wanted = list(dict.fromkeys(employers))
+    rows = SettingsRow.batch_get((keys.owner(each), keys.SETTINGS) for each in wanted) if wanted else ()
+    named = {str(row.pk.partition(keys.SEPARATOR)[2]): str(row.name) for row in rows}
+    return {each: named.get(each, each) for each in wanted}
