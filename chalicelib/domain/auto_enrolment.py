@@ -16,16 +16,13 @@ from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue, Course, Mode, live_on
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Reason, Standing
-from chalicelib.domain.decisions import ARRANGED, Decision, Outcome
+from chalicelib.domain.decisions import ARRANGED, Decision, Outcome, is_ending
 from chalicelib.domain.enrolment import Enrolment, Party, Status, completed_courses
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL, EmploymentKind
 from chalicelib.domain.placing import Verdict, day_that_counts, judge_placing
 from chalicelib.domain.prerequisites import Achieved, Checked
 from chalicelib.domain.requirements import Required, Rulebook
-
-DUE_DAYS = 90
-"""Somebody is due this many days before an award ends (rule 2)."""
 
 EARLIEST_DAYS, LATEST_DAYS = 14, 90
 """A class is booked for somebody only if it starts so many days ahead (rule 5): time to plan a rota, and no later than needed."""
@@ -70,11 +67,6 @@ def due_on(standing: Standing, day: date) -> bool:
     if standing.required is None:
         return False
     return standing.colour is Colour.RED or is_ending(standing.expires_on, day)
-
-
-def is_ending(expires_on: date | None, day: date) -> bool:
-    """Whether an award ends so soon that its renewal is due."""
-    return expires_on is not None and expires_on <= day + timedelta(days=DUE_DAYS)
 
 
 class State(StrEnum):

@@ -1,8 +1,21 @@
-"""What was decided last about training that somebody is due for (domain.md §4): kept once for each person and competency."""
+"""When training is due, and what was decided last about it (domain.md §4): kept once for each person and competency."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+
+DUE_DAYS = 90
+"""Somebody is due this many days before an award ends (rule 2)."""
+
+
+def becomes_due(expires_on: date) -> date:
+    """The first day on which the renewal of an award is due."""
+    return expires_on - timedelta(days=DUE_DAYS)
+
+
+def is_ending(expires_on: date | None, day: date) -> bool:
+    """Whether an award ends so soon that its renewal is due."""
+    return expires_on is not None and becomes_due(expires_on) <= day
 
 
 class Outcome(StrEnum):

@@ -14,6 +14,7 @@ class JobKind(StrEnum):
     RECONCILIATION = "reconciliation"
     FILE = "workforce file"
     CLASS = "class change"
+    AUTO_ENROLMENT = "auto-enrolment"
 
 
 class JobState(StrEnum):

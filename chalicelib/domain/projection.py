@@ -13,6 +13,7 @@ from chalicelib.domain import reminders
 from chalicelib.domain.calendar import add_months, london_day
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Colour, Reason, Standing, evaluate
+from chalicelib.domain.decisions import becomes_due, is_ending
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.learner import Learner, assignments_that_count, groups_that_count
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership
@@ -406,6 +407,7 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
         edges += _reminders_of(row, counted, rulebook, day)
         if row.achieved_level is not None and row.expires_on:
             edges += [amber_from(row.expires_on, rulebook.amber_months), *_after(row.expires_on)]
+            edges += [becomes_due(row.expires_on)] if rulebook.auto_enrolment else []
     wanted = {row.competency for row in rows}
     for award in facts.awards:
         if award.awarded_on > day and not wanted.isdisjoint(
@@ -432,12 +434,39 @@ def looks_due(before: Snapshot | None, after: Snapshot | None, rulebook: Ruleboo
     """Whether somebody has to be looked at, and since which day, once a snapshot is written in place of another: what time brought
     since the day on which it was to be judged again is a reminder, as far as the snapshot can say. None: nobody has.
 
-    What they are told, if anything, is judged from their records (`reminders.renewals`).
+    What they are told, if anything, is judged from their records (`reminders.renewals`). Where training arranges itself, whatever
+    time or rules make due is looked at, too; what changes of their records make due follows from those (`project_under`).
     """
-    if before is None or after is None or before.next_change_on is None or before.next_change_on > day:
+    if before is None or after is None:
         return None
     since = before.next_change_on
-    return since if any(_reminds(row, after.counted, rulebook, since, day) for row in after.rows) else None
+    if since and since <= day and any(_reminds(row, after.counted, rulebook, since, day) for row in after.rows):
+        return since
+    return day if rulebook.auto_enrolment and _newly_due(before, after, day) else None
+
+
+def is_due(snapshot: Snapshot, day: date) -> bool:
+    """Whether training is to be arranged for something in a snapshot (domain.md §4, rule 2), as far as it can say: no class is
+    booked that awards it.
+    """
+    return any(_is_due(row, day) for row in snapshot.rows)
+
+
+def _is_due(row: Row, day: date) -> bool:
+    return row.future_on is None and (row.colour is Colour.RED or is_ending(row.expires_on, day))
+
+
+def _newly_due(before: Snapshot, after: Snapshot, day: date) -> bool:
+    """Whether time or rules, and no change of records, made something due since a snapshot was written."""
+    if before.facts.since(day) != after.facts.since(day):
+        return False
+    former = {row.competency: row for row in before.rows}
+    since = before.next_change_on or day
+    return any(
+        _is_due(row, day)
+        and (former.get(row.competency) != row or (row.expires_on and since <= becomes_due(row.expires_on) <= day))
+        for row in after.rows
+    )
 
 
 def _reminds(row: Row, counted: bool, rulebook: Rulebook, since: date, day: date) -> bool:

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from chalicelib.config import setting
@@ -21,22 +22,13 @@ def _sqs() -> Any:
     return boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3}))
 
 
-def queue_mail(key: NotificationKey) -> None:
-    """Ask the mailer to deal with a notification."""
-    body = json.dumps({"pk": key.pk, "sk": key.sk})
-    _sqs().send_message(QueueUrl=setting("MAIL_QUEUE_URL"), MessageBody=body)
-
-
 BATCH = 10
 """As many messages as SQS takes at once."""
 
 
 def queue_mails(keys: Sequence[NotificationKey]) -> None:
-    """Ask the mailer to deal with up to ten notifications. What the queue does not take is left to the next sweep."""
-    entries = [
-        {"Id": str(number), "MessageBody": json.dumps({"pk": key.pk, "sk": key.sk})} for number, key in enumerate(keys)
-    ]
-    _sqs().send_message_batch(QueueUrl=setting("MAIL_QUEUE_URL"), Entries=entries)
+    """Ask the mailer to deal with any number of notifications. Raises NotQueued if the queue did not take one."""
+    _send_all("MAIL_QUEUE_URL", [{"pk": key.pk, "sk": key.sk} for key in keys])
 
 
 def notification_key(body: str) -> NotificationKey:
@@ -60,11 +52,21 @@ def queue_work(message: dict[str, Any]) -> None:
 
 def queue_works(messages: Sequence[dict[str, Any]], delay_seconds: int = 0) -> None:
     """Hand the worker any number of pieces of work, to begin after a delay. Raises NotQueued if the queue did not take one."""
+    _send_all("WORK_QUEUE_URL", messages, delay_seconds)
+
+
+def _send_all(queue: str, messages: Sequence[dict[str, Any]], delay_seconds: int = 0) -> None:
     for start in range(0, len(messages), BATCH):
         entries = [
             {"Id": str(number), "MessageBody": json.dumps(message), "DelaySeconds": delay_seconds}
             for number, message in enumerate(messages[start : start + BATCH])
         ]
-        answer = _sqs().send_message_batch(QueueUrl=setting("WORK_QUEUE_URL"), Entries=entries)
+        answer = _sqs().send_message_batch(QueueUrl=setting(queue), Entries=entries)
         if answer.get("Failed"):
             raise NotQueued(f"{len(answer['Failed'])} of {len(entries)} messages were not taken.")
+
+
+def queue_looks(employer: str, persons: Sequence[str], day: date) -> None:
+    """Have people looked at for what a London day brings them, a few with each message."""
+    look = {"kind": "look", "employer": employer, "on": day.isoformat(), "since": day.isoformat()}
+    queue_works([{**look, "persons": list(persons[at : at + 10])} for at in range(0, len(persons), 10)])

@@ -1,0 +1,447 @@
+"""Arranging training: a look at somebody is one transaction of places, decisions and a message (domain.md §4, decision 0035)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain import auto_enrolment as rules_of
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.auto_enrolment import Candidate, Case, Classes, LeftOut, Offered, Place, Proposal, State
+from chalicelib.domain.calendar import london_day, london_time, long_day
+from chalicelib.domain.catalogue import Catalogue, Course, Mode
+from chalicelib.domain.classes import ClassStatus
+from chalicelib.domain.compliance import Standing
+from chalicelib.domain.decisions import Decision, Outcome
+from chalicelib.domain.enrolment import Enrolment, Status
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.jobs import Job, JobKind
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import chosen_assignment
+from chalicelib.domain.projection import Facts, is_due, judge
+from chalicelib.domain.requirements import Rulebook, Target, TargetKind
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.domain.waiting import ranked
+from chalicelib.services import jobs, rule_changes, snapshot_walk
+from chalicelib.services.catalogue import SeenClass, Viewer
+from chalicelib.services.enrolment import as_placed, tell, tell_placed, through
+from chalicelib.services.units import title_of
+from chalicelib.storage import audit, classes, outbox, people, queues, rules, timers
+from chalicelib.storage import auto_enrolment as stored
+from chalicelib.storage import enrolment as enrolments
+from chalicelib.storage import learner as learners
+from chalicelib.storage import projection as snapshots
+from chalicelib.storage.base import new_id
+from chalicelib.storage.transaction import Stale, Transaction, retried
+
+AUTOMATIC = "system:auto-enrolment"
+"""Who arranges training, in history and audit."""
+
+MOST_WRITES = 85
+"""Of a transaction's 100 actions, those for places and decisions; the rest is for what there is once."""
+
+CLASSES_READ = 30
+"""The next classes of a course that are looked at."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing due that is settled: what was proposed, and the enrolment it makes if there is one."""
+
+    standing: Standing
+    proposal: Proposal
+    enrolment: Enrolment | None
+
+    @property
+    def writes(self) -> int:
+        """The actions it takes in a transaction: decision, seats and enrolment; of a class with dates event and audit, too."""
+        if self.enrolment is None:
+            return 1
+        return 5 if self.enrolment.starts_at else 3
+
+
+# --- planning -----------------------------------------------------------------------------------------------------
+
+
+def plan(case: Case) -> Iterator[Step]:
+    """What is to be arranged for somebody, the most urgent first; each step knows of the places that those before it take."""
+    for standing in rules_of.to_decide(case.learner, case.rulebook, case.day):
+        required = standing.required
+        if required is None or rules_of.under_way(case.learner, required, case.rulebook):
+            continue
+        proposal = rules_of.propose(case, required)
+        if proposal is None:
+            continue
+        enrolment = _enrolment(case, proposal) if proposal.place else None
+        yield Step(standing, proposal, enrolment)
+        if enrolment:
+            case = case.with_learner(replace(case.learner, enrolments=(*case.learner.enrolments, enrolment)))
+
+
+def _enrolment(case: Case, proposal: Proposal) -> Enrolment:
+    """The enrolment that a proposal makes, through the assignment that gives access, else the one that asks for it."""
+    place = proposal.place
+    assert place is not None
+    asking = next((each.assignment for each in proposal.required.because if each.assignment), None)
+    number = place.access.assignment or asking
+    seen = _seen(case, place)
+    placed = as_placed(
+        case.learner, seen, place.verdict, through(case.learner, number, case.now), AUTOMATIC, case.now, None
+    )
+    return ranked(placed, place.class_.by_need, case.learner, case.rulebook, case.day)
+
+
+def _seen(case: Case, place: Place) -> SeenClass:
+    """A place as the learner themself sees the class."""
+    learner = case.learner
+    actor = Actor(learner.person.id, learner.employer, frozenset(), learner)
+    viewer = Viewer(actor, learner, case.day, case.rulebook, case.catalogue, case.standpoints)
+    return SeenClass(place.class_, place.seats, place.course, place.access, case.catalogue, viewer)
+
+
+def classes_of(employer: str, now: datetime) -> Classes:
+    """The classes to come of courses, each course read once, however many people are looked at with it; each class as it stands.
+
+    A class that is not open, or starts outside the days in which one is booked, is taken as its list shows it.
+    """
+    read: dict[str, list[Offered]] = {}
+    last = london_day(now) + timedelta(days=rules_of.LATEST_DAYS)
+
+    def of(course: Course) -> Iterable[Offered]:
+        if course.id not in read:
+            listed = classes.classes_of_course(course.id, employer, now, CLASSES_READ, lambda _: True)
+            read[course.id] = [_as_it_stands(each, last) for each in listed]
+        return read[course.id]
+
+    return of
+
+
+def _as_it_stands(listed: Offered, last: date) -> Offered:
+    class_ = listed[0]
+    too_late = class_.starts_at is not None and london_day(class_.starts_at) > last
+    if class_.status is not ClassStatus.NORMAL or too_late:
+        return listed
+    return classes.class_with_seats(class_.id, consistent=True) or listed
+
+
+# --- arranging ----------------------------------------------------------------------------------------------------
+
+
+def arrange(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, now: datetime) -> frozenset[str]:
+    """Arrange the training that somebody is due for, and tell them and their managers in one message; the competencies told of.
+
+    Nothing due costs nothing. Else places, decisions and message are one transaction, on condition of the booking revision and of
+    every decision before, so that a repetition, or a second worker, finds it done. Where a class has filled meanwhile, or anything
+    else moved, the learner is read again and the next best is chosen.
+    """
+    if not rules_of.to_decide(learner, rulebook, london_day(now)):
+        return frozenset()
+    try:
+        told, finished = _arrange(learner, rulebook, catalogue, now)
+    except Stale:
+        told, finished = retried(lambda: _arrange(_read_again(learner), rulebook, catalogue, now))()
+    return told if finished else told | arrange(_read_again(learner), rulebook, catalogue, now)
+
+
+def _read_again(learner: Learner) -> Learner:
+    found = learners.learner(learner.person.id, learner.employer, consistent=True)
+    if found is None:
+        raise NotFound("There is no such person.", person=learner.person.id)
+    return found
+
+
+def _arrange(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, now: datetime) -> tuple[frozenset[str], bool]:
+    """As much as one transaction takes: the competencies told of, and whether that was all."""
+    case = Case(learner, rulebook, catalogue, classes_of(learner.employer, now), now)
+    steps: list[Step] = []
+    finished = True
+    for step in plan(case):
+        if sum(each.writes for each in steps) + step.writes > MOST_WRITES:
+            finished = False
+            break
+        steps.append(step)
+    if not steps:
+        return frozenset(), True
+    transaction = Transaction()
+    placed = [each.enrolment for each in steps if each.enrolment]
+    if placed:
+        enrolments.create_several(transaction, learner, placed)
+    for step in steps:
+        _write(transaction, case, step)
+    _set_timers(transaction, case, steps)
+    if placed and not any(each.starts_at for each in placed):
+        outbox.emit(
+            transaction,
+            Event(new_id(now), EventType.LEARNER_CHANGED, learner.employer, learner.person.id, now, {}),
+        )
+    told = [each for each in steps if each.proposal.outcome is not Outcome.WITHDRAWN]
+    if told:
+        data = _said(case, told)
+        outbox.emit(transaction, Event(new_id(now), EventType.TRAINING_ARRANGED, learner.employer, None, now, data))
+    facts = {
+        "outcomes": {each.proposal.competency: each.proposal.outcome.value for each in steps},
+        "enrolments": [each.id for each in placed],
+    }
+    entry = audit.Entry(learner.employer, AUTOMATIC, EventType.TRAINING_ARRANGED.value, now, learner.person.id, facts)
+    audit.record(transaction, entry)
+    transaction.commit()
+    return frozenset(each.proposal.competency for each in told), finished
+
+
+def _write(transaction: Transaction, case: Case, step: Step) -> None:
+    """Add one step: its decision, and what its place takes. Of a class with dates its own message goes out, for the calendar.
+
+    The manager is told with everything else that was arranged, and of no place by itself.
+    """
+    learner, proposal, enrolment = case.learner, step.proposal, step.enrolment
+    before = rules_of.decided(learner, proposal.competency)
+    after = rules_of.decision_of(proposal, before, case.day, enrolment.id if enrolment else None)
+    stored.keep(transaction, learner.person.id, learner.employer, before, after)
+    place = proposal.place
+    if place is None or enrolment is None:
+        return
+    enrolments.take_place(transaction, place.class_, enrolment.status)
+    if enrolment.status is Status.WAITLISTED:
+        tell_placed(transaction, learner, _seen(case, place), enrolment, AUTOMATIC, case.now)
+    elif enrolment.starts_at:
+        instructions = place.class_.joining_instructions or place.course.joining_instructions
+        tell(transaction, EventType.ENROLMENT_CONFIRMED, AUTOMATIC, enrolment, case.now, instructions)
+
+
+def _set_timers(transaction: Transaction, case: Case, steps: Iterable[Step]) -> None:
+    """Add what makes somebody be looked at again on the days on which something is tried again."""
+    learner = case.learner
+    again = {
+        rules_of.decision_of(each.proposal, None, case.day).next_try_on for each in steps if each.enrolment is None
+    }
+    for day in sorted(each for each in again if each):
+        timers.set_timer(
+            transaction,
+            Timer(learner.employer, london_time(day, 0), TimerKind.AUTO_ENROLMENT, learner.person.id),
+        )
+
+
+def look_again(timer: Timer, now: datetime) -> None:
+    """A day has come on which something is tried again for somebody: have them looked at, and take the timer away."""
+    queues.queue_looks(timer.employer, [timer.subject], london_day(now))
+    timers.rung(timer)
+
+
+# --- what the message says ----------------------------------------------------------------------------------------
+
+
+def _said(case: Case, steps: Sequence[Step]) -> dict[str, Any]:
+    """What the event says for the messages to learner and managers: what was arranged, what was not and why, where to go on."""
+    learner = case.learner
+    arranged = [_said_of_place(each, case.rulebook) for each in steps if each.enrolment]
+    left = [_said_of_failure(each, case.rulebook) for each in steps if not each.enrolment]
+    return {
+        "to": learner.person.id,
+        "manager": _managers(case, steps),
+        "person": learner.person.id,
+        "learner": learner.person.full_name,
+        "arranged": arranged,
+        "left": left,
+        "page": _page([each.proposal for each in steps if not each.enrolment]),
+    }
+
+
+def _said_of_place(step: Step, rulebook: Rulebook) -> dict[str, Any]:
+    enrolment, first_for = step.enrolment, step.proposal.first_for
+    assert enrolment is not None
+    return {
+        "title": enrolment.title,
+        "for": title_of(rulebook, step.proposal.competency),
+        "online": enrolment.mode is Mode.E_LEARNING,
+        "waits": enrolment.status is Status.WAITLISTED,
+        "day": long_day(london_day(enrolment.starts_at)) if enrolment.starts_at else None,
+        "first_for": first_for.title if first_for else None,
+        "enrolment": enrolment.id,
+    }
+
+
+def _said_of_failure(step: Step, rulebook: Rulebook) -> dict[str, Any]:
+    until = rules_of.ends_on(step.standing)
+    course = step.proposal.course
+    return {
+        "title": title_of(rulebook, step.proposal.competency),
+        "until": long_day(until) if until else None,
+        "outcome": step.proposal.outcome.value,
+        "course": course.title if course else None,
+    }
+
+
+def _page(failed: Sequence[Proposal]) -> str:
+    """The page of the portal on which to go on: the one course there is to choose, else what is still to be done, else what is
+    booked.
+    """
+    if len(failed) == 1 and (course := failed[0].course):
+        return f"courses/{course.id}"
+    return "compliance" if failed else "enrolments"
+
+
+def _managers(case: Case, steps: Iterable[Step]) -> list[str]:
+    """Who supervises the assignments that ask for what was settled; of what a group or the person is asked for, the primary one.
+    Never the learner themself, nor anybody who has left.
+    """
+    held = case.learner.assignments_on(case.day)
+    numbers = {because.assignment for each in steps for because in each.proposal.required.because}
+    through_them = (chosen_assignment(held, number) for number in numbers)
+    found = {each.supervisor for each in through_them if each and each.supervisor} - {case.learner.person.id}
+    return sorted(found - people.left_by(case.learner.employer, found, case.day)) if found else []
+
+
+# --- why (somebody was, or was not, booked) -----------------------------------------------------------------------
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One requirement of somebody: how it stands with arranging, what was decided last, what is under way, and what would be done
+    now with every course considered (None where nothing is due, or something is under way).
+    """
+
+    standing: Standing
+    state: State
+    decision: Decision | None
+    enrolment: Enrolment | None
+    proposal: Proposal | None
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every course considered."""
+        return self.proposal.candidates if self.proposal else ()
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Somebody's training as it would be arranged at an instant: why it is not at all (None: it is), and each requirement.
+
+    `open_to_all` says whether courses the learner cannot find may be named to whoever asks.
+    """
+
+    learner: Learner
+    left_out: LeftOut | None
+    rows: tuple[Row, ...]
+    rulebook: Rulebook
+    open_to_all: bool
+
+
+def explain(learner: Learner, open_to_all: bool, now: datetime) -> Explanation:
+    """Why training was, or was not, arranged for somebody, requirement by requirement. Writes nothing."""
+    rulebook, catalogue = rules.rulebook_and_catalogue(learner.employer)
+    case = Case(learner, replace(rulebook, auto_enrolment=True), catalogue, classes_of(learner.employer, now), now)
+    standings = [each for each in learner.compliance_on(case.day, rulebook) if each.required]
+    rows = tuple(_row(case, each) for each in standings)
+    return Explanation(learner, rules_of.left_out(learner, rulebook, case.day), rows, rulebook, open_to_all)
+
+
+def _row(case: Case, standing: Standing) -> Row:
+    required = standing.required
+    assert required is not None
+    state = rules_of.state_of(standing, case.learner, case.rulebook, case.day)
+    under_way = rules_of.under_way(case.learner, required, case.rulebook)
+    decision = rules_of.decided(case.learner, required.competency)
+    proposal = rules_of.propose(case, required) if state in (State.DUE, State.PAUSED) else None
+    return Row(standing, state, decision, under_way, proposal)
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What would be arranged for one person today."""
+
+    learner: Learner
+    steps: tuple[Step, ...]
+
+
+class DryRun(msgspec.Struct, frozen=True):
+    """A page of people for whom something would be arranged, and where to go on; None at the end."""
+
+    trials: tuple[Trial, ...]
+    rulebook: Rulebook
+    after: Any
+
+
+def dry_run(employer: str, unit: str | None, limit: int, after: Any, now: datetime) -> DryRun:
+    """What would be arranged today for the people of a unit and those below, or of the employer; up to `limit` of them. Writes
+    nothing; what one of them would be given is still there for the next. As if it were switched on.
+
+    Looks through a few hundred snapshots at most, so that a page may be short or empty. Raises NotFound for a unit there is not.
+    """
+    rulebook, catalogue = rules.rulebook_and_catalogue(employer)
+    trying, today = replace(rulebook, auto_enrolment=True), london_day(now)
+    target = Target(TargetKind.UNIT, unit) if unit else Target(TargetKind.EMPLOYER, employer)
+    if not rulebook.knows(target):
+        raise NotFound("There is no such unit.", unit=unit)
+    views = snapshot_walk.views_of(rulebook, target, today)
+    found, following = snapshot_walk.look_through(
+        employer, views, limit, after, lambda facts: _person_due(facts, trying, today)
+    )
+    offered = classes_of(employer, now)
+    trials = []
+    for person in dict.fromkeys(found):
+        learner = learners.learner(person, employer)
+        if learner and (steps := tuple(plan(Case(learner, trying, catalogue, offered, now)))):
+            trials.append(Trial(learner, steps))
+    return DryRun(tuple(trials), rulebook, following)
+
+
+def _person_due(facts: Facts, rulebook: Rulebook, day: date) -> str | None:
+    """Whose snapshot this is, if something in it is due."""
+    return facts.person if is_due(judge(facts, rulebook, day), day) else None
+
+
+# --- switching it on ----------------------------------------------------------------------------------------------
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """Whether training is arranged at an employer, and for applicants, too; the job that follows a change."""
+
+    on: bool
+    applicants: bool
+    job_id: str | None = None
+
+
+def switch(employer: str) -> Switch:
+    """Whether training is arranged at an employer."""
+    rulebook = rules.rulebook(employer)
+    return Switch(rulebook.auto_enrolment, rulebook.auto_enrol_applicants)
+
+
+@retried
+def set_switch(actor: Actor, on: bool, applicants: bool, now: datetime) -> Switch:
+    """Switch arranging on or off. Once it is on, a job looks at everybody who is due; if it is as it was, nothing is written.
+
+    Raises NotFound for an employer that has no settings.
+    """
+    employer = actor.employer
+    rulebook = rules.rulebook_now(employer)
+    everybody = Target(TargetKind.EMPLOYER, employer)
+    if everybody not in rulebook.names:
+        raise NotFound("There is no employer here to have settings.", employer=employer)
+    before = Switch(rulebook.auto_enrolment, rulebook.auto_enrol_applicants)
+    if (before.on, before.applicants) == (on, applicants):
+        return before
+    transaction = Transaction()
+    rules.set_auto_enrolment(transaction, employer, on, applicants)
+    rule_changes.announce(transaction, actor.person, employer, [everybody], now)
+    job = None
+    if on:
+        parts = rule_changes.everywhere(rulebook)
+        job = jobs.start(transaction, employer, JobKind.AUTO_ENROLMENT, actor.person, parts, {}, now)
+    facts = {
+        "auto_enrolment": {"before": before.on, "after": on},
+        "applicants": {"before": before.applicants, "after": applicants},
+    }
+    audit.record(transaction, audit.Entry(employer, actor.person, "settings.changed", now, facts=facts))
+    transaction.commit()
+    return Switch(on, applicants, job.id if job else None)
+
+
+def look_at_unit(job: Job, unit: str, now: datetime) -> dict[str, Any]:
+    """One part of the job: whoever is due in the view of a unit is queued to be looked at; how many people."""
+    rulebook, today = rules.rulebook(job.employer), london_day(now)
+    looked = 0
+    for page in snapshots.pages_of_unit(job.employer, unit, snapshot_walk.MOST_SNAPSHOTS):
+        due = list(dict.fromkeys(filter(None, (_person_due(each.facts, rulebook, today) for each in page))))
+        queues.queue_looks(job.employer, due, today)
+        looked += len(due)
+    return {"looked_at": looked}
