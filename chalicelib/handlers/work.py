@@ -32,10 +32,18 @@ in, so that none is still to commit what it read before; and than the index lags
 LOOK_AGAIN_SECONDS = 60
 """When a class that has changed is followed once more, for what the index did not show the first time and nothing counts."""
 
+
+def _look_at_unit(job: Job, unit: str, at: datetime) -> dict[str, Any]:
+    from chalicelib.services import auto_enrolment
+
+    return auto_enrolment.look_at_unit(job, unit, at)
+
+
 PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
     JobKind.RECONCILIATION: reconciliation.reconcile,
     JobKind.WHAT_IF: what_if.try_unit,
+    JobKind.AUTO_ENROLMENT: _look_at_unit,
 }
 """What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless.
 Classes are followed by `_follow_class`, which hands on.
@@ -162,11 +170,11 @@ def _project(message: dict[str, Any], _remaining_ms: Callable[[], int], at: date
     projection.project(message["person"], message["employer"], at)
 
 
-def _look(message: dict[str, Any], _remaining_ms: Callable[[], int], _at: datetime) -> None:
+def _look(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetime) -> None:
     from chalicelib.services import looking
 
     since, day = (date.fromisoformat(message[each]) for each in ("since", "on"))
-    looking.look_at(message["employer"], message["persons"], since, day)
+    looking.look_at(message["employer"], message["persons"], since, day, at)
 
 
 def _move_reports(message: dict[str, Any], _remaining_ms: Callable[[], int], _at: datetime) -> None:

@@ -70,7 +70,8 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
 
     One read if nothing changed; else two, and one transaction between them. The second look finds what another
     projector or a further change did meanwhile. What follows for enrolments is done: a leaver's are given back, whoever holds
-    another post by now is judged again, and waiting lists by need are put in order (decision 0025).
+    another post by now is judged again, and waiting lists by need are put in order (decision 0025). What other employers have
+    to know of somebody who works for several is queued (decision 0036).
     """
     written = 0
     for _ in range(ATTEMPTS):
@@ -79,6 +80,8 @@ def project_under(rulebook: Rulebook, person: str, now: datetime) -> tuple[Learn
             if learner:
                 _look_after_enrolments(learner, rulebook, now)
                 _arrange_training(learner, rulebook, now)
+                if learner.also_at:
+                    queues.queue_work({"kind": "pass on", "employer": learner.employer, "person": person})
             return learner, written
         written += changed
     raise Conflict("This person's records change faster than they can be projected.")
