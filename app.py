@@ -48,6 +48,7 @@ app = Api(
         "calendar_feeds",
         "external_training",
         "approvals",
+        "transfers",
     ],
 )
 
