@@ -267,6 +267,17 @@ class PendingIndex(GlobalSecondaryIndex["MessageKey"]):
     due_at = UnicodeAttribute(range_key=True)
 
 
+class UnreadIndex(GlobalSecondaryIndex["MessageKey"]):
+    """Unread messages, and others of somebody that are listed apart, in the order of their sort keys."""
+
+    class Meta:
+        index_name = "unread"
+        projection = KeysOnlyProjection()
+
+    unread_pk = UnicodeAttribute(hash_key=True)
+    unread_sk = UnicodeAttribute(range_key=True)
+
+
 class MessageKey(Row):
     """A row of the messages table as its keys-only indexes show it: without a kind, by which PynamoDB would filter."""
 
@@ -277,7 +288,10 @@ class MessageKey(Row):
     sk = UnicodeAttribute(range_key=True)
     pending_pk = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
+    unread_pk = UnicodeAttribute(null=True)
+    unread_sk = UnicodeAttribute(null=True)
     pending = PendingIndex()
+    unread = UnreadIndex()
 
 
 class AuditTable(Row):

@@ -206,6 +206,21 @@ def external_trainings(employer: str) -> str:
     return _join("E", employer, "XTR") + SEPARATOR
 
 
+def subscription(employer: str, certification: str) -> str:
+    """`E#504#SUB#504-als`: how somebody stands to a certification, in the person's partition."""
+    return _join("E", employer, "SUB", certification)
+
+
+def subscribers(employer: str, certification: str) -> str:
+    """gsi1 `E#504#SUBS#504-als`: everybody's subscriptions to a certification, at an employer."""
+    return _join("E", employer, "SUBS", certification)
+
+
+def subscriber_sort(status: str, due_on: date | None, person_id: str) -> str:
+    """gsi1 sort `subscribed#2026-12-23#01J9…`: by state, then by the day on which something is due."""
+    return _join(status, due_on.isoformat() if due_on else "-", person_id)
+
+
 def approvals(employer: str, approver: str) -> str:
     """gsi1 `E#504#APR#01J9…`: what waits for somebody's approval."""
     return _join("E", employer, "APR", approver)
@@ -592,6 +607,11 @@ def notification(at: datetime, natural_key: str) -> str:
     return _join("N", instant(at), natural_key)
 
 
+def notified_from(at: datetime) -> str:
+    """`N#2026-11-23T09:00:00Z`: where the notifications of an instant begin."""
+    return _join("N", instant(at))
+
+
 def pending(shard_number: int) -> str:
     """`PENDING#7`: notifications whose e-mail is not sent yet."""
     return _join("PENDING", str(shard_number))
@@ -603,8 +623,33 @@ def daily_cap(employer: str) -> str:
 
 
 def unread(person_id: str) -> str:
-    """`P#01J9…#UNREAD`."""
+    """`P#01J9…#UNREAD`: the index `unread` holds somebody's unread messages, and beside them those below."""
     return _join("P", person_id, "UNREAD")
+
+
+def archived(person_id: str) -> str:
+    """`P#01J9…#ARCHIVED`: what somebody has put away."""
+    return _join("P", person_id, "ARCHIVED")
+
+
+def unlisted(person_id: str) -> str:
+    """`P#01J9…#UNLISTED`: digests that are in no inbox: not sent yet, or of messages that are there anyway."""
+    return _join("P", person_id, "UNLISTED")
+
+
+def kept_for_digest(person_id: str, employer: str) -> str:
+    """`P#01J9…#DIGEST#504`: news of somebody's people, by the digest that tells it."""
+    return _join("P", person_id, "DIGEST", employer)
+
+
+def kept_for_digest_sort(due: datetime, natural_key: str) -> str:
+    """`2026-11-23T16:00:00Z#01J9….enrolment_confirmed_in_team`."""
+    return _join(instant(due), natural_key)
+
+
+def kept(employer: str, natural_key: str) -> str:
+    """`D#504#01J9….enrolment_confirmed_in_team`: news of somebody's people, the same on every replay."""
+    return _join("D", employer, natural_key)
 
 
 def audit(employer: str, day: date, entry_id: str) -> str:

@@ -1,0 +1,99 @@
+"""One e-mail a day in place of many: managers' news of their people, and what is not urgent of those who prefer that (decision 0030).
+
+Whatever waits names the instant of its digest, and that digest is a notification that waits for the same instant. When it has come,
+one conditional write says what the digest holds, and from then on it is an e-mail like any other: claimed, sent and recorded.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib import rendering
+from chalicelib.domain.calendar import london_day, london_time
+from chalicelib.domain.mailbox import Mailbox
+from chalicelib.domain.notifications import Delivery, Notification, Timing
+from chalicelib.invitations import in_a_calendar
+from chalicelib.storage import digests, message_settings, outbox
+from chalicelib.storage.outbox import NotificationKey
+
+AHEAD = timedelta(minutes=5)
+"""What happens this long before a digest waits for the next: longer than a relay or a mailer may run and an index lag, so that
+nothing is added to a digest that has been sent."""
+
+FRESH = timedelta(days=1)
+"""A message that is older has waited long enough and goes by itself."""
+
+MOST = 100
+"""Messages that one digest tells of. The others are in the next, which is due at once."""
+
+
+def next_at(employer: str, now: datetime) -> datetime:
+    """The UTC instant of an employer's next digest: its hour in London, today or tomorrow, and not within the next five minutes."""
+    hour = message_settings.settings_of(employer).digest_hour
+    today = london_time(london_day(now), hour)
+    return today if today >= now + AHEAD else london_time(london_day(now) + timedelta(days=1), hour)
+
+
+def keep(notification: Notification, now: datetime) -> None:
+    """Let a message that always comes with a digest (Timing.DIGEST) wait for the next one: instead of a notification of its own.
+
+    Safe to repeat: what is kept already stays with the digest that it is kept for.
+    """
+    due = digests.keep(notification, next_at(notification.employer, now))
+    _open(notification.person, notification.employer, due)
+
+
+def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> bool:
+    """Whether a notification is to wait for its recipient's digest: they prefer that, it is not urgent, it is not late already, and
+    brings nothing into their calendar, which takes an e-mail for each class.
+    """
+    return (
+        mailbox.digest
+        and notification.timing is Timing.NORMAL
+        and notification.template != digests.DIGEST
+        and notification.delivery is Delivery.PENDING
+        and now - notification.at < FRESH
+        and not in_a_calendar(notification)
+    )
+
+
+def hold(key: NotificationKey, notification: Notification, now: datetime) -> None:
+    """Let a notification that may wait do so: it is in the inbox meanwhile. Its digest comes first, so that a crash in between leaves a
+    digest without anything in it, which is never sent, and no message that nobody sends.
+    """
+    due = next_at(notification.employer, now)
+    _open(notification.person, notification.employer, due)
+    digests.hold(key, due)
+
+
+def _open(person: str, employer: str, due: datetime, number: int = 1) -> NotificationKey:
+    natural_key = f"digest.{due:%Y-%m-%d-%H}.{employer}.{person}.{number}"
+    data = {"of_people": [], "of_you": [], "number": number}
+    return digests.open_(
+        Notification(person, employer, digests.DIGEST, natural_key, due, "", data, delivery=Delivery.HELD), due
+    )
+
+
+def close(key: NotificationKey, digest: Notification, now: datetime) -> Notification | None:
+    """Say what a digest that is due holds, and go on with it as with any other e-mail. None if there is nothing to send: it holds
+    nothing, or somebody else has closed it at this moment.
+
+    Safe to repeat and to do twice at once: what waits for a digest holds still once that is due, and one write closes it. What is
+    more than one digest tells is left to another one, which is due at once.
+    """
+    found = digests.items(digest.person, digest.employer, digest.at)
+    number = int(digest.data["number"])
+    told = found[MOST * (number - 1) : MOST * number]
+    if not told:
+        outbox.record_unsent(key, digest, Delivery.SUPERSEDED, None, now)
+        return None
+    if len(found) > MOST * number:
+        _open(digest.person, digest.employer, digest.at, number + 1)
+    data = {
+        "of_people": [{"id": each.id, "subject": each.subject} for each in told if each.of_people],
+        "of_you": [{"id": each.id, "subject": each.subject} for each in told if not each.of_people],
+        "number": number,
+    }
+    subject = rendering.render(digests.DIGEST, data).subject
+    if not digests.close(key, subject, data, listed=bool(data["of_people"]), now=now):
+        return None
+    return replace(digest, subject=subject, data=data, delivery=Delivery.PENDING, queued_at=now, due_at=None)
