@@ -177,6 +177,12 @@ def _look(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetim
     looking.look_at(message["employer"], message["persons"], since, day, at)
 
 
+def _pass_on(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetime) -> None:
+    from chalicelib.services import transfers
+
+    transfers.pass_on(message["person"], message["employer"], at)
+
+
 def _move_reports(message: dict[str, Any], _remaining_ms: Callable[[], int], _at: datetime) -> None:
     move_reports(message["employer"], message["promised"], message["person"])
 
@@ -249,6 +255,7 @@ def _for_every_employer(kind: str) -> None:
 WORK: dict[str, Callable[[dict[str, Any], Callable[[], int], datetime], None]] = {
     "project": _project,
     "look": _look,
+    "pass on": _pass_on,
     "reports": _move_reports,
     "part": _do_part,
     "promote": lambda message, remaining_ms, at: _promote(message["class"], remaining_ms, at),
