@@ -1,4 +1,4 @@
-"""One e-mail a day in place of many: managers' news of their people, and what is not urgent of those who prefer that (decision 0030).
+"""One e-mail a day in place of many: managers' news of their people, and what is not urgent to whoever prefers that.
 
 Whatever waits names the instant of its digest, and that digest is a notification that waits for the same instant. When it has come,
 one conditional write says what the digest holds, and from then on it is an e-mail like any other: claimed, sent and recorded.
@@ -57,8 +57,8 @@ def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> boo
 
 
 def hold(key: NotificationKey, notification: Notification, now: datetime) -> None:
-    """Let a notification that may wait do so: it is in the inbox meanwhile. Its digest comes first, so that a crash in between leaves a
-    digest without anything in it, which is never sent, and no message that nobody sends.
+    """Let a notification that may wait do so: it is in the inbox meanwhile. Its digest is written first, so that a crash in between
+    leaves a digest without anything in it, which is never sent, and no message that nobody sends.
     """
     due = next_at(notification.employer, now)
     _open(notification.person, notification.employer, due)
@@ -75,11 +75,13 @@ def _open(person: str, employer: str, due: datetime, number: int = 1) -> Notific
 
 def close(key: NotificationKey, digest: Notification, now: datetime) -> Notification | None:
     """Say what a digest that is due holds, and go on with it as with any other e-mail. None if there is nothing to send: it holds
-    nothing, or somebody else has closed it at this moment.
+    nothing, somebody else has closed it at this moment, or this is a message that a digest tells.
 
     Safe to repeat and to do twice at once: what waits for a digest holds still once that is due, and one write closes it. What is
     more than one digest tells is left to another one, which is due at once.
     """
+    if digest.template != digests.DIGEST:
+        return None
     found = digests.items(digest.person, digest.employer, digest.at)
     number = int(digest.data["number"])
     told = found[MOST * (number - 1) : MOST * number]
