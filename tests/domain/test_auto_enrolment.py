@@ -1,0 +1,320 @@
+"""Training that arranges itself, rule by rule (domain.md §4)."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from chalicelib.domain import auto_enrolment as rules_of
+from chalicelib.domain.access import AccessMode, AccessRule
+from chalicelib.domain.auto_enrolment import Case, LeftOut, State, Struck
+from chalicelib.domain.catalogue import Catalogue, CourseStatus, Grants, Mode, Offering, Prerequisite, PrerequisiteKind
+from chalicelib.domain.classes import ClassStatus, Seats
+from chalicelib.domain.decisions import Decision, Outcome
+from chalicelib.domain.enrolment import HistoryRow, Status
+from chalicelib.domain.people import Employment, EmploymentKind
+from chalicelib.domain.requirements import Target, TargetKind
+from tests import builders as b
+from tests.builders import FIRE, INDUCTION, MOVING, NOW, TODAY
+
+RULES = replace(b.rulebook(b.requirement()), auto_enrolment=True)
+
+
+def days(number):
+    return TODAY + timedelta(days=number)
+
+
+def course(course_id="504-fire", **changes):
+    return b.course(course_id, **({"auto_enrol": True, "auto_book": True} | changes))
+
+
+def on(number, class_id=None, **changes):
+    """A class so many days ahead."""
+    return b.class_(class_id or f"504-c{number}", sessions=[b.session(days(number))], **changes)
+
+
+def case(courses=None, classes=None, learner=None, rulebook=RULES, taken=None, now=NOW):
+    """Somebody, with courses and their classes; `taken` says how many seats are taken and how many wait, by class."""
+    known = {each.id: each for each in (courses if courses is not None else [course()])}
+    offered = classes if classes is not None else [b.e_learning()]
+
+    def of(wanted):
+        for each in offered:
+            if each.course == wanted.id:
+                yield each, Seats(each.maximum, *(taken or {}).get(each.id, (0, 0)))
+
+    catalogue = Catalogue("504", (1, 1), {}, known, {}, {})
+    return Case(learner or b.learner(), rulebook, catalogue, of, now)
+
+
+def settled(given, competency=FIRE):
+    """What is proposed for one competency that is due."""
+    (standing,) = [
+        each for each in rules_of.to_decide(given.learner, given.rulebook, given.day) if each.competency == competency
+    ]
+    return rules_of.propose(given, standing.required)
+
+
+def outcome(given, competency=FIRE):
+    found = settled(given, competency)
+    return (found.outcome, found.place.class_.id if found.place else None)
+
+
+def states(learner, rulebook=RULES, day=TODAY):
+    return {
+        each.competency: rules_of.state_of(each, learner, rulebook, day)
+        for each in learner.compliance_on(day, rulebook)
+    }
+
+
+def withdrawn(at=NOW, by="p1", status=Status.WITHDRAWN, **changes):
+    return b.enrolment(status, history=(HistoryRow(status, at, by),), **changes)
+
+
+# --- who (rule 1) -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("learner", "why"),
+    [
+        (b.learner(), None),
+        (
+            b.learner(employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1), days(-1))),
+            "not employed",
+        ),
+        (b.learner(EmploymentKind.EXTERNAL, assignments=(), groups=("agency",)), "no assignment"),
+        (
+            b.learner(employment=Employment("504", EmploymentKind.APPLICANT, "1", days(20), offered_on=days(-1))),
+            "applicant",
+        ),
+    ],
+)
+def test_training_is_arranged_for_whoever_holds_an_assignment(learner, why):
+    assert rules_of.left_out(learner, RULES, TODAY) == (LeftOut(why) if why else None)
+    assert bool(rules_of.to_decide(learner, RULES, TODAY)) is (why is None)
+
+
+def test_applicants_only_where_the_employer_says_so_and_nobody_where_it_is_switched_off():
+    applicant = b.learner(employment=Employment("504", EmploymentKind.APPLICANT, "1", days(20), offered_on=days(-1)))
+    assert rules_of.left_out(applicant, replace(RULES, auto_enrol_applicants=True), TODAY) is None
+    assert rules_of.left_out(b.learner(), replace(RULES, auto_enrolment=False), TODAY) is LeftOut.SWITCHED_OFF
+
+
+# --- when (rules 2, 3 and 9) --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("left", "state"), [(-1, "due"), (0, "due"), (90, "due"), (91, "not due")])
+def test_a_renewal_is_due_ninety_days_before_its_end(left, state):
+    assert states(b.learner(awards=(b.award_expiring(days(left)),))) == {FIRE: State(state)}
+
+
+def test_what_is_not_required_is_never_due():
+    assert states(b.learner(awards=(b.award_expiring(days(-5), MOVING),)))[MOVING] is State.NOT_DUE
+
+
+@pytest.mark.parametrize("status", [Status.CONFIRMED, Status.WAITLISTED, Status.REQUESTED])
+def test_whoever_is_on_a_class_that_gives_it_is_passed_over(status):
+    assert states(b.learner(enrolments=(b.enrolment(status),))) == {FIRE: State.UNDER_WAY}
+
+
+def test_so_is_whose_completion_has_still_to_be_verified():
+    waiting = b.enrolment(Status.COMPLETED, to_verify=(Grants(FIRE),))
+    assert states(b.learner(enrolments=(waiting,))) == {FIRE: State.UNDER_WAY}
+
+
+def test_a_class_at_too_low_a_level_is_no_reason_to_pass_somebody_over():
+    rulebook = replace(b.rulebook(b.requirement(level=2)), auto_enrolment=True)
+    assert states(b.learner(enrolments=(b.enrolment(),)), rulebook) == {FIRE: State.DUE}
+
+
+@pytest.mark.parametrize(("again", "state"), [(1, "paused"), (0, "due"), (None, "due")])
+def test_a_failure_rests_until_its_day(again, state):
+    decision = Decision(FIRE, Outcome.NO_OPTION, 1, days(-13), None if again is None else days(again))
+    assert states(b.learner(decisions=(decision,))) == {FIRE: State(state)}
+
+
+@pytest.mark.parametrize(("ago", "proposed"), [(0, "withdrawn lately"), (13, "withdrawn lately"), (14, "booked")])
+def test_whoever_gave_a_place_back_is_left_alone_for_fourteen_days(ago, proposed):
+    given = case(learner=b.learner(enrolments=(withdrawn(NOW - timedelta(days=ago)),)))
+    assert settled(given).outcome == proposed
+    if proposed != "booked":
+        assert rules_of.decision_of(settled(given), None, TODAY).next_try_on == days(14 - ago)
+
+
+def test_nobody_is_left_alone_because_the_service_ended_something():
+    lapsed = withdrawn(by="system:timers", status=Status.CANCELLED)
+    assert outcome(case(learner=b.learner(enrolments=(lapsed,)))) == ("booked", "504-e1")
+
+
+# --- what there is to choose from (rule 4) ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "struck"),
+    [
+        ({"auto_enrol": False, "auto_book": False}, Struck.NOT_AUTOMATIC),
+        ({"status": CourseStatus.WITHDRAWN}, Struck.NOT_LIVE),
+        ({"ends_on": days(-1)}, Struck.NOT_LIVE),
+        ({"rules": (AccessRule("1", AccessMode.SELF_ENROL, (Target(TargetKind.UNIT, "estates"),)),)}, Struck.ACCESS),
+    ],
+)
+def test_a_course_is_struck_out_by_a_rule_that_is_named(changes, struck):
+    found = settled(case([course(**changes)]))
+    assert (found.outcome, [each.struck for each in found.candidates]) == (Outcome.NO_OPTION, [struck])
+
+
+def test_so_is_one_that_awards_a_lower_level():
+    found = settled(case(rulebook=replace(b.rulebook(b.requirement(level=2)), auto_enrolment=True)))
+    assert [each.struck for each in found.candidates] == [Struck.LEVEL]
+
+
+def test_a_course_without_a_class_that_is_open_is_no_option():
+    closed = b.e_learning(status=ClassStatus.CLOSED)
+    for classes in ([], [closed]):
+        found = settled(case(classes=classes))
+        assert (found.outcome, found.candidates[0].struck) == (Outcome.NO_OPTION, Struck.NO_CLASS)
+
+
+def test_the_employers_own_course_comes_before_a_national_one():
+    courses = [course("NHS-fire"), course()]
+    classes = [b.e_learning("NHS-e1", "NHS-fire"), b.e_learning()]
+    found = settled(case(courses, classes))
+    assert found.place.class_.id == "504-e1"
+    assert {each.course.id: each.struck for each in found.candidates} == {
+        "NHS-fire": Struck.OWN_FIRST,
+        "504-fire": None,
+    }
+
+
+def test_a_national_one_is_taken_where_the_own_one_is_not_automatic():
+    courses = [course("NHS-fire"), course(auto_enrol=False, auto_book=False)]
+    assert outcome(case(courses, [b.e_learning("NHS-e1", "NHS-fire"), b.e_learning()])) == ("booked", "NHS-e1")
+
+
+def test_what_only_the_learning_team_enrols_on_is_arranged_too_and_nobody_has_to_approve():
+    for mode in AccessMode:
+        found = settled(case([course(rules=(AccessRule("1", mode),))]))
+        assert found.place.verdict.status is Status.CONFIRMED
+
+
+def test_a_course_that_awards_what_covers_it_counts():
+    covering = replace(b.competency(MOVING), covers=(FIRE,))
+    rulebook = replace(RULES, competencies={**RULES.competencies, MOVING: covering})
+    assert outcome(case([course(grants=(MOVING,))], rulebook=rulebook)) == ("booked", "504-e1")
+
+
+# --- choosing (rule 5) --------------------------------------------------------------------------------------------
+
+
+def test_e_learning_is_enrolled_on_before_a_class_is_looked_for():
+    assert outcome(case(classes=[on(20), b.e_learning()])) == ("booked", "504-e1")
+
+
+def test_two_ways_to_learn_it_alone_are_left_to_the_learner():
+    two = course(offerings=(Offering("e", Mode.E_LEARNING), Offering("cy", Mode.E_LEARNING, "cy-GB")))
+    classes = [b.e_learning("504-e1", offering="e"), b.e_learning("504-e2", offering="cy")]
+    assert outcome(case([two], classes)) == ("several options", None)
+
+
+def test_so_are_two_courses():
+    found = settled(case([course(), course("504-alarm")], [b.e_learning(), b.e_learning("504-e2", "504-alarm")]))
+    assert found.outcome is Outcome.MULTIPLE_OPTIONS
+    assert [each.id for each in found.options] == ["504-fire", "504-alarm"]
+
+
+def test_a_date_is_left_to_the_learner_unless_the_course_says_otherwise():
+    given = case([course(auto_book=False)], [on(20)])
+    assert outcome(given) == ("choose a date", None)
+    assert settled(given).course.id == "504-fire"
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [((13, 14, 20), 14), ((90, 91), 90), ((13, 91), None), ((40, 20), 20)])
+def test_the_earliest_class_between_two_weeks_and_ninety_days_ahead_is_booked(ahead, taken):
+    expected = ("booked", f"504-c{taken}") if taken else ("choose a date", None)
+    assert outcome(case(classes=[on(each) for each in ahead])) == expected
+
+
+def test_a_class_before_the_award_ends_is_earlier_than_any_after():
+    learner = b.learner(awards=(b.award_expiring(days(30)),))
+    assert outcome(case(classes=[on(40), on(25)], learner=learner)) == ("booked", "504-c25")
+
+
+def test_planned_and_closed_classes_are_passed_over_and_so_is_a_clash():
+    busy = b.enrolment(at=b.class_("504-x", "504-moving", sessions=[b.session(days(20))]), grants=(Grants(MOVING),))
+    classes = [on(16, status=ClassStatus.PLANNED), on(18, status=ClassStatus.CLOSED), on(20), on(25)]
+    assert outcome(case(classes=classes, learner=b.learner(enrolments=(busy,)))) == ("booked", "504-c25")
+
+
+def test_a_full_class_is_passed_over_for_a_later_one_with_a_seat():
+    assert outcome(case(classes=[on(20), on(30)], taken={"504-c20": (12, 0)})) == ("booked", "504-c30")
+
+
+def test_all_full_the_earliest_is_waited_for():
+    taken = {"504-c20": (12, 0), "504-c30": (12, 3)}
+    assert outcome(case(classes=[on(30), on(20)], taken=taken)) == ("waitlisted", "504-c20")
+
+
+def test_all_full_and_none_that_takes_a_waiter_is_said():
+    full = on(20, enrol_until=days(-1))
+    assert outcome(case(classes=[full], taken={"504-c20": (12, 0)})) == ("all full", None)
+
+
+def test_a_class_of_another_unit_is_none_of_theirs():
+    assert outcome(case(classes=[on(20, only_units=("estates",)), on(30)])) == ("booked", "504-c30")
+
+
+def test_nobody_is_booked_on_a_class_after_they_leave():
+    leaving = b.learner(employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1), days(25)))
+    assert outcome(case(classes=[on(30)], learner=leaving)) == ("choose a date", None)
+
+
+# --- prerequisites (rule 6) ---------------------------------------------------------------------------------------
+
+AFTER_INDUCTION = (Prerequisite(PrerequisiteKind.COMPETENCY, INDUCTION),)
+
+
+def with_induction(*classes, **changes):
+    induction = course("504-induction", title="Induction", grants=(INDUCTION,), **changes)
+    return [course(prerequisites=AFTER_INDUCTION), induction], [b.e_learning(), *classes]
+
+
+def test_a_prerequisite_is_booked_first():
+    found = settled(case(*with_induction(b.e_learning("504-e2", "504-induction"))))
+    assert (found.outcome, found.place.course.id, found.first_for.id) == ("booked", "504-induction", "504-fire")
+    assert found.candidates[0].struck is Struck.PREREQUISITE
+
+
+def test_one_that_cannot_be_arranged_is_named():
+    found = settled(case(*with_induction()))
+    assert (found.outcome, [each.id for each in found.options]) == ("prerequisite missing", ["504-induction"])
+    by_hand = with_induction(b.e_learning("504-e2", "504-induction"), auto_enrol=False, auto_book=False)
+    assert settled(case(*by_hand)).outcome is Outcome.PREREQUISITE
+
+
+def test_while_a_prerequisite_is_under_way_nothing_is_said_or_done():
+    taking = b.enrolment(at=b.e_learning("504-e2", "504-induction"), grants=(Grants(INDUCTION),))
+    given = case(*with_induction(b.e_learning("504-e2", "504-induction")), learner=b.learner(enrolments=(taking,)))
+    assert settled(given) is None
+
+
+def test_once_it_is_held_the_course_itself_is_booked():
+    learner = b.learner(awards=(b.award(INDUCTION),))
+    assert outcome(case(*with_induction(), learner=learner)) == ("booked", "504-e1")
+
+
+# --- what is kept (rule 9) ----------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_tried_again_after_fourteen_days_and_what_succeeded_is_not():
+    failed = rules_of.decision_of(settled(case(classes=[])), None, TODAY)
+    assert failed == Decision(FIRE, Outcome.NO_OPTION, 1, TODAY, days(14))
+    booked = rules_of.decision_of(settled(case()), failed, days(14), "504-e1~1")
+    assert booked == Decision(FIRE, Outcome.BOOKED, 2, days(14), None, "504-fire", "504-e1~1")
+
+
+@pytest.mark.parametrize("today", [date(2028, 2, 29), date(2027, 3, 28), date(2026, 10, 25)])
+def test_days_are_counted_in_london_on_a_leap_day_and_when_the_clocks_change(today):
+    now = datetime.combine(today, NOW.time(), NOW.tzinfo)
+    classes = [b.class_(f"504-c{each}", sessions=[b.session(today + timedelta(days=each))]) for each in (13, 14)]
+    learner = b.learner(awards=(b.award_expiring(today + timedelta(days=90)),))
+    assert outcome(case(classes=classes, learner=learner, now=now)) == ("booked", "504-c14")
