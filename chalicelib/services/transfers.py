@@ -406,7 +406,7 @@ def _tell(transaction: Transaction, transfer: Transfer, here: Learner, changed: 
             _dated(rules_of.arriving(each.award, transfer.origin, known.get(each.award.competency)), known)
             for each in transfer.those(ItemState.ACCEPTED)
         ),
-        "waiting": _lines(_with_reason(each, known) for each in transfer.those(ItemState.WAITING)),
+        "to_decide": _lines(_with_reason(each, known) for each in transfer.those(ItemState.WAITING)),
         "rejected": _lines(_with_reason(each, known) for each in transfer.those(ItemState.REJECTED)),
         "needed": _lines(_title(each.competency, known) for each in red),
     }
@@ -422,7 +422,7 @@ def _told(transfer: Transfer, learner: Learner, other: str) -> dict[str, Any]:
         "transfer": transfer.id,
         "other_employer": stored.employer_names([other])[other],
         "reason": transfer.reason,
-        **{each: [] for each in ("accepted", "waiting", "rejected", "needed")},
+        **{each: [] for each in ("accepted", "to_decide", "rejected", "needed")},
     }
 
 

@@ -95,8 +95,14 @@ BODIES |= {
     "decide_on_requests": {"decisions": [{"person_id": "p2", "enrolment_id": "504-c1~1", "decision": "approve"}]},
     "delegate_approvals": {"to": "p2", "from": "2026-11-23", "until": "2026-12-31"},
 }
+BODIES |= {
+    "ask_for_transfer": {"from_employer": "505", "consented_on": "2026-11-20"},
+    **dict.fromkeys(("refuse_transfer", "reject_transfer_item"), {"reason": "The certificate was withdrawn."}),
+    "change_transfer_settings": {"automatic_release": True, "recognised_employers": None},
+}
+BODIES |= {"dry_run": {}, "set_auto_enrolment": {"on": True}}
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
-FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * 18}\n"
+FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * (len(catalogue_file.COLUMNS) - 3)}\n"
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
     "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
@@ -120,6 +126,8 @@ PATHS = {
     "feed_id": "0" * 64,
     "code": "0" * 20,
     "secret": "0" * 43,
+    "transfer_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
+    "item_number": "1",
     "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "delegation_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
@@ -220,6 +228,7 @@ OF_ONE_EMPLOYER = {
     *("list_requirements", "save_requirement", "take_back_requirement", "preview_requirement"),
     *("try_draft", "draft_outcome", "start_reconciliation"),
     *("list_structure", "change_structure", "show_settings", "change_settings"),
+    *("dry_run", "show_auto_enrolment", "set_auto_enrolment"),
 }
 
 

@@ -37,6 +37,12 @@ PORTAL = {
         "POST /v1/external-training/{person}/{training}/approval",
         "POST /v1/external-training/{person}/{training}/rejection",
     ],
+    "/transfers": ["GET /v1/me/transfers"],
+    "/transfers/<person>/<transfer>": [
+        "GET /v1/transfers/{person}/{transfer}",
+        "POST /v1/transfers/{person}/{transfer}/release",
+        "POST /v1/transfers/{person}/{transfer}/refusal",
+    ],
     "/certificates/<code>": ["GET /v1/certificates/{code}"],
     "/people/<person>/enrolments/<item>": [
         "GET /v1/people/{person}/enrolments/{item}",
