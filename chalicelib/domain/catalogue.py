@@ -154,6 +154,11 @@ class Component:
     use: Use = Use.BOTH
 
 
+def components_for(use: Use, components: Iterable[Component]) -> tuple[Component, ...]:
+    """The components that count for the first period (INITIAL), or for one that renews it."""
+    return tuple(each for each in components if each.use in (use, Use.BOTH))
+
+
 @dataclass(frozen=True, slots=True)
 class Certification:
     """Courses of which some or all have to be completed, once or again and again (domain.md §6, decision 0034).

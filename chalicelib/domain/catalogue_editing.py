@@ -28,6 +28,7 @@ from chalicelib.domain.catalogue import (
     Synonyms,
     Use,
     Venue,
+    components_for,
     live_on,
 )
 from chalicelib.domain.classes import Class
@@ -301,11 +302,6 @@ def _out_of_reach(certification: Certification, catalogue: Catalogue, rulebook: 
 
 
 _PERIODS = {Use.INITIAL: "first period", Use.RENEWAL: "periods that renew it"}
-
-
-def components_for(use: Use, components: Iterable[Component]) -> tuple[Component, ...]:
-    """The components that count for the first period (INITIAL), or for one that renews it."""
-    return tuple(each for each in components if each.use in (use, Use.BOTH))
 
 
 def _in_person(component: Component, catalogue: Catalogue) -> bool:

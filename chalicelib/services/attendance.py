@@ -18,6 +18,7 @@ from chalicelib.domain.attendance import Mark
 from chalicelib.domain.awards import source_of
 from chalicelib.domain.calendar import london_day, long_day
 from chalicelib.domain.catalogue import AwardTiming, Catalogue, Course, may_belong
+from chalicelib.domain.certifications import Completion
 from chalicelib.domain.classes import Class, Seats
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.enrolment import Enrolment, Party, Status, no_longer_passed_over
@@ -27,7 +28,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.learning import awarded_for
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.services import awards
+from chalicelib.services import awards, certifications
 from chalicelib.services.approvals import who_approves
 from chalicelib.services.enrolment import count_again, everywhere, said_of
 from chalicelib.storage import attendance as stored
@@ -144,13 +145,16 @@ def _mark_all(actor: Actor, on: Taught, group: Sequence[Mark], now: datetime) ->
 
 
 def _mark_together(actor: Actor, on: Taught, group: Sequence[Mark], now: datetime) -> list[Marked | None]:
-    """Mark people in one transaction; None for whoever needs one alone, since other classes are concerned as well."""
+    """Mark people in one transaction; None for whoever needs one alone, since other classes or a certification
+    are concerned as well.
+    """
     transaction = Transaction()
     results: list[Marked | None] = []
     for mark in group:
         change = _judged(actor, on, mark, now)
         if isinstance(change, _Change):
-            results.append(None if change.others_wait else _add(transaction, actor, on, change, now))
+            alone = change.others_wait or certifications.concerns(change.learner, _done(on, change.after), on.catalogue)
+            results.append(None if alone else _add(transaction, actor, on, change, now))
         else:
             results.append(change)
     if any(each and each.changed for each in results):
@@ -282,6 +286,7 @@ def _add(transaction: Transaction, actor: Actor, on: Taught, change: _Change, no
         rules_of.absence(after, learner, on.class_),
     )
     standing = _awards(transaction, actor, on, change, now)
+    _certify(transaction, actor, on, change, now)
     freed = count_again(transaction, learner, after)
     _tell(transaction, actor, on, change, standing, freed, now)
     return Marked(after.person, after, True, standing)
@@ -312,6 +317,24 @@ def _awards(transaction: Transaction, actor: Actor, on: Taught, change: _Change,
         for grant in on.course.grants
         if grant.competency in framework
     )
+
+
+def _certify(transaction: Transaction, actor: Actor, on: Taught, change: _Change, now: datetime) -> None:
+    """What certifications the learner subscribes to make of it (domain.md §6)."""
+    before, after = change.before, change.after
+    if after.status is before.status:
+        return
+    if before.status is Status.COMPLETED:
+        reason = change.reason or ""
+        certifications.taken_back(transaction, actor, change.learner, after.id, reason, on.catalogue, now)
+    elif after.status is Status.COMPLETED:
+        done = _done(on, after)
+        certifications.completed(transaction, actor, change.learner, done, on.rulebook, on.catalogue, now)
+
+
+def _done(on: Taught, after: Enrolment) -> Completion:
+    """An enrolment as the completion of a component, on the day of its latest outcome."""
+    return Completion(after.id, rules_of.completed_on(after, on.class_.ends_at), after.course, after.mode)
 
 
 def _tell(

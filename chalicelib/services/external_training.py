@@ -12,6 +12,8 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.approvals import Step as WaitingStep
 from chalicelib.domain.approvals import steps_from
 from chalicelib.domain.calendar import london_day, long_day
+from chalicelib.domain.catalogue import Grants
+from chalicelib.domain.certifications import Completion
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.errors import NotFound, NotPermitted, refuse_body
 from chalicelib.domain.events import Event, EventType
@@ -30,7 +32,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.domain.timers import Timer, TimerKind
-from chalicelib.services import approvals, awards, people
+from chalicelib.services import approvals, awards, certifications, people
 from chalicelib.services.approvals import who_approves
 from chalicelib.storage import audit, files, outbox, rules, timers
 from chalicelib.storage import external_training as stored
@@ -248,11 +250,12 @@ def verify(actor: Actor, person: str, training_id: str, awarded: tuple[Claim, ..
     Awards are of the day on which the training was completed and expire by the competency's period as that is today. Repeating
     the same verification changes nothing.
     """
-    before, _, who = _seen(actor, person, training_id, now)
+    before, learner, who = _seen(actor, person, training_id, now)
     if before.reached(Status.VERIFIED, actor.person) and set(before.awarded) == set(awarded):
         return _shown(before)
     after = replace(rules_of.move(before, Step.VERIFY, who, actor.person, now), awarded=awarded)
-    framework = rules.rulebook_now(actor.employer).competencies
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
+    framework = rulebook.competencies
     completed_on = before.training.completed_on
     refuse_body(rules_of.wrong_claims("awards", awarded, completed_on, framework, london_day(now)))
     transaction = Transaction()
@@ -263,6 +266,9 @@ def verify(actor: Actor, person: str, training_id: str, awarded: tuple[Claim, ..
         )
         competency = framework[each.competency]
         made.append(awards.add(transaction, actor, person, wanted, competency, before.id, now))
+    given = tuple(Grants(each.competency, each.level) for each in awarded)
+    done = Completion(before.id, completed_on, awards=given)
+    certifications.completed(transaction, actor, learner, done, rulebook, known, now)
     return _decide(actor, before, after, "external_training.verified", now, transaction, made)
 
 

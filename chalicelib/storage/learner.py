@@ -11,6 +11,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.auto_enrolment import DecisionRow
 from chalicelib.storage.awards import AwardRow, ExemptionRow
 from chalicelib.storage.base import Record
+from chalicelib.storage.certifications import SubscriptionRow
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.people import (
     AssignmentRow,
@@ -103,6 +104,7 @@ def _learner(
         enrolments=tuple(each for each in everywhere if each.employer == employer),
         elsewhere=tuple(each for each in everywhere if each.employer != employer),
         grants=tuple(row.grant() for row in rows[GrantRow]),
+        subscriptions=tuple(row.subscription() for row in rows[SubscriptionRow]),
         decisions=tuple(row.decision() for row in rows[DecisionRow]),
         booking_revision=booking,
         never_served=employed is not None and employment is None,

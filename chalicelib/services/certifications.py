@@ -1,0 +1,525 @@
+"""Certifications: subscribed to, completed component by component, renewed in time (domain.md §2 and §6, decision 0034).
+
+Everything here changes one subscription on condition of its revision, with event, audit entry and the timer of what comes next in
+the same transaction. What completes a component calls `completed` in its own transaction, what takes that back `taken_back`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain import awards as award_rules
+from chalicelib.domain import certifications as rules_of
+from chalicelib.domain.access import AccessMode
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import london_day, london_time, long_day
+from chalicelib.domain.catalogue import Catalogue, Certification, Mode, Use, live_on, may_belong
+from chalicelib.domain.certifications import Completion, News, Party, Status, Step, Subscription
+from chalicelib.domain.competency import Award, Competency, Origin
+from chalicelib.domain.errors import AdministratorOnly, CertificationNotOffered, NotFound, NotPermitted
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.learner import Learner
+from chalicelib.domain.people import chosen_assignment
+from chalicelib.domain.permissions import Capability, Scope
+from chalicelib.domain.requirements import Rulebook
+from chalicelib.domain.timers import Timer
+from chalicelib.services import awards, people
+from chalicelib.services.approvals import who_approves
+from chalicelib.services.catalogue import Viewer
+from chalicelib.storage import audit, outbox, rules, timers
+from chalicelib.storage import certifications as stored
+from chalicelib.storage import learner as learners
+from chalicelib.storage.base import new_id
+from chalicelib.storage.class_lists import Employed, employed
+from chalicelib.storage.idempotency import Idempotency
+from chalicelib.storage.transaction import Transaction, retried
+
+RINGS_AT = 8
+"""The hour, in London, at which time is looked at: whoever is told reads it when they get up, not at midnight."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A subscription as it stands on a London day, with its certification (None: in no catalogue) and what its courses are."""
+
+    subscription: Subscription
+    certification: Certification | None
+    catalogue: Catalogue
+    competencies: Mapping[str, Competency]
+    day: date
+    own: bool
+
+
+# --- looking ------------------------------------------------------------------------------------------------------------
+
+
+def mine(actor: Actor, now: datetime) -> list[Shown]:
+    """The actor's own subscriptions; none for somebody who is no learner here."""
+    return _shown_of(actor.learner, now, own=True) if actor.learner else []
+
+
+def of_person(actor: Actor, person: str, now: datetime) -> list[Shown]:
+    """Those of somebody whose learning the actor may see; raises NotFound for anybody else."""
+    learner = people.visible(actor, person, Capability.VIEW_HISTORY, now)
+    return _shown_of(learner, now, own=person == actor.person)
+
+
+def _shown_of(learner: Learner, now: datetime, own: bool) -> list[Shown]:
+    rulebook, known = rules.rulebook_and_catalogue(learner.employer)
+    today = london_day(now)
+    shown = [_shown(each, known, rulebook, today, own) for each in learner.subscriptions]
+    return sorted(shown, key=lambda each: (each.subscription.ended, _title(each), each.subscription.certification))
+
+
+def _shown(subscription: Subscription, known: Catalogue, rulebook: Rulebook, today: date, own: bool) -> Shown:
+    certification = known.certifications.get(subscription.certification)
+    current = rules_of.as_of(subscription, today, certification)
+    return Shown(current, certification, known, rulebook.competencies, today, own)
+
+
+def _title(shown: Shown) -> str:
+    return shown.certification.title if shown.certification else shown.subscription.certification
+
+
+class Subscriber(msgspec.Struct, frozen=True):
+    """Somebody who subscribes to a certification, as they stand to it on a day."""
+
+    subscription: Subscription
+    who: Employed
+    day: date
+
+
+class SubscriberPage(msgspec.Struct, frozen=True):
+    """A page of those who subscribe to a certification, and where to go on."""
+
+    certification: str
+    subscribers: tuple[Subscriber, ...]
+    after: Any
+
+
+def subscribers(
+    actor: Actor, certification_id: str, status: Status | None, limit: int, after: Any, now: datetime
+) -> SubscriberPage:
+    """A page of who subscribes to a certification at the actor's employer, by state and then by what is due first."""
+    _certification(actor, certification_id, rules.catalogue_now(actor.employer))
+    found, following = stored.subscribers(actor.employer, certification_id, status, limit, after)
+    names = employed(actor.employer, (each.person for each in found))
+    today = london_day(now)
+    page = (Subscriber(each, names.get(each.person) or Employed(each.person, "", ""), today) for each in found)
+    return SubscriberPage(certification_id, tuple(page), following)
+
+
+def _certification(actor: Actor, certification_id: str, known: Catalogue) -> Certification:
+    found = known.certifications.get(certification_id) if may_belong(certification_id, actor.employer) else None
+    if found is None:
+        raise NotFound("There is no such certification.", certification_id=certification_id)
+    return found
+
+
+# --- subscribing --------------------------------------------------------------------------------------------------------
+
+
+@retried
+def subscribe_myself(actor: Actor, certification_id: str, now: datetime, once: Idempotency | None = None) -> Shown:
+    """Subscribe the actor, or ask for approval where access says so. Whoever subscribes already stays as they are.
+
+    Raises NotFound for what they cannot find, CertificationNotOffered, or AdministratorOnly.
+    """
+    viewer = Viewer.of(actor, now)
+    certification = _certification(actor, certification_id, viewer.catalogue)
+    learner = learners.learner(actor.person, actor.employer, consistent=True)
+    access = viewer.access_to(certification)
+    if learner is None or learner.employment is None or not viewer.sees(certification, access):
+        raise NotFound("There is no such certification.", certification_id=certification_id)
+    _refuse_not_offered(certification, now)
+    before = learner.subscription(certification_id)
+    if before and not before.ended:
+        return _shown(before, viewer.catalogue, viewer.rulebook, viewer.day, own=True)
+    if access.mode in (None, AccessMode.ADMINISTRATOR):
+        raise AdministratorOnly("Only the learning team subscribes people to this certification.")
+    if access.mode is AccessMode.APPROVAL:
+        rules_of.move(before.status if before else None, Step.REQUEST, Party.LEARNER)
+        assignment = chosen_assignment(learner.assignments_on(viewer.day), access.assignment)
+        approver = who_approves(learner, assignment, now)
+        after = rules_of.requested(before, certification.id, actor.person, actor.employer, approver, now)
+    else:
+        after = _begun(learner, before, certification, Party.LEARNER, actor.person, now)
+    transaction = Transaction()
+    _keep(transaction, actor.person, before, after, now)
+    shown = _shown(after, viewer.catalogue, viewer.rulebook, viewer.day, own=True)
+    if once:
+        once.remember(transaction, shown, now)
+    transaction.commit()
+    return shown
+
+
+@retried
+def subscribe_other(
+    actor: Actor,
+    person: str,
+    certification_id: str,
+    mandatory: bool,
+    reason: str | None,
+    now: datetime,
+    once: Idempotency | None = None,
+) -> Shown:
+    """An administrator subscribes somebody, whatever learner access says. Whoever subscribes already only becomes mandatory or not.
+
+    Raises NotFound for whoever is not employed here, and CertificationNotOffered.
+    """
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+    certification = _certification(actor, certification_id, known)
+    learner = _learner_of(actor, person, now)
+    _refuse_not_offered(certification, now)
+    before = learner.subscription(certification_id)
+    transaction = Transaction()
+    if before and not before.ended and before.status is not Status.AWAITING_APPROVAL:
+        after = before
+        if before.mandatory is not mandatory:
+            after = replace(before, mandatory=mandatory, revision=before.revision + 1)
+            _keep(transaction, actor.person, before, after, now)
+    else:
+        after = subscribe(
+            transaction, learner, certification, Party.ADMINISTRATOR, actor.person, now, mandatory, reason
+        )
+    shown = _shown(after, known, rulebook, london_day(now), own=person == actor.person)
+    if once:
+        once.remember(transaction, shown, now)
+    transaction.commit()
+    return shown
+
+
+def subscribe(
+    transaction: Transaction,
+    learner: Learner,
+    certification: Certification,
+    party: Party,
+    by: str,
+    now: datetime,
+    mandatory: bool = True,
+    reason: str | None = None,
+) -> Subscription:
+    """Add to a transaction: somebody who does not subscribe, subscribed, with its timer and audit entry, and told so by N15 unless
+    the service does it, which tells what it has arranged in a message of its own (domain.md §4).
+    """
+    before = learner.subscription(certification.id)
+    after = _begun(learner, before, certification, party, by, now, mandatory, reason)
+    _keep(transaction, by, before, after, now)
+    if party is Party.ADMINISTRATOR and by != learner.person.id:
+        _tell(transaction, learner, after, certification, News.SUBSCRIBED, now)
+    return after
+
+
+def _begun(
+    learner: Learner,
+    before: Subscription | None,
+    certification: Certification,
+    party: Party,
+    by: str,
+    now: datetime,
+    mandatory: bool = False,
+    reason: str | None = None,
+) -> Subscription:
+    rules_of.move(before.status if before else None, Step.SUBSCRIBE, party)
+    person, employer, today = learner.person.id, learner.employer, london_day(now)
+    return rules_of.begun(before, certification, person, employer, today, by, now, reason, mandatory)
+
+
+def _refuse_not_offered(certification: Certification, now: datetime) -> None:
+    if not live_on(certification, london_day(now)):
+        raise CertificationNotOffered("This certification is not offered now.", status=certification.status.value)
+
+
+def _learner_of(actor: Actor, person: str, now: datetime) -> Learner:
+    learner = learners.learner(person, actor.employer, consistent=True)
+    if learner is None or learner.employment is None or learner.has_left(london_day(now)):
+        raise NotFound("There is no such person at this employer.", person=person)
+    return learner
+
+
+# --- deciding on requests -----------------------------------------------------------------------------------------------
+
+
+def approve(actor: Actor, person: str, certification_id: str, now: datetime) -> Shown:
+    """Approve a request: its first period begins today. Repeating it changes nothing. For its approver and administrators."""
+    return _decide(actor, person, certification_id, Step.APPROVE, None, now)
+
+
+def reject(actor: Actor, person: str, certification_id: str, reason: str, now: datetime) -> Shown:
+    """Reject a request, for a reason that its learner reads. Repeating it changes nothing."""
+    return _decide(actor, person, certification_id, Step.REJECT, reason, now)
+
+
+@retried
+def _decide(actor: Actor, person: str, certification_id: str, step: Step, reason: str | None, now: datetime) -> Shown:
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+    today = london_day(now)
+    learner = learners.learner(person, actor.employer, consistent=True)
+    before = learner.subscription(certification_id) if learner else None
+    if learner is None or before is None or not _may_decide(actor, learner, before, today):
+        raise NotFound("There is no such request, or not for you.", certification_id=certification_id)
+    if person == actor.person:
+        raise NotPermitted("This request is your own.", way_out="Ask your manager or another administrator.")
+    to = Status.SUBSCRIBED if step is Step.APPROVE else Status.REJECTED
+    last = before.history[-1]
+    if (last.status, last.by) == (to, actor.person):
+        return _shown(before, known, rulebook, today, own=False)
+    administers = Scope.ALLOW in actor.scopes(Capability.APPROVE_REQUESTS)
+    rules_of.move(before.status, step, Party.ADMINISTRATOR if administers else Party.APPROVER)
+    if step is Step.APPROVE:
+        certification = _certification(actor, certification_id, known)
+        _refuse_not_offered(certification, now)
+        after = rules_of.begun(before, certification, person, actor.employer, today, actor.person, now)
+    else:
+        after = before.moved_to(Status.REJECTED, now, actor.person, reason)
+    return _commit(actor, before, after, known, rulebook, now)
+
+
+def _may_decide(actor: Actor, learner: Learner, subscription: Subscription, day: date) -> bool:
+    """Whether the actor was asked, supervises the learner, or administers here; so that others learn nothing of it."""
+    asked = subscription.approver == actor.person
+    return asked or actor.may_see(Capability.APPROVE_REQUESTS, learner, day)
+
+
+# --- cancelling and reinstating -----------------------------------------------------------------------------------------
+
+
+@retried
+def cancel_mine(actor: Actor, certification_id: str, now: datetime) -> Shown:
+    """The actor cancels what they subscribed to themselves. Repeating it changes nothing. Raises MandatorySubscription."""
+    return _cancel(actor, actor.person, certification_id, Party.LEARNER, None, now)
+
+
+@retried
+def cancel_other(actor: Actor, person: str, certification_id: str, reason: str, now: datetime) -> Shown:
+    """An administrator cancels somebody's subscription, for a reason. What was awarded stays held."""
+    return _cancel(actor, person, certification_id, Party.ADMINISTRATOR, reason, now)
+
+
+def _cancel(actor: Actor, person: str, certification_id: str, party: Party, reason: str | None, now: datetime) -> Shown:
+    rulebook, known, before = _found(actor, person, certification_id)
+    if before.status is Status.CANCELLED and before.history[-1].by == actor.person:
+        return _shown(before, known, rulebook, london_day(now), own=person == actor.person)
+    after = rules_of.cancelled(before, party, actor.person, now, reason)
+    return _commit(actor, before, after, known, rulebook, now)
+
+
+@retried
+def reinstate(actor: Actor, person: str, certification_id: str, reason: str, now: datetime) -> Shown:
+    """Bring a cancelled subscription back as it was, with its old dates (domain.md §2)."""
+    rulebook, known, before = _found(actor, person, certification_id)
+    after = rules_of.reinstated(before, actor.person, now, reason)
+    after = rules_of.as_of(after, london_day(now), known.certifications.get(certification_id))
+    return _commit(actor, before, after, known, rulebook, now)
+
+
+def _found(actor: Actor, person: str, certification_id: str) -> tuple[Rulebook, Catalogue, Subscription]:
+    """Somebody's subscription as it was stored, strongly consistent, with what it is judged by. Raises NotFound."""
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+    learner = learners.learner(person, actor.employer, consistent=True)
+    subscription = learner.subscription(certification_id) if learner else None
+    if subscription is None:
+        raise NotFound("There is no such subscription.", certification_id=certification_id)
+    return rulebook, known, subscription
+
+
+def _commit(
+    actor: Actor, before: Subscription, after: Subscription, known: Catalogue, rulebook: Rulebook, now: datetime
+) -> Shown:
+    transaction = Transaction()
+    _keep(transaction, actor.person, before, after, now)
+    transaction.commit()
+    return _shown(after, known, rulebook, london_day(now), own=after.person == actor.person)
+
+
+def _keep(transaction: Transaction, by: str, before: Subscription | None, after: Subscription, now: datetime) -> None:
+    """Add a subscription as it is now, its audit entry, and the timer of the next day on which time has something to say."""
+    stored.keep(transaction, before, after)
+    following = rules_of.next_on(after, london_day(now))
+    if following:
+        timers.set_timer(transaction, stored.timer_of(after, london_time(following, RINGS_AT)))
+    was = before.status.value if before else None
+    facts: dict[str, Any] = {"certification": after.certification, "before": was, "status": after.status.value}
+    if after.history[-1].reason and after.history[-1].by == by:
+        facts["note"] = after.history[-1].reason
+    audit.record(transaction, audit.Entry(after.employer, by, "subscription.changed", now, after.person, facts))
+
+
+# --- completing components ----------------------------------------------------------------------------------------------
+
+
+def concerns(learner: Learner, completion: Completion, known: Catalogue) -> bool:
+    """Whether a completion, or its being taken back, moves a subscription of the learner: what needs a transaction with room."""
+    named = (completion.course,) if completion.course else known.courses
+    return rules_of.concerned(learner.subscriptions, completion.source, named)
+
+
+def completed(
+    transaction: Transaction,
+    actor: Actor,
+    learner: Learner,
+    completion: Completion,
+    rulebook: Rulebook,
+    known: Catalogue,
+    now: datetime,
+) -> None:
+    """Add to the transaction that notes a completion: every subscription that it brings forward, and what certifying brings with
+    it: awards, N13, audit, and the timer of the renewal. `learner` was read strongly consistent.
+    """
+    for before in learner.subscriptions:
+        certification = known.certifications.get(before.certification)
+        current = rules_of.as_of(before, london_day(now), certification)
+        after = rules_of.progressed(current, completion, known.courses, actor.person, now)
+        if after is current:
+            continue
+        _keep(transaction, actor.person, before, after, now)
+        if after.status is Status.CERTIFIED:
+            _certify(transaction, actor, learner, after, certification, rulebook, now)
+
+
+def _certify(
+    transaction: Transaction,
+    actor: Actor,
+    learner: Learner,
+    subscription: Subscription,
+    certification: Certification | None,
+    rulebook: Rulebook,
+    now: datetime,
+) -> None:
+    period, terms = subscription.held, subscription.terms
+    if period is None or period.completed_on is None or terms is None:
+        raise ValueError("This subscription is not certified.")
+    source = award_rules.source_of(rules_of.awarded_by(subscription, period), str(subscription.revision))
+    note, framework = f"certification {subscription.certification}", rulebook.competencies
+    made = [
+        awards.add(
+            transaction,
+            actor,
+            learner.person.id,
+            awards.Wanted(each.competency, each.level, period.completed_on, Origin.COMPLETION, note),
+            framework[each.competency],
+            source,
+            now,
+        )
+        for each in terms.grants
+        if each.competency in framework
+    ]
+    data = {
+        "certification": subscription.certification,
+        "title": certification.title if certification else subscription.certification,
+        "until": long_day(period.expires_on) if period.expires_on else None,
+        "renew_from": long_day(subscription.window_opens_on) if subscription.window_opens_on else None,
+        "awards": [_told_award(each, framework) for each in made],
+    }
+    event = Event(new_id(now), EventType.CERTIFIED, learner.employer, learner.person.id, now, data)
+    outbox.emit(transaction, event)
+
+
+def _told_award(award: Award, framework: Mapping[str, Competency]) -> dict[str, Any]:
+    until = long_day(award.expires_on) if award.expires_on else None
+    return {"title": framework[award.competency].title, "until": until}
+
+
+def taken_back(
+    transaction: Transaction,
+    actor: Actor,
+    learner: Learner,
+    source: str,
+    reason: str,
+    known: Catalogue,
+    now: datetime,
+) -> None:
+    """Add to the transaction that takes a completion back: the subscriptions that it had brought forward, and the awards that were
+    made with a certification which is none any more, void.
+    """
+    for before in learner.subscriptions:
+        certification = known.certifications.get(before.certification)
+        current = rules_of.as_of(before, london_day(now), certification)
+        after = rules_of.taken_back(current, source, actor.person, now, reason)
+        if after is current:
+            continue
+        after = rules_of.as_of(after, london_day(now), certification)
+        _keep(transaction, actor.person, before, after, now)
+        if current.held and current.held != after.held:
+            record = rules_of.awarded_by(current, current.held)
+            for each in learner.awards:
+                if not each.void and each.source.rpartition(".")[0] == record:
+                    awards.take_back(transaction, actor, learner.person.id, each, reason, now)
+
+
+# --- time ---------------------------------------------------------------------------------------------------------------
+
+
+@retried
+def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
+    """Look at a subscription on a day on which time may have changed it: open its window, let it expire, remind its learner (N15).
+
+    What was missed meanwhile is told once, the latest of it. The timer ends with it, so that it is done once.
+    """
+    transaction = Transaction()
+    timers.ring(transaction, timer)
+    learner = learners.learner(timer.facts["person"], timer.employer, consistent=True)
+    before = learner.subscription(timer.facts["certification"]) if learner else None
+    if learner and before:
+        _look(transaction, learner, before, now)
+    transaction.commit()
+    return True
+
+
+def _look(transaction: Transaction, learner: Learner, before: Subscription, now: datetime) -> None:
+    today = london_day(now)
+    certification = rules.catalogue_now(learner.employer).certifications.get(before.certification)
+    after = rules_of.as_of(before, today, certification)
+    news = rules_of.news_on(after, today)
+    if news:
+        after = replace(after, told_on=today, revision=after.revision + 1)
+    if after is not before:
+        _keep(transaction, rules_of.TIME, before, after, now)
+    elif following := rules_of.next_on(after, today):
+        timers.set_timer(transaction, stored.timer_of(after, london_time(following, RINGS_AT)))
+    if news and learner.roles_on(today):
+        _tell(transaction, learner, after, certification, news, now)
+
+
+_LATE = (News.OVERDUE, News.EXPIRED)
+
+
+def _tell(
+    transaction: Transaction,
+    learner: Learner,
+    subscription: Subscription,
+    certification: Certification | None,
+    news: News,
+    now: datetime,
+) -> None:
+    """Add N15: what is due when, and what is left to do; to the manager as well once it is too late."""
+    period, today = subscription.open_period, london_day(now)
+    assert period is not None
+    known = rules.catalogue_now(learner.employer)
+    held = chosen_assignment(learner.assignments_on(today), None)
+    data = {
+        "to": [learner.person.id],
+        "manager": who_approves(learner, held, now) if news in _LATE else None,
+        "learner": learner.person.full_name,
+        "certification": subscription.certification,
+        "title": certification.title if certification else subscription.certification,
+        "news": news.value,
+        "due": long_day(period.due_on),
+        "days": (period.due_on - today).days,
+        "renewal": period.use is not Use.INITIAL,
+        "left": rules_of.left(subscription),
+        "options": [_said(each, known) for each in rules_of.options(subscription, known.courses, today) if each.open],
+        "no_elearning": not subscription.takes(Mode.E_LEARNING),
+    }
+    at = now if news is News.SUBSCRIBED else london_time(today, 0)
+    event_id = f"certification.{today}.{learner.employer}.{subscription.certification}.{learner.person.id}"
+    event_id += f".{period.number}.{news.value}"
+    outbox.emit(transaction, Event(event_id, EventType.CERTIFICATION_DUE, learner.employer, None, at, data))
+
+
+def _said(option: rules_of.Option, known: Catalogue) -> dict[str, Any]:
+    course = known.courses.get(option.component.course)
+    mode = option.component.mode
+    return {"title": course.title if course else option.component.course, "mode": mode.value if mode else None}
