@@ -147,6 +147,8 @@ def rejudge(employer: str, snapshots: Iterable[Snapshot], now: datetime) -> int:
     Whoever the date takes to another unit, or out of all, is left as they are and queued to be projected from their records.
     """
     given = list(snapshots)
+    if not given:
+        return 0
     return under_current_rules(employer, lambda rulebook: _rejudge_under(rulebook, given, now))
 
 
