@@ -131,7 +131,8 @@ class Enrolment:
     `post` is the assignment it was asked for through; None for whoever holds none. `approver` is who is asked while it is
     requested, None the learning administrators. `need` orders a waiting list by need, None one by time. `overridden` names the
     rules that an administrator set aside to place the learner (kinds of refusal); the reason stands in the history. `score` is in
-    per cent. `to_verify` is what its completion is worth and an administrator has still to check and award.
+    per cent. `to_verify` is what its completion is worth and an administrator has still to check and award. `email` is where
+    messages about it go; None: to the learner's own address (domain.md §9).
     """
 
     person: str
@@ -160,6 +161,7 @@ class Enrolment:
     overridden: tuple[str, ...] = ()
     score: float | None = None
     to_verify: tuple[Grants, ...] = ()
+    email: str | None = None
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers import problems
 from chalicelib.handlers.classes import SessionView
-from chalicelib.handlers.fields import Identifier
+from chalicelib.handlers.fields import EmailAddress, Identifier
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import Cursor, Limit, NextCursor
 from chalicelib.services import enrolment as service
@@ -131,6 +131,10 @@ class EnrolmentView(msgspec.Struct, frozen=True):
     ]
     overridden: Annotated[list[OverriddenView], msgspec.Meta(description="Rules set aside by an administrator.")]
     score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
+    email: Annotated[
+        str | None,
+        msgspec.Meta(description="Where messages about it go, if that was said; shown to its learner alone."),
+    ]
     awarded: list[AwardedView]
     certificate: Certificate
     steps: Annotated[list[NextStep], msgspec.Meta(description="Ways on for whoever looks, where enrolments are read.")]
@@ -160,6 +164,7 @@ class EnrolmentView(msgspec.Struct, frozen=True):
             position=shown.position,
             overridden=[OverriddenView.of(each) for each in enrolment.overridden],
             score=enrolment.score,
+            email=enrolment.email if shown.own else None,
             awarded=[AwardedView.of(each) for each in shown.awards],
             certificate=certificate_of(shown),
             steps=steps_of(shown) if shown is given else [],
@@ -257,6 +262,14 @@ def my_enrolment(request: Request) -> Shown:
     return learning.one_of_mine(request.actor, request.path["enrolment_id"], request.now)
 
 
+MessagesTo = Annotated[
+    EmailAddress,
+    msgspec.Meta(
+        description="Where messages about this enrolment go, in place of the address that the learner's employer holds."
+    ),
+]
+
+
 class Enrol(msgspec.Struct, frozen=True):
     """The class to enrol on, and through which job."""
 
@@ -271,6 +284,7 @@ class Enrol(msgspec.Struct, frozen=True):
         ]
         | None
     ) = None
+    email: MessagesTo | None = None
 
 
 @routes.route(
@@ -291,7 +305,7 @@ def enrol(request: Request) -> Enrolment:
     Idempotency-Key to repeat safely.
     """
     body = request.body
-    return service.enrol_myself(request.actor, body.class_id, request.now, request.once, body.assignment)
+    return service.enrol_myself(request.actor, body.class_id, request.now, request.once, body.assignment, body.email)
 
 
 @routes.route(

@@ -10,7 +10,7 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView, OverriddenView
+from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView, MessagesTo, OverriddenView
 from chalicelib.handlers.fields import Identifier, SaidWhy
 from chalicelib.handlers.http import Request, Routes, time_to_answer
 from chalicelib.handlers.problems import Problem, problem_of
@@ -55,6 +55,7 @@ class EnrolOther(msgspec.Struct, frozen=True):
     class_id: Annotated[Identifier, msgspec.Meta(description="As given by the course or class route.")]
     assignment: Job | None = None
     override: Override | None = None
+    email: MessagesTo | None = None
 
 
 @routes.route(
@@ -76,7 +77,9 @@ def enrol_other(request: Request) -> Enrolment:
     """
     body, person = request.body, request.path["person_id"]
     override = body.override.reason if body.override else None
-    return service.enrol(request.actor, person, body.class_id, body.assignment, override, request.now, request.once)
+    return service.enrol(
+        request.actor, person, body.class_id, body.assignment, override, request.now, request.once, body.email
+    )
 
 
 # --- many at once -------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.placing import refused_by_leaving
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, waiting
-from chalicelib.services.enrolment import count_again, everywhere, note, said_of, tell
+from chalicelib.services.enrolment import copied_to_manager, count_again, everywhere, note, said_of, tell
 from chalicelib.services.waiting import WAITING_LIST, Unseen
 from chalicelib.storage import attendance, rules
 from chalicelib.storage import classes as stored
@@ -179,6 +179,8 @@ def _tell_of(
         return
     clash = rules_of.in_the_way(read.class_, everywhere(read.learner)) if after.status is Status.CONFIRMED else None
     more = waiting.said_of(after, places.of(after)) if type_ is EventType.ENROLMENT_WAITLISTED else {}
+    if type_ is EventType.ENROLMENT_CANCELLED:
+        more = copied_to_manager(read.learner, after, by, now)
     former = said_of(before)
     tell(
         transaction,
@@ -264,7 +266,7 @@ def _promote(listed: Enrolment, catalogue: Catalogue, now: datetime) -> bool:
     else:
         current = _followed(before, class_, catalogue, WAITING_LIST, now)
         after = rules_of.promoted(current, class_, now, WAITING_LIST)
-        type_, more = EventType.ENROLMENT_PROMOTED, {}
+        type_, more = EventType.ENROLMENT_PROMOTED, copied_to_manager(read.learner, after, WAITING_LIST, now)
     enrolments.follow_class(transaction, read.learner, class_, before, after)
     tell(transaction, type_, WAITING_LIST, after, now, _instructions(class_, catalogue), **more)
     transaction.commit()

@@ -170,7 +170,7 @@ def place_granted(
     enrolments.take_place(transaction, seen.class_, after.status)
     enrolments.rewrite(transaction, before, after)
     enrolments.move_booking_revision(transaction, learner)
-    tell_placed(transaction, seen, after, by, now, audited=audited)
+    tell_placed(transaction, learner, seen, after, by, now, audited=audited)
 
 
 def _tell_approved(transaction: Transaction, seen: SeenClass, after: Enrolment, by_whom: str, now: datetime) -> None:

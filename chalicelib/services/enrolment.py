@@ -1,6 +1,7 @@
 """Placing learners and giving places back: one transaction of seat, enrolment, event and audit (architecture §3)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from chalicelib.domain.placing import Verdict
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import approvals, catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
-from chalicelib.storage import audit, outbox
+from chalicelib.storage import audit, outbox, people
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage.base import new_id
@@ -29,14 +30,19 @@ from chalicelib.storage.transaction import Stale, Transaction, retried
 
 
 def enrol_myself(
-    actor: Actor, class_id: str, now: datetime, once: Idempotency | None = None, assignment: str | None = None
+    actor: Actor,
+    class_id: str,
+    now: datetime,
+    once: Idempotency | None = None,
+    assignment: str | None = None,
+    email: str | None = None,
 ) -> Enrolment:
     """Place the actor on a class: confirmed, on the waiting list, or requested where a manager has to approve.
 
-    `assignment` is the number of the job to ask through, the primary one unless given. Raises the refusal of the first rule that
-    says no; then nothing has changed.
+    `assignment` is the number of the job to ask through, the primary one unless given; `email` where messages about it go, in place
+    of the actor's own address. Raises the refusal of the first rule that says no; then nothing has changed.
     """
-    return _judged(actor, lambda learner: _enrol(actor, learner, class_id, assignment, now, once))
+    return _judged(actor, lambda learner: _enrol(actor, learner, class_id, assignment, now, once, email))
 
 
 def withdraw_myself(actor: Actor, enrolment_id: str, now: datetime) -> Enrolment:
@@ -59,7 +65,13 @@ def _judged(actor: Actor, change: Callable[[Learner], Enrolment]) -> Enrolment:
 
 
 def _enrol(
-    actor: Actor, learner: Learner, class_id: str, assignment: str | None, now: datetime, once: Idempotency | None
+    actor: Actor,
+    learner: Learner,
+    class_id: str,
+    assignment: str | None,
+    now: datetime,
+    once: Idempotency | None,
+    email: str | None,
 ) -> Enrolment:
     # The class is read strongly consistent: its dates are not guarded by the transaction.
     seen = catalogue.class_for(actor, class_id, now, consistent=True)
@@ -67,7 +79,7 @@ def _enrol(
     verdict = catalogue.judge(seen, learner, now)
     transaction = Transaction()
     enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
-    enrolment = place(transaction, learner, seen, verdict, held, actor.person, now)
+    enrolment = place(transaction, learner, seen, verdict, held, actor.person, now, email=email)
     if once:
         once.remember(transaction, enrolment, now)
     transaction.commit()
@@ -96,20 +108,22 @@ def place(
     by: str,
     now: datetime,
     reason: str | None = None,
+    email: str | None = None,
 ) -> Enrolment:
     """Add to a transaction that takes the place for it (`take_place`, of several people at once where there are several): a learner
     placed on a class as a verdict says that allows it, with event, messages and audit entry.
 
-    `reason` is why an administrator set rules aside; it stays in the history, and so do the rules.
+    `reason` is why an administrator set rules aside; it stays in the history, and so do the rules. `email` is where messages
+    about it go, in place of the learner's own address.
     """
-    enrolment = _placed(learner, seen, verdict, assignment, by, now, reason)
+    enrolment = replace(as_placed(learner, seen, verdict, assignment, by, now, reason), email=email)
     enrolment = ranked(enrolment, seen.class_.by_need, learner, seen.viewer.rulebook, seen.viewer.day)
     asked: dict[str, Any] = {}
     if enrolment.status is Status.REQUESTED:
         approver = approvals.who_approves(learner, assignment, now)
         enrolment, asked = approvals.ask(transaction, learner, enrolment, approver, now)
     enrolments.create(transaction, learner, enrolment)
-    tell_placed(transaction, seen, enrolment, by, now, **asked)
+    tell_placed(transaction, learner, seen, enrolment, by, now, **asked)
     return enrolment
 
 
@@ -121,9 +135,18 @@ _TELLING = {
 
 
 def tell_placed(
-    transaction: Transaction, seen: SeenClass, enrolment: Enrolment, by: str, now: datetime, **more: Any
+    transaction: Transaction,
+    learner: Learner,
+    seen: SeenClass,
+    enrolment: Enrolment,
+    by: str,
+    now: datetime,
+    /,
+    **more: Any,
 ) -> None:
-    """Add to a transaction: the event of somebody placed, with what its message says, and the audit entry; `more` as of `tell`."""
+    """Add to a transaction: the event of somebody placed, with what its messages say, and the audit entry; `more` as of `tell`."""
+    if enrolment.status is Status.CONFIRMED:
+        more |= copied_to_manager(learner, enrolment, by, now)
     if enrolment.status is Status.WAITLISTED:
         more |= {
             **waiting.said_of(enrolment, waiting.on_joining(enrolment, seen.seats)),
@@ -167,8 +190,23 @@ def give_back(
         in_calendar=in_calendar,
         promote=freed,
         by_whom=by_whom,
+        **copied_to_manager(learner, after, by, now),
     )
     transaction.commit()
+
+
+def copied_to_manager(learner: Learner, enrolment: Enrolment, by: str, now: datetime) -> dict[str, Any]:
+    """What an event says so that a copy goes to whoever supervises the job through which a place was taken (domain.md §9), and
+    whose place it is. Nothing if nobody does, they have left, did it themselves, or the class is over, of which nobody is told.
+    """
+    today = london_day(now)
+    number = enrolment.post.assignment if enrolment.post else None
+    manager = next((each.supervisor for each in learner.assignments_on(today) if each.number == number), None)
+    if manager in (None, by, learner.person.id) or rules_of.over(enrolment, now):
+        return {}
+    if people.left_by(enrolment.employer, [manager], today):
+        return {}
+    return {"manager": manager, "person": learner.person.id, "learner": learner.person.full_name}
 
 
 def everywhere(learner: Learner) -> tuple[Enrolment, ...]:
@@ -230,7 +268,7 @@ def _read_again(actor: Actor) -> Learner:
     return learner
 
 
-def _placed(
+def as_placed(
     learner: Learner,
     seen: SeenClass,
     verdict: Verdict,
@@ -285,6 +323,7 @@ def said_of(enrolment: Enrolment) -> dict[str, Any]:
         "venue": enrolment.venue,
         "link": enrolment.link,
         "reason": enrolment.history[-1].reason,
+        **({"email": enrolment.email} if enrolment.email else {}),
     }
 
 

@@ -17,7 +17,16 @@ from chalicelib.domain.placing import refuse_promotion, refuse_waiting
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import catalogue, waiting
 from chalicelib.services.catalogue import SeenClass
-from chalicelib.services.enrolment import count_again, everywhere, give_back, one_of, place, tell, through
+from chalicelib.services.enrolment import (
+    copied_to_manager,
+    count_again,
+    everywhere,
+    give_back,
+    one_of,
+    place,
+    tell,
+    through,
+)
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
 from chalicelib.storage import rules
@@ -87,13 +96,15 @@ def enrol(
     override: str | None,
     now: datetime,
     once: Idempotency | None = None,
+    email: str | None = None,
 ) -> Enrolment:
     """Place somebody on a class: confirmed or on the waiting list, with no approval to wait for. Managers place through the
     assignments that they supervise: of others they approve nothing.
 
     `override` is why an administrator sets aside the rules that can be. It is kept, with those rules, only if there was something
-    to set aside. Raises the refusal of the first rule that says no, NotFound for whom or what the actor may not know of,
-    OwnEnrolment, NotYourSubject, and NotPermitted for an override that is not an administrator's.
+    to set aside. Messages about it go to `email`, if one is given. Raises the refusal of the first rule that says no, NotFound for
+    whom or what the actor may not know of, OwnEnrolment, NotYourSubject, and NotPermitted for an override that is not an
+    administrator's.
     """
     learner = reached(actor, person, now)
     refuse_whoever_left(learner, now)
@@ -105,7 +116,7 @@ def enrol(
     transaction = Transaction()
     reason = override if verdict.overridden else None
     enrolments.take_place(transaction, seen.class_, verdict.or_refuse())
-    enrolment = place(transaction, learner, seen, verdict, held, actor.person, now, reason)
+    enrolment = place(transaction, learner, seen, verdict, held, actor.person, now, reason, email)
     if once:
         once.remember(transaction, enrolment, now)
     transaction.commit()
@@ -197,7 +208,8 @@ def _commit(
     freed += count_again(transaction, learner, after)
     if after.status is Status.CONFIRMED:
         instructions = seen.class_.joining_instructions or seen.course.joining_instructions
-        tell(transaction, EventType.ENROLMENT_PROMOTED, actor.person, after, now, instructions, promote=freed)
+        copied = copied_to_manager(learner, after, actor.person, now)
+        tell(transaction, EventType.ENROLMENT_PROMOTED, actor.person, after, now, instructions, promote=freed, **copied)
     else:
         place = waiting.on_joining(after, seen.seats)
         more: dict[str, Any] = {**waiting.said_of(after, place), "by_whom": BY_WHOM[Party.ADMINISTRATOR]}

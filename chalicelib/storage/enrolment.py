@@ -1,6 +1,6 @@
 """Enrolments and the seats they take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
     overridden = ListAttribute(null=True, of=UnicodeAttribute)
     score = NumberAttribute(null=True)
     to_verify = JSONAttribute(null=True)
+    email = UnicodeAttribute(null=True)
 
     @classmethod
     def of(cls, enrolment: Enrolment) -> "EnrolmentRow":
@@ -91,6 +92,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             overridden=list(enrolment.overridden) or None,
             score=enrolment.score,
             to_verify=[[grant.competency, grant.level] for grant in enrolment.to_verify] or None,
+            email=enrolment.email,
         )
 
     def enrolment(self) -> Enrolment:
@@ -127,6 +129,7 @@ class EnrolmentRow(Record, discriminator="enrolment"):
             overridden=tuple(map(str, row.get("overridden") or ())),
             score=None if (score := row.get("score")) is None else float(score),
             to_verify=tuple(Grants(competency, int(level)) for competency, level in row.get("to_verify") or ()),
+            email=row.get("email"),
         )
 
 
@@ -175,6 +178,15 @@ def count_seats(employer: str, class_id: str) -> tuple[int, int]:
     return taken, waiting
 
 
+def one(person_id: str, employer: str, class_id: str, attempt: int) -> Enrolment | None:
+    """One enrolment of somebody, strongly consistent, or None."""
+    try:
+        key = keys.enrolment(employer, class_id, attempt)
+        return EnrolmentRow.get(keys.person(person_id), key, consistent_read=True).enrolment()
+    except EnrolmentRow.DoesNotExist:
+        return None
+
+
 def exists(enrolment: Enrolment) -> bool:
     """Whether this attempt is written already, read strongly consistent."""
     key = EnrolmentRow.of(enrolment)
@@ -205,6 +217,13 @@ def create(transaction: Transaction, learner: Learner, enrolment: Enrolment) -> 
     bookings of one person.
     """
     transaction.create(EnrolmentRow.of(enrolment))
+    move_booking_revision(transaction, learner)
+
+
+def create_several(transaction: Transaction, learner: Learner, placed: Iterable[Enrolment]) -> None:
+    """Add to a transaction, as `create` does: several enrolments of one learner on different classes."""
+    for enrolment in placed:
+        transaction.create(EnrolmentRow.of(enrolment))
     move_booking_revision(transaction, learner)
 
 
