@@ -1,7 +1,8 @@
 """The writes that scheduling a hundred classes needs, as a fixed list: what the bench holds the service's own time against.
 
-Each class is four rows (class, seats, session, and what rings when it starts), each transaction has an audit entry, the first also
-the plan and a check of the course. They are written as they stand here, by the client alone: no rules, no reading, no presenting.
+Each class is five rows (class, seats, session, and what rings before it and when it starts), each transaction has an audit entry,
+the first also the plan and a check of the course. They are written as they stand here, by the client alone: no rules, no reading,
+no presenting.
 """
 
 import json
@@ -10,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 CLASSES = 100
-TOGETHER = 24
+TOGETHER = 19
 """Classes in one transaction, which takes 100 writes."""
 
 FIRST = date(2031, 1, 6)
@@ -85,14 +86,17 @@ def _class(class_id: str, day: date, course: str, batch: str) -> list[Write]:
         "starts_at": _text(at),
         "ends_at": _text(until),
     }
-    rings = {
-        "pk": _text("E#504#TMR"),
-        "sk": _text(f"{at}#class start#{class_id}"),
-        "kind": _text("timer"),
-        "at": _text(at),
-        "facts": _text("{}"),
+    before = (starts - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    set_for = json.dumps({"starts_at": starts.isoformat()})
+    rings = _timer(at, "class start", class_id, "{}"), _timer(before, "class ahead", class_id, set_for)
+    return [{**both, **facts}, {**both, **seats}, session, *rings]
+
+
+def _timer(at: str, kind: str, class_id: str, facts: str) -> Write:
+    return {
+        **{"pk": _text("E#504#TMR"), "sk": _text(f"{at}#{kind}#{class_id}"), "kind": _text("timer")},
+        **{"at": _text(at), "facts": _text(facts)},
     }
-    return [{**both, **facts}, {**both, **seats}, session, rings]
 
 
 def _plan(batch: str, course: str, days: list[date]) -> Write:

@@ -212,6 +212,16 @@ def why_not_to(class_: Class, status: ClassStatus, now: datetime) -> str | None:
     return None
 
 
+def before_start(class_: Class, days: Iterable[int]) -> list[datetime]:
+    """The instants so many days before a class starts, at the same time of day in London; none before a class without dates. Civil
+    days are counted, so that a change of the clocks moves none of them.
+    """
+    if class_.starts_at is None:
+        return []
+    civil = class_.starts_at.astimezone(LONDON)
+    return sorted((civil - timedelta(days=each)).astimezone(UTC) for each in days)
+
+
 # --- what is wrong --------------------------------------------------------------------------------------------
 
 LONGEST_SESSION = timedelta(hours=24)

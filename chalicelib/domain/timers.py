@@ -16,6 +16,10 @@ class TimerKind(StrEnum):
     APPROVAL = "approval"
     EXTERNAL_TRAINING = "external training"
     CLASS_START = "class start"
+    CERTIFICATION = "certification"
+    CLASS_AHEAD = "class ahead"
+    UNREACHABLE = "unreachable"
+    AUTO_ENROLMENT = "auto-enrolment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Capability, Role
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.services import class_changes
+from chalicelib.services import class_changes, class_notices
 from chalicelib.storage import audit, keys, rules
 from chalicelib.storage import classes as stored
 from chalicelib.storage import learner as learners
@@ -59,7 +59,8 @@ class Kept(msgspec.Struct, frozen=True):
 def add_class(actor: str, class_: Class, now: datetime) -> None:
     """Add a class with its sessions; places are free from the start. Raises Conflict if it exists.
 
-    A dated class without sessions gets one, from its start to its end. For what was planned elsewhere: nothing is checked.
+    A dated class without sessions gets one, from its start to its end. For what was planned elsewhere: nothing is checked, and
+    its instructor knows.
     """
     if class_.starts_at and class_.ends_at and not class_.sessions:
         class_ = replace(class_, sessions=(Session(class_.starts_at, class_.ends_at),))
@@ -71,6 +72,7 @@ def add_class(actor: str, class_: Class, now: datetime) -> None:
 def _add(transaction: Transaction, actor: str, class_: Class, now: datetime) -> None:
     for row in stored.rows_of_class(class_):
         transaction.create(row)
+    class_notices.look_ahead(transaction, class_, now)
     _audit(transaction, actor, "class.added", class_, now)
 
 
@@ -114,6 +116,7 @@ def create(
     kept = Kept(class_, Seats(class_.maximum, 0, 0), _accepted(class_, None, catalogue, accept_cautions, now))
     transaction = Transaction()
     _add(transaction, actor.person, class_, now)
+    class_notices.tell_instructor(transaction, None, class_, catalogue, now)
     course = keys.courses(owner_of(class_.course)), keys.course(class_.course)
     transaction.check(CourseRow, *course, CourseRow.pk.exists())
     if once:
@@ -145,7 +148,7 @@ def change(
         return Kept(before, seats)
     _refuse_change(before, after, rulebook, catalogue, now)
     warnings = _accepted(after, before, catalogue, accept_cautions, now, seats)
-    return _commit(actor, before, after, seats, warnings, now)
+    return _commit(actor, before, after, seats, catalogue, warnings, now)
 
 
 def _changed(before: Class, fields: Mapping[str, Any]) -> Class:
@@ -182,14 +185,14 @@ def cancel(actor: Actor, class_id: str, reason: str, now: datetime, accept_cauti
     Of a class that has started, what people have done stands: raises ClassHeld if somebody has an outcome, and ClassCautions if it
     is over, somebody waits for one, and that is not accepted.
     """
-    before, seats, _, _ = _for_edit(actor, class_id)
+    before, seats, _, catalogue = _for_edit(actor, class_id)
     if before.status is ClassStatus.CANCELLED:
         return Kept(before, seats)
     if rules_of.started(before, now):
         _refuse_held(before)
     warnings = _lost(seats, accept_cautions) if rules_of.over(before, now) else ()
     after = replace(before, status=ClassStatus.CANCELLED, reason=reason)
-    return _commit(actor, before, after, seats, warnings, now)
+    return _commit(actor, before, after, seats, catalogue, warnings, now)
 
 
 def _refuse_held(class_: Class) -> None:
@@ -219,12 +222,16 @@ def _commit(
     before: Class,
     after: Class,
     seats: Seats,
+    catalogue: Catalogue,
     warnings: tuple[Caution, ...],
     now: datetime,
 ) -> Kept:
     after = replace(after, revision=before.revision + 1)
     transaction = Transaction()
     stored.change(transaction, before, after)
+    if after.starts_at != before.starts_at:
+        class_notices.look_ahead(transaction, after, now)  # the timer before finds that the class was moved
+    class_notices.tell_instructor(transaction, before, after, catalogue, now)
     job = None
     if rules_of.concerns_enrolments(before, after):
         job = class_changes.start(transaction, actor.person, after, now).id

@@ -32,17 +32,19 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.schedules import BankHolidays, Pattern, Schedule, Sitting
-from chalicelib.services import classes
+from chalicelib.services import class_notices, classes
 from chalicelib.services.classes import Kept
 from chalicelib.storage import audit, keys, rules
 from chalicelib.storage import schedules as stored
 from chalicelib.storage.base import new_id
 from chalicelib.storage.catalogue import CourseRow
 from chalicelib.storage.idempotency import Idempotency, answered
+from chalicelib.storage.message_settings import settings_of
 from chalicelib.storage.transaction import AlreadyDone, Transaction, retried
 
-MOST_WRITES = 96
-"""Of classes in one transaction. DynamoDB takes 100; plan, course, audit entry and the answer to a repetition need the rest."""
+MOST_WRITES = 95
+"""Of classes in one transaction. DynamoDB takes 100; plan, course, audit entry, the event for the instructor and the answer to a
+repetition need the rest."""
 
 _ID_LETTERS = 20
 """Of a batch: enough that none comes twice, and no more, since each row of each class repeats them."""
@@ -223,14 +225,17 @@ Part = Sequence[Class]
 
 
 def _parts(planned: Sequence[Class]) -> list[Part]:
-    """The classes in order, cut where a transaction is full. All have as many sessions, so the cuts are always the same."""
+    """The classes in order, cut where a transaction is full. All have as many sessions, so one says for all how many fit."""
+    if not planned:
+        return []
     together = MOST_WRITES // stored.rows_for(planned[0])
     return [planned[start : start + together] for start in range(0, len(planned), together)]
 
 
 def _missing(schedule: Schedule) -> list[Part]:
+    """What is not written yet. Parts are written in order, each whole or not at all, so it is the rest from some class on."""
     written = stored.written(schedule)
-    return [part for part in _parts(schedule.classes()) if part[0].id not in written]
+    return _parts([each for each in schedule.classes() if each.id not in written])
 
 
 def _write(
@@ -238,8 +243,9 @@ def _write(
 ) -> None:
     """The plan of a new schedule, and parts that are not written yet, each part in a transaction.
 
-    The plan comes with the first and the answer for a repetition with the last, so that whatever dies in between can go on; if
-    somebody else has finished it, the answer is kept alone. Raises Stale if somebody goes on with the same one at the same time.
+    The plan comes with the first, the message to the instructor and the answer for a repetition with the last, so that whatever
+    dies in between can go on; if somebody else has finished it, the answer is kept alone. Raises Stale if somebody goes on with the
+    same one at the same time.
     """
     for number, part in enumerate(parts or ((),)):
         transaction = Transaction()
@@ -247,9 +253,12 @@ def _write(
             stored.create(transaction, schedule, once.fingerprint if once else None)
             _check_course(transaction, schedule.model)
         if part:
-            stored.create_classes(transaction, part)
+            stored.create_classes(transaction, part, settings_of(schedule.employer), now)
             facts = {"batch": schedule.id, "ids": [each.id for each in part]}
             audit.record(transaction, audit.Entry(actor.employer, actor.person, "classes.scheduled", now, facts=facts))
+        if part and number == len(parts) - 1:
+            known = rules.catalogue_now(schedule.employer)
+            class_notices.tell_of_batch(transaction, schedule.classes(), known, now)
         if once and number >= len(parts) - 1:
             once.remember(transaction, schedule, now)
         transaction.commit()

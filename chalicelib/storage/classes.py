@@ -9,7 +9,8 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Mode, owner_of
-from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session
+from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session, before_start
+from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
@@ -201,6 +202,21 @@ def start_of(class_: Class) -> TimerRow:
     """The row that rings when a dated class starts: then requests and waiting lists end (domain.md §2)."""
     assert class_.starts_at is not None
     return TimerRow.of(Timer(owner_of(class_.id), class_.starts_at, TimerKind.CLASS_START, class_.id))
+
+
+def ahead_of(class_: Class, settings: MessageSettings, now: datetime) -> Timer | None:
+    """The timer of the next instant, of those still to come, at which to look at a class before it starts: to remind those on it,
+    and to see whether enough are coming (domain.md §9). None if there is none, or the class is cancelled.
+
+    It says for which start it was set, so that one of a class that was moved is known to be out of date. When it rings, it sets the
+    next: one row for each class, however many instants.
+    """
+    instants = before_start(class_, {*settings.class_reminder_days, *settings.minimum_check_days})
+    at = min((each for each in instants if each > now), default=None)
+    if at is None or class_.starts_at is None or class_.status is ClassStatus.CANCELLED:
+        return None
+    facts = {"starts_at": class_.starts_at.isoformat()}
+    return Timer(owner_of(class_.id), at, TimerKind.CLASS_AHEAD, class_.id, facts)
 
 
 _COUNTED = {"pk", "sk", "kind", "taken", "waiting"}

@@ -1,15 +1,18 @@
 """Schedules: the plan of a batch of classes. The classes themselves are rows like any other (decision 0019)."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from chalicelib.domain.classes import Class, Seats
+from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.domain.schedules import Schedule
 from chalicelib.storage import keys
 from chalicelib.storage.base import Record
-from chalicelib.storage.classes import SeatsRow, rows_of_class
+from chalicelib.storage.classes import SeatsRow, ahead_of, rows_of_class
+from chalicelib.storage.timers import set_timer
 from chalicelib.storage.transaction import Transaction
 
 
@@ -54,16 +57,20 @@ def create(transaction: Transaction, schedule: Schedule, fingerprint: str | None
     transaction.create(ScheduleRow.of(schedule, fingerprint))
 
 
-def create_classes(transaction: Transaction, classes: Sequence[Class]) -> None:
-    """Add to a transaction: classes, with their seats and sessions."""
+def create_classes(
+    transaction: Transaction, classes: Sequence[Class], settings: MessageSettings, now: datetime
+) -> None:
+    """Add to a transaction: classes, with their seats, sessions and timers."""
     for class_ in classes:
         for row in rows_of_class(class_):
             transaction.create(row)
+        if ahead := ahead_of(class_, settings, now):
+            set_timer(transaction, ahead)
 
 
 def rows_for(class_: Class) -> int:
-    """How many writes of a transaction a class takes."""
-    return len(rows_of_class(class_))
+    """How many writes of a transaction a class takes at most."""
+    return len(rows_of_class(class_)) + 1
 
 
 def written(schedule: Schedule) -> dict[str, tuple[Class, Seats]]:
