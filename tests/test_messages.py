@@ -24,11 +24,22 @@ SESSIONS = [
 AWARDS = [{"title": "Fire Safety", "until": "1 December 2027"}]
 COURSE = {"id": "504-fire", "title": "Fire Safety"}
 TAKING = {"what": "late", "title": "First Aid", "day": "8 December 2026", "enrolment": "504-c1~1"}
+ARRANGED = [
+    {"title": "Fire Safety", "online": True, "waits": False, "day": None, "first_for": "First Aid"},
+    {"title": "First Aid", "online": False, "waits": True, "day": "8 December 2026", "first_for": None},
+]
+LEFT = [
+    {"title": f"Safety {number}", "until": "1 December 2026", "outcome": outcome, "course": "Fire Safety"}
+    for number, outcome in enumerate(
+        ("choose a date", "several options", "all full", "prerequisite missing", "no option"), 1
+    )
+]
 
 FULL = {
     "accepted": ["Fire Safety, until 1 December 2027"],
     "added": True,
     "approver_name": "Sam Testfold",
+    "arranged": ARRANGED,
     "arrived": ["Fire Safety, until 1 December 2027"],
     "asked_at": "2026-11-20T09:00:00+00:00",
     "awards": AWARDS,
@@ -49,6 +60,7 @@ FULL = {
     "in_calendar": True,
     "joining_instructions": "Wear flat shoes.",
     "learner": "Alex Testfold",
+    "left": LEFT,
     "minimum": 6,
     "link": "https://meet.test/new",
     "needed": ["First Aid"],
@@ -91,6 +103,7 @@ FULL = {
 SPARSE = FULL | {
     "accepted": [],
     "added": False,
+    "arranged": [],
     "arrived": [],
     "awards": [],
     "claims": [],
@@ -98,6 +111,7 @@ SPARSE = FULL | {
     "former": {"sessions": [], "venue": None, "link": None},
     "in_calendar": False,
     "joining_instructions": "",
+    "left": [{"title": "Fire Safety", "until": None, "outcome": "no option", "course": None}],
     "link": None,
     "needed": [],
     "now_void": [],

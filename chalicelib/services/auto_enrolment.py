@@ -1,5 +1,6 @@
 """Arranging training: a look at somebody is one transaction of places, decisions and a message (domain.md §4, decision 0035)."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -26,7 +27,7 @@ from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.domain.waiting import ranked
 from chalicelib.services import jobs, rule_changes, snapshot_walk
-from chalicelib.services.catalogue import SeenClass, Viewer
+from chalicelib.services.catalogue import SEES_EVERYTHING, SeenClass, Viewer
 from chalicelib.services.enrolment import as_placed, tell, tell_placed, through
 from chalicelib.services.units import title_of
 from chalicelib.storage import audit, classes, outbox, people, queues, rules, timers
@@ -326,13 +327,21 @@ class Explanation(msgspec.Struct, frozen=True):
     open_to_all: bool
 
 
-def explain(learner: Learner, open_to_all: bool, now: datetime) -> Explanation:
-    """Why training was, or was not, arranged for somebody, requirement by requirement. Writes nothing."""
+def explain(actor: Actor, learner: Learner, now: datetime) -> Explanation:
+    """Why training was, or was not, arranged for somebody, requirement by requirement, to whoever may see their compliance. Writes
+    nothing.
+    """
     rulebook, catalogue = rules.rulebook_and_catalogue(learner.employer)
     case = Case(learner, replace(rulebook, auto_enrolment=True), catalogue, classes_of(learner.employer, now), now)
     standings = [each for each in learner.compliance_on(case.day, rulebook) if each.required]
     rows = tuple(_row(case, each) for each in standings)
-    return Explanation(learner, rules_of.left_out(learner, rulebook, case.day), rows, rulebook, open_to_all)
+    return Explanation(
+        learner,
+        rules_of.left_out(learner, rulebook, case.day),
+        rows,
+        rulebook,
+        not actor.roles.isdisjoint(SEES_EVERYTHING),
+    )
 
 
 def _row(case: Case, standing: Standing) -> Row:
@@ -358,6 +367,11 @@ class DryRun(msgspec.Struct, frozen=True):
     trials: tuple[Trial, ...]
     rulebook: Rulebook
     after: Any
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How often each outcome comes."""
+        return Counter(step.proposal.outcome.value for trial in self.trials for step in trial.steps)
 
 
 def dry_run(employer: str, unit: str | None, limit: int, after: Any, now: datetime) -> DryRun:
