@@ -266,9 +266,9 @@ def _wrong_components(certification: Certification, catalogue: Catalogue) -> Ite
     for place, each in enumerate(components):
         where, course = f"components[{place}]", catalogue.courses.get(each.course)
         if any((one.course, one.mode) == (each.course, each.mode) for one in components[:place]):
-            yield FieldError(f"{where}.course", "stands in this certification already, in this mode")
+            yield FieldError(f"{where}.course_id", "stands in this certification already, in this mode")
         if course is None:
-            yield FieldError(f"{where}.course", "is no course of this catalogue")
+            yield FieldError(f"{where}.course_id", "is no course of this catalogue")
         elif certification.owner == NATIONAL != course.owner:
             yield FieldError(
                 f"{where}.course", "is an employer's own course, which a national certification cannot name"

@@ -417,3 +417,24 @@ class TransferUnderway(Refusal):
     """The same was asked for, and still waits for somebody."""
 
     way_out = "See how far it has come: GET /v1/people/{person_id}/transfers."
+
+
+# --- certifications (domain.md §2 and §6) -----------------------------------------------------------------------
+
+
+class CertificationNotOffered(Refusal):
+    """The certification is a draft, was withdrawn, or is not offered on this day."""
+
+    way_out = "Look for another certification or course that awards the same."
+
+
+class SubscriptionNotThere(Refusal):
+    """The subscription is in a state in which this cannot be done (domain.md §2)."""
+
+    way_out = "See how it stands: GET /v1/me/certifications."
+
+
+class MandatorySubscription(Refusal):
+    """Learners cancel what they chose themselves; what they were subscribed to because they need it they cannot (domain.md §2)."""
+
+    way_out = "Ask the learning team."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from chalicelib.domain.access import Standpoint, standpoints
+from chalicelib.domain.certifications import Subscription
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.decisions import Decision
@@ -66,6 +67,7 @@ class Learner:
     enrolments: tuple[Enrolment, ...] = ()
     elsewhere: tuple[Enrolment, ...] = ()
     grants: tuple[RoleGrant, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
     decisions: tuple[Decision, ...] = ()
     booking_revision: int = 0
     never_served: bool = False
@@ -74,6 +76,10 @@ class Learner:
     def enrolment(self, enrolment_id: str | None) -> Enrolment | None:
         """The enrolment with this id at this employer, or None."""
         return next((each for each in self.enrolments if each.id == enrolment_id), None)
+
+    def subscription(self, certification: str) -> Subscription | None:
+        """How they stand to a certification; None if they never subscribed to it."""
+        return next((each for each in self.subscriptions if each.certification == certification), None)
 
     def roles_on(self, day: date) -> frozenset[Role]:
         """Roles from the employment on that day and from grants; whoever has left holds none."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from chalicelib.domain import catalogue_editing, errors
-from chalicelib.domain.catalogue import Entry, Grants, Offering, Section
+from chalicelib.domain.catalogue import Component, Entry, Grants, Offering, Section
 from chalicelib.domain.catalogue_editing import Kind, one_line
 from chalicelib.handlers.http import Request
 from chalicelib.services import catalogue_items
@@ -33,6 +33,8 @@ _MADE: dict[str, Callable[[Any], Any]] = {
     "offerings": lambda given: catalogue_editing.in_order(
         Offering(each.id, each.mode, each.language) for each in given
     ),
+    "components": lambda given: tuple(Component(each.course_id, each.mode, each.use) for each in given),
+    "reminder_days": tuple,
     "sections": lambda given: tuple(Section(one_line(each.title), tuple(each.courses)) for each in given),
 }
 """How what was sent is made into a field of the domain, where it is not the same."""

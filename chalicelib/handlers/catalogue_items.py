@@ -214,7 +214,8 @@ class KeptQuery(msgspec.Struct, frozen=True):
     cursor: Cursor | None = None
 
 
-def _listed(request: Request, kind: Kind, purpose: str) -> Page:
+def listed(request: Request, kind: Kind, purpose: str) -> Page:
+    """The page of one kind of item that was asked for."""
     query = request.query
     after = cursor.unseal(purpose, query.cursor)
     wanted = Wanted(query.status, query.subject, query.owner)
@@ -233,7 +234,7 @@ def kept_courses(request: Request) -> Page:
     """The nation's courses and the employer's own by title, in every status, with their revisions. What the nation still drafts is
     shown to its administrator only.
     """
-    return _listed(request, Course, "kept courses")
+    return listed(request, Course, "kept courses")
 
 
 @routes.route(
@@ -407,7 +408,7 @@ class KeptPathPage(msgspec.Struct, frozen=True):
 )
 def kept_paths(request: Request) -> Page:
     """The nation's learning paths and the employer's own by title, like courses."""
-    return _listed(request, LearningPath, "kept paths")
+    return listed(request, LearningPath, "kept paths")
 
 
 @routes.route(

@@ -9,7 +9,14 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain.access import AccessMode, AccessRule, Trial
 from chalicelib.domain.calendar import long_day
-from chalicelib.domain.catalogue import Course, CourseStatus, LearningPath, Prerequisite, PrerequisiteKind
+from chalicelib.domain.catalogue import (
+    Certification,
+    Course,
+    CourseStatus,
+    LearningPath,
+    Prerequisite,
+    PrerequisiteKind,
+)
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.handlers.catalogue import PrerequisiteView
@@ -172,6 +179,33 @@ def path_rules(request: Request) -> Ruled:
 def set_path_rules(request: Request) -> Ruled:
     """Put these rules in place of those the learning path has. Its courses keep their own: finding a path opens none of them."""
     return _set_rules(request, LearningPath, request.path["path_id"])
+
+
+@routes.route(
+    "GET",
+    "/v1/certifications/{certification_id}/access-rules",
+    capability=Capability.EDIT_LEARNING_RULES,
+    summary="Who may find a certification",
+    answer=RulesView,
+    refusals=(errors.NotFound,),
+)
+def certification_rules(request: Request) -> Ruled:
+    """The access rules of a certification, like those of a course."""
+    return learner_access.rules_of(request.actor, Certification, request.path["certification_id"])
+
+
+@routes.route(
+    "PUT",
+    "/v1/certifications/{certification_id}/access-rules",
+    capability=Capability.EDIT_LEARNING_RULES,
+    summary="Say who may find a certification",
+    body=RulesBody,
+    answer=RulesView,
+    refusals=(errors.NotFound, errors.NotYourItem, errors.Outdated, errors.Conflict),
+)
+def set_certification_rules(request: Request) -> Ruled:
+    """Put these rules in place of those the certification has. Its courses keep their own: subscribing opens none of them."""
+    return _set_rules(request, Certification, request.path["certification_id"])
 
 
 def _set_rules(request: Request, kind: Kind, item_id: str) -> Ruled:

@@ -117,6 +117,9 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.OwnTransfer: ProblemType(409, "own-transfer", "This is your own training"),
     errors.TransferNotThere: ProblemType(409, "transfer-not-there", "The transfer is not in such a state"),
     errors.TransferUnderway: ProblemType(409, "transfer-underway", "This transfer is under way already"),
+    errors.CertificationNotOffered: ProblemType(409, "certification-not-offered", "It is not offered now"),
+    errors.SubscriptionNotThere: ProblemType(409, "subscription-not-there", "The subscription is not at that point"),
+    errors.MandatorySubscription: ProblemType(403, "mandatory-subscription", "You need this certification"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }
