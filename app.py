@@ -18,10 +18,12 @@ app = Api(
     modules=[
         "public",
         "me",
+        "inbox",
         "compliance",
         "awards",
         "catalogue",
         "catalogue_items",
+        "certifications",
         "catalogue_register",
         "catalogue_files",
         "classes",
@@ -30,6 +32,7 @@ app = Api(
         "enrolment",
         "placing_others",
         "learning",
+        "messages",
         "calendar",
         "people",
         "units",
@@ -39,8 +42,10 @@ app = Api(
         "workforce_files",
         "jobs",
         "competence",
+        "message_settings",
         "requirements",
         "exemptions",
+        "auto_enrolment",
         "roles",
         "class_documents",
         "attendance",
@@ -74,7 +79,7 @@ def relay(event: DynamoDBEvent) -> dict[str, Any]:
     return events.relay_events(event.to_dict())
 
 
-@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=4)
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=100)
 def mailer(event: SQSEvent) -> dict[str, Any]:
     """Notifications become e-mails."""
     from chalicelib.handlers import events
@@ -82,9 +87,17 @@ def mailer(event: SQSEvent) -> dict[str, Any]:
     return events.send_mail(event.to_dict())
 
 
-@app.schedule("rate(5 minutes)")
+@app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=100)
+def feedback(event: SQSEvent) -> dict[str, Any]:
+    """What SES reports of e-mails is noted with them."""
+    from chalicelib.handlers import events
+
+    return events.take_feedback(event.to_dict())
+
+
+@app.schedule("rate(1 minute)")
 def sweeper(_event: Any) -> int:
-    """What was left behind is tried again."""
+    """E-mails whose time has come are tried again."""
     from chalicelib.handlers import events
 
     return events.sweep_outbox()

@@ -2,7 +2,7 @@
 
 import functools
 import os
-import re
+from collections.abc import Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -10,12 +10,15 @@ from email.policy import SMTP
 from typing import Any
 
 from chalicelib.config import setting
-from chalicelib.domain.notifications import Notification
+from chalicelib.domain.message_settings import MessageSettings
+from chalicelib.domain.notifications import OPTIONAL, Notification
 from chalicelib.domain.people import Person
 from chalicelib.invitations import invitation
 from chalicelib.rendering import render
 
-SENDER_NAME = "ESR Learning"
+PREFERENCES = "message-preferences"
+"""The page of the portal on which one chooses how messages come."""
+
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Every server passes it on unchanged."""
 
@@ -47,20 +50,27 @@ class Unanswered(Exception):
     """SES did not answer: whether it took the e-mail is not known."""
 
 
-def compose(notification: Notification, person: Person, possibly_repeated: bool = False) -> EmailMessage:
+def compose(
+    notification: Notification, person: Person, settings: MessageSettings | None = None, possibly_repeated: bool = False
+) -> EmailMessage:
     """The e-mail of a notification: text, HTML, and the meeting request both inline and as a file.
 
     Calendar clients act on the inline part; people whose client does not can open the file. Raises BadAddress.
     """
+    settings = settings or MessageSettings()
     rendered = render(notification.template, notification.data, person.first_name)
     message = EmailMessage(policy=SEVEN_BIT)
-    message["From"] = Address(SENDER_NAME, addr_spec=setting("MAIL_SENDER"))
-    message["To"] = _address(person)
+    message["From"] = Address(_one_line(settings.sender_name), addr_spec=setting("MAIL_SENDER"))
+    message["To"] = _addressed(person.full_name, address_of(notification, person))
+    if settings.reply_to:
+        message["Reply-To"] = _addressed(settings.sender_name, settings.reply_to)
     message["Subject"] = rendered.subject
     message["Date"] = notification.at
     message["Message-ID"] = f"<{notification.natural_key}@esr-learning>"
     if possibly_repeated:
         message["X-Possibly-Repeated"] = "yes"
+    if notification.template in OPTIONAL:
+        message["List-Unsubscribe"] = f"<{setting('PORTAL_URL')}/{PREFERENCES}>"
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")
     if request := invitation(notification, person):
@@ -70,15 +80,32 @@ def compose(notification: Notification, person: Person, possibly_repeated: bool 
     return message
 
 
-def _address(person: Person) -> Address:
-    name = " ".join(person.full_name.split())
+def address_of(notification: Notification, person: Person) -> str | None:
+    """Where an e-mail goes: to the enrolment's address if it holds one, else to the person's (domain.md §9). None: nowhere."""
+    return notification.data.get("email") or person.email
+
+
+def is_address(text: str) -> bool:
+    """Whether an e-mail can be addressed to this."""
     try:
-        address = Address(name, addr_spec=person.email or "")
+        _addressed("", text)
+    except BadAddress:
+        return False
+    return True
+
+
+def _addressed(name: str, address: str | None) -> Address:
+    try:
+        found = Address(_one_line(name), addr_spec=address or "")
     except (MessageError, ValueError, IndexError) as wrong:
         raise BadAddress("The address held is not an e-mail address.") from wrong
-    if not address.username or not address.domain:
+    if not found.username or not found.domain:
         raise BadAddress("The address held is not an e-mail address.")
-    return address
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 @functools.cache
@@ -90,20 +117,21 @@ def _ses() -> Any:
     return boto3.client("ses", config=Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}))
 
 
-def send(message: EmailMessage, natural_key: str) -> str:
-    """Hand an e-mail to SES with the notification's key as its tag; the id SES gave it. Raises Refused or Unanswered."""
+def send(message: EmailMessage, tags: Mapping[str, str]) -> str:
+    """Hand an e-mail to SES with tags by which its reports find the notification; the id SES gave it. Raises Refused or
+    Unanswered.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     options = {}
     if configuration_set := os.environ.get("MAIL_CONFIGURATION_SET"):
         options["ConfigurationSetName"] = configuration_set
-    tag = re.sub(r"[^A-Za-z0-9_-]", "-", natural_key)
     try:
         answer = _ses().send_raw_email(
             Source=setting("MAIL_SENDER"),
             Destinations=[address.addr_spec for address in message["To"].addresses],
             RawMessage={"Data": message.as_bytes()},
-            Tags=[{"Name": "notification", "Value": tag}],
+            Tags=[{"Name": name, "Value": value} for name, value in tags.items()],
             **options,
         )
     except ClientError as refused:

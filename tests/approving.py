@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from chalicelib import rendering
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.handlers import events
 from chalicelib.storage.outbox import NotificationRow
@@ -73,4 +74,9 @@ def messages():
 
 def text_of(template, person):
     """The text of somebody's message."""
-    return next(row.text for row in messages() if (row.template, row.pk) == (template, f"P#{person}"))
+    return next(said(row) for row in messages() if (row.template, row.pk) == (template, f"P#{person}"))
+
+
+def said(row):
+    """The text of a message, as its inbox shows it."""
+    return rendering.render(row.template, row.data).text

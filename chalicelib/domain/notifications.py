@@ -9,15 +9,35 @@ from chalicelib.domain.events import Event, EventType
 
 
 class Delivery(StrEnum):
-    """The life of a notification's e-mail. Parked: refused too often, its message waits in the dead-letter queue, and a redrive
-    sends it. Failed: there is no address to send it to.
+    """The life of a notification's e-mail (decision 0029).
+
+    Pending: on its way to the mailer, or to be tried again when it is due. Held: waits for the day's digest. Sending: the mailer
+    has claimed it. Sent: SES has it. Delivered: the recipient's mail system took it. Bounced: it did not, for good. Complained:
+    it took it, and the recipient called it unwanted. Superseded: it was no longer true when it was to be sent. Suppressed: the
+    address is known not to take e-mail. Failed: there is no address to send it to, or SES found the e-mail harmful. Parked:
+    refused too often, its message waits in the dead-letter queue, and a redrive sends it.
     """
 
     PENDING = "pending"
+    HELD = "held"
     SENDING = "sending"
     SENT = "sent"
-    PARKED = "parked"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    SUPERSEDED = "superseded"
+    SUPPRESSED = "suppressed"
     FAILED = "failed"
+    PARKED = "parked"
+
+
+FEEDBACK: dict[Delivery, frozenset[Delivery]] = {
+    Delivery.DELIVERED: frozenset({Delivery.SENDING, Delivery.SENT}),
+    Delivery.BOUNCED: frozenset({Delivery.SENDING, Delivery.SENT, Delivery.DELIVERED}),
+    Delivery.COMPLAINED: frozenset({Delivery.SENDING, Delivery.SENT, Delivery.DELIVERED, Delivery.BOUNCED}),
+    Delivery.FAILED: frozenset({Delivery.SENDING, Delivery.SENT}),
+}
+"""What SES can report afterwards, and of what: so that late and repeated reports change nothing, and none leads back."""
 
 
 class Timing(StrEnum):
@@ -144,23 +164,39 @@ An event of somebody's records names them as its learner; one that only tells th
 nothing is projected. An event without an entry tells nobody.
 """
 
+OPTIONAL = frozenset({"renewal_due", "class_reminder", "notice"})
+"""Messages that one can do without: they say how to get fewer (List-Unsubscribe). Joining instructions never do."""
+
+_OWN = frozenset({LEARNER, "to", "completed_by", "absent"})
+"""The words under which an event names the learner that it is about."""
+
+_RECIPIENTS = frozenset(who for told in TOLD.values() for _, who in told) - {LEARNER}
+
 LEASE = timedelta(seconds=90)
 """A claim older than this was abandoned: longer than the mailer may run."""
 
 MAX_ATTEMPTS = 5
 """As often as the queue delivers before it gives a message to its dead-letter queue."""
 
-SWEPT_AFTER = timedelta(minutes=20)
-"""A notification waiting this long since it was due, or since it was last put back, is put back on the queue. Longer than the
-queue itself goes on trying (five deliveries, three minutes apart), so that the two do not use up each other's attempts."""
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
+
+
+def pause(attempts: int, jitter: float) -> timedelta:
+    """How long to wait after so many attempts while SES takes no e-mail: twice as long each time, up to ten minutes, and up to
+    half as much again by `jitter` (0 to 1), so that what was refused together does not come back together.
+    """
+    seconds = FIRST_PAUSE.total_seconds() * float(2 ** min(max(attempts - 1, 0), 10))
+    return timedelta(seconds=min(seconds, LONGEST_PAUSE.total_seconds()) * (1 + jitter / 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One message to one person: in their inbox always, by e-mail if they can be reached.
 
-    `natural_key` is the same however often the event arrives: the event's id and the template.
-    `at` is the UTC instant it became due. `data` is what the templates need.
+    `natural_key` is the same however often the event arrives: the event's id and the template. `at` is the UTC instant it became
+    due; `data` is what the templates need: the text is rendered from it whenever it is read. `queued_at`, `claimed_at`, `sent_at`
+    and `settled_at` are the instants of its e-mail's life, `why` what stands in its way, and `due_at` when it is tried again.
     """
 
     person: str
@@ -169,19 +205,45 @@ class Notification:
     natural_key: str
     at: datetime
     subject: str
-    text: str
     data: dict[str, Any] = field(default_factory=dict)
     delivery: Delivery = Delivery.PENDING
     attempts: int = 0
+    queued_at: datetime | None = None
     claimed_at: datetime | None = None
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
+    due_at: datetime | None = None
+    why: str | None = None
     possibly_repeated: bool = False
     read_at: datetime | None = None
+    archived_at: datetime | None = None
+
+    @property
+    def timing(self) -> Timing:
+        """When its e-mail goes; of a template that is no more, at once."""
+        template = TEMPLATES.get(self.template)
+        return template.timing if template else Timing.AT_ONCE
+
+    @property
+    def number(self) -> str | None:
+        """Its number in domain.md §9; None for a digest, which gathers several."""
+        template = TEMPLATES.get(self.template)
+        return template.number if template else None
 
     def may_be_claimed(self, now: datetime) -> bool:
-        """Waiting, parked and redriven, or claimed by somebody who has not come back within the lease."""
+        """Waiting and due, parked and redriven, or claimed by somebody who has not come back within the lease."""
         if self.delivery is Delivery.SENDING:
             return self.claimed_at is None or now - self.claimed_at > LEASE
-        return self.delivery in (Delivery.PENDING, Delivery.PARKED)
+        due = self.due_at is None or self.due_at <= now
+        return due and self.delivery in (Delivery.PENDING, Delivery.PARKED, Delivery.HELD)
+
+    def life(self) -> list[tuple[str, datetime]]:
+        """What became of it, in order: created, queued, sending, sent, and its last state if that is another one."""
+        steps = [("created", self.at), ("queued", self.queued_at), ("sending", self.claimed_at), ("sent", self.sent_at)]
+        known = [(name, at) for name, at in steps if at is not None]
+        if self.settled_at is not None:
+            known.append((self.delivery.value, self.settled_at))
+        return known
 
 
 def natural_key(event: Event, template: str) -> str:
@@ -189,11 +251,21 @@ def natural_key(event: Event, template: str) -> str:
     return f"{event.id}.{template}"
 
 
-def messages(event: Event) -> tuple[tuple[str, str], ...]:
-    """The messages that follow from an event, each as template and person. Whom its data do not name is not told."""
+def messages(event: Event) -> list[tuple[str, str, dict[str, Any]]]:
+    """The messages that follow from an event, each as template, person and data. Whom its data do not name is not told.
+
+    The data lack who else is told, and the enrolment's own address unless the message goes to its learner.
+    """
     to = {**event.data, LEARNER: event.person}
-    return tuple((template, each) for template, who in TOLD.get(event.type, ()) for each in _people(to.get(who)))
+    said = {name: value for name, value in event.data.items() if name not in _RECIPIENTS}
+    others = {name: value for name, value in said.items() if name != "email"}
+    return [
+        (template, each, said if who in _OWN and len(people) == 1 else others)
+        for template, who in TOLD.get(event.type, ())
+        for people in (_people(to.get(who)),)
+        for each in people
+    ]
 
 
 def _people(named: Any) -> list[str]:
-    return named if isinstance(named, list) else [named] if named else []
+    return list(dict.fromkeys(named)) if isinstance(named, list) else [named] if named else []

@@ -86,6 +86,7 @@ class Capability(StrEnum):
     GRANT_ROLES = "grant, list and revoke roles"
     FEED_WORKFORCE = "send joiners, movers and leavers"
     FOLLOW_JOBS = "follow long work"
+    FOLLOW_MESSAGES = "see what became of messages"
 
 
 _COLUMNS = (
@@ -111,7 +112,7 @@ _LETTERS = {
 }
 
 # Columns: LA CA LI Employee Manager External Applicant | National administrator, workforce feed (ours).
-# The last seven rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
+# The last eight rows are ours: Learner Search belongs to the Learning Dashboard, and everybody may search the catalogue, read
 # their messages and see who they are. "Competencies, requirements, transfers" of §10 are three, since only frameworks have
 # national items.
 _TABLE = {
@@ -141,6 +142,7 @@ _TABLE = {
     Capability.GRANT_ROLES: "Y - - - - - - Y -",
     Capability.FEED_WORKFORCE: "Y - - - - - - - Y",
     Capability.FOLLOW_JOBS: "Y - - - - - - - -",
+    Capability.FOLLOW_MESSAGES: "Y - - - - - - - -",
 }
 
 MATRIX: dict[Capability, dict[Role, Scope]] = {

@@ -1,109 +1,143 @@
-"""From event to notification to e-mail, each step safe to repeat (architecture §3, outbox)."""
+"""From event to notification to e-mail, each step safe to repeat (architecture §3, decisions 0006 and 0029)."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from chalicelib import mail, rendering
+from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.events import Event
-from chalicelib.domain.notifications import (
-    MAX_ATTEMPTS,
-    SWEPT_AFTER,
-    Delivery,
-    Notification,
-    messages,
-    natural_key,
-)
-from chalicelib.storage import outbox, people, queues
-from chalicelib.storage.outbox import NotificationKey
+from chalicelib.domain.mailbox import Mailbox
+from chalicelib.domain.message_settings import MessageSettings
+from chalicelib.domain.notifications import Delivery, Notification, Timing, messages, natural_key
+from chalicelib.domain.people import Person
+from chalicelib.services import digests, sending, silence, unreachable
+from chalicelib.storage import mailboxes, outbox, queues
+from chalicelib.storage.digests import DIGEST
+from chalicelib.storage.message_settings import settings_of
+from chalicelib.storage.outbox import NotificationKey, Waiting
 
-
-class NotSent(Exception):
-    """SES did not take the e-mail; the queue shall deliver the message again."""
+MORNING = 8
+"""The hour in London at which e-mails over a day's cap go on."""
 
 
 class Unrenderable(Exception):
     """The event lacks what its message needs: repeating cannot help."""
 
 
-def relay(event: Event) -> list[NotificationKey]:
-    """Write the notifications that follow from an event and queue their e-mails; none if the event tells nobody.
+def notify(event: Event, now: datetime) -> list[NotificationKey]:
+    """Write the notifications that follow from an event; those whose e-mails are to be queued now. Raises Unrenderable.
 
-    Delivered twice, it finds them written and queues them once more, which the mailer's claim makes harmless.
+    Delivered twice, it finds them written and names them once more, which the mailer's claim makes harmless. What goes with a
+    digest is kept for it.
     """
-    return [_notify(event, template, person) for template, person in messages(event)]
+    written = [_written(each, now) for each in _notifications(event, now)]
+    return list(dict.fromkeys(key for key in written if key is not None))
 
 
-def _notify(event: Event, template: str, person: str) -> NotificationKey:
-    try:
-        rendered = rendering.render(template, event.data)
-    except rendering.Incomplete as incomplete:
-        raise Unrenderable(template) from incomplete
-    key = outbox.put_if_absent(
+def _notifications(event: Event, now: datetime) -> list[Notification]:
+    return [
         Notification(
             person=person,
             employer=event.employer,
             template=template,
             natural_key=natural_key(event, template),
             at=event.at,
-            subject=rendered.subject,
-            text=rendered.text,
-            data=event.data,
+            subject=_subject(template, event),
+            data=data,
+            queued_at=now,
         )
-    )
-    queues.queue_mail(key)
-    return key
+        for template, person, data in messages(event)
+    ]
+
+
+def _subject(template: str, event: Event) -> str:
+    """The subject; rendering all of it finds out now whether anything is missing."""
+    try:
+        return rendering.render(template, event.data).subject
+    except rendering.Incomplete as incomplete:
+        raise Unrenderable(template) from incomplete
+
+
+def _written(notification: Notification, now: datetime) -> NotificationKey | None:
+    if notification.timing is Timing.DIGEST:
+        digests.keep(notification, now)
+        return None
+    return outbox.put_if_absent(notification)
 
 
 def deliver(key: NotificationKey, now: datetime) -> None:
-    """Send the e-mail of a notification, once. Raises NotSent if SES refuses: the queue tries again, and in the end parks it.
+    """Send the e-mail of a notification, once, if it is due, still true and its address takes e-mail.
 
-    A refusal that will pass (throttling, a fault of SES) never uses the e-mail up: the sweeper brings it back.
-
-    Claim, send, record: a crash after the claim leaves it SENDING until the lease ends, and the next attempt is marked as
-    possibly repeated, because SES may have accepted the first.
+    Raises NotSent if SES refuses this e-mail, Busy if it takes none now.
     """
     notification = outbox.notification(key)
     if notification is None or not notification.may_be_claimed(now):
         return
-    person = people.person(notification.person)
-    if person is None or not person.email:
-        outbox.record_unsent(key, "no address held")
+    if notification.delivery is Delivery.HELD:
+        closed = digests.close(key, notification, now) if notification.template == DIGEST else None
+        if closed is None:
+            return
+        notification = closed
+    if silence.no_longer_true(notification, now):
+        outbox.record_unsent(key, notification, Delivery.SUPERSEDED, None, now)
         return
-    repeated = notification.possibly_repeated or notification.delivery is Delivery.SENDING
-    try:
-        message = mail.compose(notification, person, possibly_repeated=repeated)
-    except mail.BadAddress:
-        outbox.record_unsent(key, "the address held is none")
-        return
-    if not outbox.claim(key, notification, now):
-        return
-    try:
-        ses_id = mail.send(message, notification.natural_key)
-    except mail.Refused as refused:
-        used_up = notification.attempts + 1 >= MAX_ATTEMPTS and not refused.passing
-        (outbox.park if used_up else outbox.release)(key, refused.code)
-        raise NotSent(refused.code) from refused
-    except mail.Unanswered as unanswered:
-        # Left SENDING: SES may have it, so the next attempt waits for the lease and is marked as possibly repeated.
-        raise NotSent(str(unanswered)) from unanswered
+    person, mailbox = mailboxes.with_mailbox(notification.person)
+    if digests.may_wait(notification, mailbox, now):
+        digests.hold(key, notification, now)
     else:
-        outbox.record_sent(key, ses_id)
+        _send(key, notification, person, mailbox, now)
+
+
+def _send(
+    key: NotificationKey, notification: Notification, person: Person | None, mailbox: Mailbox, now: datetime
+) -> None:
+    if person is None:
+        outbox.record_unsent(key, notification, Delivery.FAILED, "nobody is known under this id", now)
+        return
+    address = mail.address_of(notification, person)
+    if obstacle := unreachable.obstacle(address, mailbox, now):
+        unreachable.remember(notification.employer, person, obstacle, now)
+        outbox.record_unsent(key, notification, unreachable.ENDS_AS[obstacle.kind], obstacle.kind.value, now)
+        return
+    settings = settings_of(notification.employer)
+    if not _within_cap(notification, settings, now):
+        tomorrow = london_day(now) + timedelta(days=1)
+        outbox.wait(key, notification, Delivery.PENDING, london_time(tomorrow, MORNING), "the day's limit is reached")
+        return
+    message = mail.compose(notification, person, settings, possibly_repeated=sending.repeats(notification))
+    sending.send(key, notification, message, now)
+
+
+def _within_cap(notification: Notification, settings: MessageSettings, now: datetime) -> bool:
+    """Whether the employer's cap leaves room for this e-mail today. What is urgent passes; what was tried before was counted
+    then.
+    """
+    if settings.daily_cap is None or notification.timing is Timing.AT_ONCE or notification.attempts:
+        return True
+    return outbox.may_send_today(notification.employer, london_day(now), settings.daily_cap)
+
+
+def postpone(key: NotificationKey, now: datetime) -> None:
+    """Leave an e-mail for later, untried, because SES has just refused another of its batch."""
+    notification = outbox.notification(key)
+    if notification is not None and notification.may_be_claimed(now):
+        sending.postpone(key, notification, now)
 
 
 def sweep(now: datetime) -> int:
-    """Put back on the queue every notification whose e-mail is overdue; the number put back."""
+    """Put back on the queue every notification whose time has come; how many."""
     swept = 0
-    for keys in batches(outbox.pending_before(now - SWEPT_AFTER), queues.BATCH):
-        queues.queue_mails(keys)
-        for key in keys:
-            outbox.swept(key, now)
-        swept += len(keys)
+    for batch in batches(outbox.due(now), queues.BATCH):
+        queues.queue_mails([each.key for each in batch])
+        for each in batch:
+            outbox.queued(each)
+        swept += len(batch)
     return swept
 
 
-def batches(keys: Iterable[NotificationKey], size: int) -> Iterator[list[NotificationKey]]:
-    """The keys in lists of at most `size`, read as they are needed."""
-    rest = iter(keys)
+def batches(waiting: Iterable[Waiting], size: int) -> Iterator[list[Waiting]]:
+    """What waits, in lists of at most `size`, read as they are needed."""
+    rest = iter(waiting)
     while batch := list(islice(rest, size)):
         yield batch

@@ -20,7 +20,15 @@ from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL, chosen_assignment
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.observability import log_fault
-from chalicelib.services import approvals, external_training, waiting
+from chalicelib.services import (
+    approvals,
+    auto_enrolment,
+    certifications,
+    class_notices,
+    external_training,
+    unreachable,
+    waiting,
+)
 from chalicelib.services.enrolment import said_of, tell
 from chalicelib.services.waiting import Unseen
 from chalicelib.storage import audit, classes, outbox, queues, rules
@@ -242,9 +250,22 @@ def _tell_ended(transaction: Transaction, before: Enrolment, after: Enrolment, n
     tell(transaction, EventType.ENROLMENT_LAPSED, TIMERS, after, now, waited=waited)
 
 
+# --- training to arrange (domain.md §4) --------------------------------------------------------------------------
+
+
+def _ring_auto_enrolment(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
+    """Have somebody looked at for whom something is tried again."""
+    auto_enrolment.look_again(timer, now)
+    return True
+
+
 _RING: dict[TimerKind, Callable[[Timer, datetime, Callable[[], bool]], bool]] = {
     TimerKind.APPROVAL: _ring_approval,
     TimerKind.EXTERNAL_TRAINING: _ring_external_training,
     TimerKind.CLASS_START: _ring_class_start,
+    TimerKind.CERTIFICATION: certifications.ring,
+    TimerKind.AUTO_ENROLMENT: _ring_auto_enrolment,
+    TimerKind.CLASS_AHEAD: class_notices.ring,
+    TimerKind.UNREACHABLE: unreachable.ring,
 }
 """Who looks after a timer of each kind: False if time ran out."""

@@ -607,6 +607,13 @@ def notification(at: datetime, natural_key: str) -> str:
     return _join("N", instant(at), natural_key)
 
 
+NOTIFICATIONS = "N#"
+"""The beginning of the sort keys of somebody's notifications."""
+
+KEPT = "D#"
+"""The beginning of the sort keys of what waits for somebody's digests, or was told by one."""
+
+
 def notified_from(at: datetime) -> str:
     """`N#2026-11-23T09:00:00Z`: where the notifications of an instant begin."""
     return _join("N", instant(at))

@@ -3,18 +3,22 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached
 from chalicelib.domain.people import Person
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.cursor import going_on
 from chalicelib.storage.people import PersonRow
 from chalicelib.storage.transaction import Transaction
 
 
 class MailboxRow(Record, discriminator="mailbox"):
-    """`P#p` / `MAIL`: right before the person's profile, so that one query reads both. Without a row: nothing chosen, nothing bounced."""
+    """`P#p` / `MAIL`: right before the person's profile, so that one query reads both. Without a row nothing was chosen and nothing
+    bounced.
+    """
 
     digest = BooleanAttribute(null=True)
     address = UnicodeAttribute(null=True)
@@ -47,3 +51,90 @@ def with_mailbox(person_id: str) -> tuple[Person | None, Mailbox]:
 def prefer_digest(transaction: Transaction, person_id: str, digest: bool) -> None:
     """Add to a transaction: somebody wants one e-mail a day for what is not urgent, or each by itself."""
     transaction.update(MailboxRow.at(person_id), [MailboxRow.kind.set(MailboxRow), MailboxRow.digest.set(digest)])
+
+
+def mark(transaction: Transaction, person_id: str, undeliverable: Undeliverable) -> None:
+    """Add to a transaction: an address that takes no e-mail, in place of another one that was known before."""
+    transaction.update(
+        MailboxRow.at(person_id),
+        [
+            MailboxRow.kind.set(MailboxRow),
+            MailboxRow.address.set(undeliverable.address or ""),
+            MailboxRow.since.set(undeliverable.at),
+            MailboxRow.why.set(undeliverable.why),
+            MailboxRow.unreached.set(undeliverable.kind.value),
+        ],
+    )
+
+
+class UnreachableRow(Record, discriminator="unreachable"):
+    """`P#p` / `E#504#UNR`: an employer could not reach somebody; gsi1 lists them by since when.
+
+    Another address makes it untrue without anybody taking it away: it counts only for the address in it.
+    """
+
+    address = UnicodeAttribute()
+    since = InstantAttribute()
+    why = UnicodeAttribute()
+    unreached = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, employer: str, person_id: str, undeliverable: Undeliverable) -> "UnreachableRow":
+        """The row of somebody at an employer; no address is an empty one."""
+        return cls(
+            keys.person(person_id),
+            keys.unreachable(employer),
+            gsi1pk=keys.unreachable(employer),
+            gsi1sk=keys.unreachable_sort(undeliverable.at, person_id),
+            address=undeliverable.address or "",
+            since=undeliverable.at,
+            why=undeliverable.why,
+            unreached=undeliverable.kind.value,
+        )
+
+    def undeliverable(self) -> Undeliverable:
+        """What this row says."""
+        return Undeliverable(self.address or None, self.since, Unreached(self.unreached), self.why)
+
+
+class Unreachable(msgspec.Struct, frozen=True):
+    """Somebody whom e-mail does not reach at the address held now."""
+
+    person: Person
+    undeliverable: Undeliverable
+
+
+class AlreadyKnown(Exception):
+    """That this address takes no e-mail has been noted before."""
+
+
+def list_as_unreachable(transaction: Transaction, employer: str, person_id: str, undeliverable: Undeliverable) -> None:
+    """Add to a transaction: an employer cannot reach somebody. AlreadyKnown if that is listed for the same address and reason."""
+    row = UnreachableRow.of(employer, person_id, undeliverable)
+    other = (UnreachableRow.address != row.address) | (UnreachableRow.unreached != row.unreached)
+    transaction.replace(row, Record.pk.does_not_exist() | other, otherwise=AlreadyKnown())
+
+
+def unreachable_page(employer: str, limit: int, after: Any) -> tuple[list[Unreachable], Any]:
+    """A page of those whom an employer cannot reach, the latest first, and where to go on. Of a page, those who have another
+    address by now are left out.
+    """
+    place = keys.unreachable(employer)
+    query = Record.gsi1.query(
+        place, scan_index_forward=False, limit=limit, last_evaluated_key=going_on(after, "gsi1pk", place)
+    )
+    rows = [row for row in query if isinstance(row, UnreachableRow)]
+    return _still_so(rows), query.last_evaluated_key
+
+
+def unreachable_between(employer: str, since: datetime, until: datetime) -> list[Unreachable]:
+    """Those of whom it became known between two instants, the first included, that they cannot be reached."""
+    between = Record.gsi1sk.between(keys.instant(since), keys.instant(until))
+    found = Record.gsi1.query(keys.unreachable(employer), between)
+    return _still_so([row for row in found if isinstance(row, UnreachableRow)])
+
+
+def _still_so(rows: list[UnreachableRow]) -> list[Unreachable]:
+    known = {row.pk: row.person() for row in PersonRow.batch_get([(row.pk, keys.PROFILE) for row in rows])}
+    judged = [(known[row.pk], row.undeliverable()) for row in rows if row.pk in known]
+    return [Unreachable(person, found) for person, found in judged if found.holds_for(person.email)]

@@ -1,16 +1,19 @@
 """The outbox: events committed with the change they tell of, and the notifications that follow (architecture §3)."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+import base64
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.notifications import Delivery, Notification
+from chalicelib.domain.notifications import FEEDBACK, LEASE, Delivery, Notification
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of
 from chalicelib.storage.cursor import going_on
@@ -52,39 +55,44 @@ class EventRow(Message, discriminator="event"):
 
 
 class NotificationRow(Message, discriminator="notification"):
-    """`P#p` / `N#due#natural key`: one message to one person; in the pending index until its e-mail is dealt with."""
+    """`P#p` / `N#due#natural key`: one message to one person. It is at most a kilobyte, as its text is rendered when it is read.
+
+    In the pending index while it waits for its time: refused, unanswered, over the day's cap or held for a digest. What has just
+    been queued is not: the queue brings it back, and a row that is in no index is a write less (decision 0029).
+    """
 
     employer = UnicodeAttribute()
     template = UnicodeAttribute()
     subject = UnicodeAttribute()
-    text = UnicodeAttribute()
     data = JSONAttribute()
     delivery = UnicodeAttribute()
+    queued_at = InstantAttribute(null=True)
     claimed_at = InstantAttribute(null=True)
+    sent_at = InstantAttribute(null=True)
+    settled_at = InstantAttribute(null=True)
     attempts = NumberAttribute(default=0)
     possibly_repeated = BooleanAttribute(null=True)
     ses_id = UnicodeAttribute(null=True)
     failure = UnicodeAttribute(null=True)
     read_at = InstantAttribute(null=True)
+    archived_at = InstantAttribute(null=True)
 
     @classmethod
     def of(cls, notification: Notification) -> "NotificationRow":
-        """The row of a new notification, waiting for its e-mail and unread."""
+        """The row of a new notification, queued and unread."""
         pk, sk = keys.person(notification.person), keys.notification(notification.at, notification.natural_key)
         return cls(
             pk,
             sk,
             expires_at=notification.at + timedelta(days=NOTIFICATION_DAYS),
-            pending_pk=keys.pending(int(keys.shard(sk, keys.PENDING_SHARDS))),
-            due_at=keys.instant(notification.at),
             unread_pk=keys.unread(notification.person),
             unread_sk=sk,
             employer=notification.employer,
             template=notification.template,
             subject=notification.subject,
-            text=notification.text,
             data=notification.data,
-            delivery=Delivery.PENDING.value,
+            delivery=notification.delivery.value,
+            queued_at=notification.queued_at,
         )
 
     def notification(self) -> Notification:
@@ -97,26 +105,83 @@ class NotificationRow(Message, discriminator="notification"):
             natural_key=natural_key,
             at=datetime.fromisoformat(due),
             subject=self.subject,
-            text=self.text,
             data=self.data,
             delivery=Delivery(self.delivery),
             attempts=int(self.attempts),
+            queued_at=self.queued_at,
             claimed_at=self.claimed_at,
+            sent_at=self.sent_at,
+            settled_at=self.settled_at,
+            due_at=datetime.fromisoformat(self.due_at) if self.due_at else None,
+            why=self.failure,
             possibly_repeated=bool(self.possibly_repeated),
             read_at=self.read_at,
+            archived_at=self.archived_at,
         )
 
 
+class SentRow(Message, discriminator="sent"):
+    """`CAP#504` / `2026-11-23`: how many e-mails that are not urgent an employer has sent on a London day."""
+
+    sent = NumberAttribute(default=0)
+
+
+TAG_LENGTH = 256
+"""As long as a value of a message tag of SES may be; it allows letters, digits, `-` and `_`."""
+
+
 class NotificationKey(msgspec.Struct, frozen=True):
-    """Where a notification lies: what the mail queue carries."""
+    """Where a notification lies: what the mail queue carries, and the tags of its e-mail."""
 
     pk: str
     sk: str
+
+    def tags(self) -> dict[str, str]:
+        """The key as tags of an e-mail, from which SES's reports find it; none if it is longer than tags may be."""
+        tags = {name: _as_tag(part) for name, part in (("partition", self.pk), ("message", self.sk))}
+        return tags if all(len(each) <= TAG_LENGTH for each in tags.values()) else {}
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> "NotificationKey":
+        """The key that tags name; raises ValueError or KeyError for anything else."""
+        return cls(_from_tag(tags["partition"]), _from_tag(tags["message"]))
+
+
+def _as_tag(part: str) -> str:
+    return base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+
+
+def _from_tag(tag: str) -> str:
+    return base64.urlsafe_b64decode(tag + "=" * (-len(tag) % 4)).decode()
 
 
 def emit(transaction: Transaction, event: Event) -> None:
     """Add to a transaction: the event, so that it is told if and only if the change happens."""
     transaction.create(EventRow.of(event))
+
+
+def emit_missing(events: Iterable[Event]) -> None:
+    """Write those of some events (up to 100) that are not written yet, together: for events whose ids follow from what they tell,
+    so that telling it again is nothing new. Raises Stale if somebody else writes one at the same time.
+    """
+    rows = {(row.pk, row.sk): row for row in map(EventRow.of, events)}
+    there = {(row.pk, row.sk) for row in EventRow.batch_get(list(rows), consistent_read=True)}
+    transaction = Transaction()
+    for key, row in rows.items():
+        if key not in there:
+            transaction.create(row)
+    transaction.commit()
+
+
+def emit_once(event: Event) -> bool:
+    """Tell of what time has brought and no change goes with, under an id that is always the same; False if it was told before."""
+    try:
+        EventRow.of(event).save(EventRow.pk.does_not_exist())
+    except PutError as failure:
+        if code_of(failure) != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def event_from_stream(image: dict[str, Any]) -> Event | None:
@@ -147,7 +212,7 @@ def notification(key: NotificationKey) -> Notification | None:
 
 
 def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
-    """Take a notification for sending: PENDING, PARKED or abandoned SENDING to SENDING; False if somebody else was first.
+    """Take a notification for sending: from the state it was read in to SENDING; False if somebody else was first.
 
     Taking over an abandoned claim marks the e-mail as possibly repeated: SES may have accepted it before the crash.
     """
@@ -158,7 +223,17 @@ def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
     ]
     if before.delivery is Delivery.SENDING:
         actions.append(NotificationRow.possibly_repeated.set(True))
-    condition = (NotificationRow.delivery == before.delivery.value) & (NotificationRow.attempts == before.attempts)
+    return _changed(key, actions, _as_read(before))
+
+
+def _as_read(before: Notification) -> Condition:
+    unchanged: Condition = (NotificationRow.delivery == before.delivery.value) & (
+        NotificationRow.attempts == before.attempts
+    )
+    return unchanged
+
+
+def _changed(key: NotificationKey, actions: list[Action], condition: Condition) -> bool:
     try:
         NotificationRow(key.pk, key.sk).update(actions, condition)
     except UpdateError as failure:
@@ -168,55 +243,126 @@ def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
     return True
 
 
-def record_sent(key: NotificationKey, ses_id: str) -> None:
-    """SES accepted the e-mail: keep its id and leave the pending index."""
-    _leave_pending(key, Delivery.SENT, [NotificationRow.ses_id.set(ses_id), NotificationRow.failure.remove()])
+_WAIT_IS_OVER: list[Action] = [Path("pending_pk").remove(), Path("due_at").remove()]
 
 
-def record_unsent(key: NotificationKey, why: str) -> None:
-    """No e-mail can be sent (no address held): the inbox still shows the message."""
-    _leave_pending(key, Delivery.FAILED, [NotificationRow.failure.set(why)])
+def record_sent(key: NotificationKey, ses_id: str, now: datetime) -> None:
+    """SES accepted the e-mail: keep its id. If SES has reported on it already, that stays."""
+    known: list[Action] = [NotificationRow.ses_id.set(ses_id), NotificationRow.sent_at.set(now), *_WAIT_IS_OVER]
+    sent = [NotificationRow.delivery.set(Delivery.SENT.value), NotificationRow.failure.remove()]
+    if not _changed(key, [*known, *sent], NotificationRow.delivery == Delivery.SENDING.value):
+        _changed(key, known, NotificationRow.pk.exists())
 
 
-def park(key: NotificationKey, why: str) -> None:
-    """SES refused as often as the queue delivers: the queue parks its message now, and a redrive may still send it."""
-    _leave_pending(key, Delivery.PARKED, [NotificationRow.failure.set(why)])
+def record_unsent(
+    key: NotificationKey, before: Notification, delivery: Delivery, why: str | None, now: datetime
+) -> bool:
+    """No e-mail is sent, and why: the inbox shows the message all the same. False if somebody else dealt with it meanwhile."""
+    actions = [NotificationRow.delivery.set(delivery.value), NotificationRow.settled_at.set(now), *_WAIT_IS_OVER]
+    actions.append(NotificationRow.failure.set(why) if why else NotificationRow.failure.remove())
+    return _changed(key, actions, _as_read(before))
 
 
-def swept(key: NotificationKey, now: datetime) -> None:
-    """Put back on the queue just now: not due again before the queue has tried. Dealt with meanwhile: leave it alone."""
+def wait(
+    key: NotificationKey, before: Notification, delivery: Delivery, until: datetime, why: str | None = None
+) -> bool:
+    """Leave a notification until an instant, when the sweeper queues it. False if it was dealt with meanwhile."""
+    actions: list[Action] = [NotificationRow.delivery.set(delivery.value), *waiting(key.sk, until)]
+    if why:
+        actions.append(NotificationRow.failure.set(why))
+    return _changed(key, actions, _as_read(before))
+
+
+def waiting(sk: str, until: datetime) -> list[Action]:
+    """What puts the notification with this sort key into the pending index until an instant."""
+    shard = int(keys.shard(sk, keys.PENDING_SHARDS))
+    return [Path("pending_pk").set(keys.pending(shard)), Path("due_at").set(keys.instant(until))]
+
+
+def unanswered(key: NotificationKey, claimed_at: datetime) -> None:
+    """SES did not answer: look again once the claim has run out, unless it reports on the e-mail before."""
+    _changed(
+        key,
+        waiting(key.sk, claimed_at + LEASE + timedelta(seconds=1)),
+        NotificationRow.delivery == Delivery.SENDING.value,
+    )
+
+
+def refused(key: NotificationKey, why: str, parked_at: datetime | None) -> None:
+    """SES refused the e-mail for what it is: the queue's next delivery tries again; or it was the last one, and the queue parks
+    it.
+    """
+    delivery = Delivery.PARKED if parked_at else Delivery.PENDING
+    actions: list[Action] = [NotificationRow.delivery.set(delivery.value), NotificationRow.failure.set(why)]
+    if parked_at:
+        actions.append(NotificationRow.settled_at.set(parked_at))
+    _changed(key, actions, NotificationRow.delivery == Delivery.SENDING.value)
+
+
+def report(key: NotificationKey, delivery: Delivery, at: datetime, why: str | None) -> bool:
+    """What SES reports of an e-mail it has; False if that is older news than what is known, or the message is gone: one write."""
+    actions = [NotificationRow.delivery.set(delivery.value), NotificationRow.settled_at.set(at), *_WAIT_IS_OVER]
+    actions.append(NotificationRow.failure.set(why) if why else NotificationRow.failure.remove())
+    known = [each.value for each in FEEDBACK[delivery]]
+    return _changed(key, actions, NotificationRow.delivery.is_in(*known))
+
+
+def note(key: NotificationKey, why: str) -> None:
+    """What SES reports that is not final: the e-mail stays as it is."""
+    _changed(key, [NotificationRow.failure.set(why)], NotificationRow.pk.exists())
+
+
+def may_send_today(employer: str, day: date, cap: int) -> bool:
+    """Count one e-mail of an employer's London day, unless the cap is reached."""
+    row = SentRow(keys.daily_cap(employer), day.isoformat())
+    counted: list[Action] = [
+        SentRow.kind.set(SentRow),
+        SentRow.sent.add(1),
+        SentRow.expires_at.set(datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=3)),
+    ]
     try:
-        NotificationRow(key.pk, key.sk).update(
-            [NotificationRow.due_at.set(keys.instant(now))], NotificationRow.pending_pk.exists()
-        )
+        row.update(counted, SentRow.sent.does_not_exist() | (SentRow.sent < cap))
     except UpdateError as failure:
         if code_of(failure) != "ConditionalCheckFailedException":
             raise
+        return False
+    return True
 
 
-def release(key: NotificationKey, why: str) -> None:
-    """SES refused for now: back to PENDING, so that the queue's next delivery may try again."""
-    NotificationRow(key.pk, key.sk).update(
-        [NotificationRow.delivery.set(Delivery.PENDING.value), NotificationRow.failure.set(why)]
-    )
+class Waiting(msgspec.Struct, frozen=True):
+    """A notification that waits until an instant."""
+
+    key: NotificationKey
+    until: str
 
 
-def _leave_pending(key: NotificationKey, delivery: Delivery, actions: list[Action]) -> None:
-    NotificationRow(key.pk, key.sk).update(
-        [
-            *actions,
-            NotificationRow.delivery.set(delivery.value),
-            NotificationRow.pending_pk.remove(),
-            NotificationRow.due_at.remove(),
-        ]
-    )
-
-
-def pending_before(instant: datetime) -> Iterable[NotificationKey]:
-    """Notifications whose e-mail has been due since before an instant: what the sweeper puts back on the queue."""
+def due(now: datetime) -> Iterable[Waiting]:
+    """Notifications that have waited long enough: what the sweeper puts back on the queue."""
     for shard in range(keys.PENDING_SHARDS):
-        for row in MessageKey.pending.query(keys.pending(shard), MessageKey.due_at < keys.instant(instant)):
-            yield NotificationKey(row.pk, row.sk)
+        for row in MessageKey.pending.query(keys.pending(shard), MessageKey.due_at <= keys.instant(now)):
+            yield Waiting(NotificationKey(row.pk, row.sk), row.due_at)
+
+
+def queued(waiting: Waiting) -> None:
+    """The queue has it: it waits no more. If it was dealt with meanwhile, or waits for another instant, that stays."""
+    _changed(waiting.key, [Path("pending_pk").remove()], Path("due_at") == waiting.until)
+
+
+def of_person(
+    person_id: str, employer: str, limit: int, after: dict[str, Any] | None
+) -> tuple[list[Notification], dict[str, Any] | None]:
+    """A page of what an employer has told somebody, newest first, and where to go on. An inbox is one of all employers', so that
+    this reads past what others have told them.
+    """
+    query = NotificationRow.query(
+        keys.person(person_id),
+        NotificationRow.sk.startswith("N" + keys.SEPARATOR),
+        NotificationRow.employer == employer,
+        scan_index_forward=False,
+        limit=limit,
+        last_evaluated_key=going_on(after, "pk", keys.person(person_id)),
+    )
+    return [row.notification() for row in query], query.last_evaluated_key
 
 
 def inbox(person_id: str, limit: int, after: dict[str, Any] | None) -> tuple[list[Notification], dict[str, Any] | None]:

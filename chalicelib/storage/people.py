@@ -415,6 +415,15 @@ def left_by(employer: str, person_ids: Iterable[str], day: date) -> set[str]:
     return {each for each, employment in held.items() if employment is None or employment.left_before(day)}
 
 
+def belongs_to(person_id: str, employer: str) -> bool:
+    """Whether somebody has, had or will have an employment at an employer."""
+    try:
+        EmploymentRow.get(keys.person(person_id), keys.employment(employer))
+    except EmploymentRow.DoesNotExist:
+        return False
+    return True
+
+
 def supervises_anyone(employer: str, person_id: str, day: date) -> bool:
     """Whether an assignment held on that day names this person as supervisor."""
     return any(_supervised(employer, person_id, day))

@@ -26,6 +26,11 @@ BATCH = 10
 """As many messages as SQS takes at once."""
 
 
+def queue_mail(key: NotificationKey) -> None:
+    """Ask the mailer to deal with a notification."""
+    queue_mails([key])
+
+
 def queue_mails(keys: Sequence[NotificationKey]) -> None:
     """Ask the mailer to deal with any number of notifications. Raises NotQueued if the queue did not take one."""
     _send_all("MAIL_QUEUE_URL", [{"pk": key.pk, "sk": key.sk} for key in keys])

@@ -28,6 +28,7 @@ from tests.approving import (
     messages,
     queue,
     reject,
+    said,
     slug,
     text_of,
     told,
@@ -161,7 +162,7 @@ def test_whose_request_ends_because_they_leave_is_not_told_of_a_place(asked):
     (message,) = [each for each in messages() if each.template == "enrolment_withdrawn"]
     assert message.subject == "Your request or wait has ended: Fire Safety, Tuesday 1 December 2026"
     assert (
-        "Your request or wait for a place on Fire Safety has ended, because your employment here ends." in message.text
+        "Your request or wait for a place on Fire Safety has ended, because your employment here ends." in said(message)
     )
 
 

@@ -96,7 +96,7 @@ def events(type_=EventType.ENROLMENT_MARKED):
 
 def told():
     """Who is told what, by the events of marks."""
-    return sorted((person, template) for event in events() for template, person in messages(event))
+    return sorted((person, template) for event in events() for template, person, _ in messages(event))
 
 
 def audited(*actions):

@@ -19,6 +19,7 @@ from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.base import Record
 from chalicelib.storage.outbox import NotificationRow
 from tests import builders as b
+from tests.approving import said
 from tests.builders import FIRE, MOVING, NOW
 from tests.pump import Pump, stream_records
 from tests.seams import before_commit, colliding_transactions, failing_calls
@@ -176,7 +177,7 @@ def test_the_approver_is_asked_and_the_learner_told_of_every_outcome(trust):
         ("P#p3", "Please approve: Another Day, done by Sam Testfold1"),
         ("P#p3", "Please approve: Fire Warden Day, done by Sam Testfold1"),
     ]
-    texts = {each.subject: each.text for each in NotificationRow.scan() if each.template.startswith("external")}
+    texts = {each.subject: said(each) for each in NotificationRow.scan() if each.template.startswith("external")}
     assert "You now hold: Fire Safety - 1 Year, until Tuesday 2 November 2027" in texts["Checked: Fire Warden Day"]
     assert "Why: That was a holiday." in texts["Not accepted: Another Day"]
     request = texts["Please approve: Fire Warden Day, done by Sam Testfold1"]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from chalicelib import rendering
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.workforce import Change, ServiceSection
@@ -78,12 +79,13 @@ def test_they_are_told_why(sam):
     leave(LAST_DAY)
     enrolment.release_leaver(sam, "504", NOW)
     for row in list(EventRow.scan()):
-        outbox.relay(row.event())
+        outbox.notify(row.event(), NOW)
     told, _ = outbox.outbox.inbox(sam, 10, None)
     message = next(each for each in told if each.data["class"] == "504-c2")
     assert message.subject == "Your place was given back: Fire Safety, Tuesday 12 January 2027"
-    assert "because your employment here ends" in message.text
-    assert "You have given back" not in message.text
+    text = rendering.render(message.template, message.data).text
+    assert "because your employment here ends" in text
+    assert "You have given back" not in text
 
 
 def test_the_history_and_the_audit_say_that_the_service_did_it(sam):

@@ -10,13 +10,15 @@ import icalendar
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib import mail
+from chalicelib import mail, rendering
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import LEASE, MAX_ATTEMPTS, Delivery
 from chalicelib.handlers import events
-from chalicelib.services import enrolment, identity, inbox, outbox
+from chalicelib.services import enrolment, identity, outbox
+from chalicelib.services.sending import Busy
+from chalicelib.storage import outbox as stored
 from chalicelib.storage import queues
-from chalicelib.storage.outbox import EventRow, NotificationRow
+from chalicelib.storage.outbox import EventRow, NotificationKey, NotificationRow
 from tests import builders as b
 from tests.builders import NOW
 
@@ -92,8 +94,11 @@ def notifications():
 
 
 def key():
-    row = notifications()[0]
-    return outbox.NotificationKey(row.pk, row.sk)
+    return key_of(notifications()[0])
+
+
+def key_of(row):
+    return NotificationKey(row.pk, row.sk)
 
 
 def deliver(at=NOW):
@@ -132,11 +137,13 @@ def calendar_of(message):
 
 
 def test_withdrawing_cancels_the_same_calendar_entry_with_a_higher_sequence(booked):
+    relay()
+    deliver()
     actor = identity.identify("504-1", None, NOW)
     enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
     relay()
     for row in notifications():
-        outbox.deliver(outbox.NotificationKey(row.pk, row.sk), NOW)
+        outbox.deliver(key_of(row), NOW)
     by_method = {calendar_of(booked.message(number))[0]: calendar_of(booked.message(number)) for number in (0, 1)}
     (asked,), (cancelled,) = by_method["REQUEST"][2], by_method["CANCEL"][2]
     assert asked["UID"] == cancelled["UID"]
@@ -170,9 +177,9 @@ def test_the_inbox_shows_it_newest_first(booked, clock, published_keys):
     actor = identity.identify("504-1", None, NOW)
     enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
     relay()
-    page, _ = inbox.page("p1", 10, None)
+    page, _ = stored.inbox("p1", 10, None)
     assert [each.template for each in page] == ["enrolment_withdrawn", "enrolment_confirmed"]
-    assert "Sam" not in page[0].text
+    assert "Sam" not in rendering.render(page[0].template, page[0].data).text
 
 
 # --- delivered twice, out of order --------------------------------------------------------------------------
@@ -203,7 +210,7 @@ def test_rows_that_are_no_events_and_changes_of_rows_are_passed_over(booked):
 
 
 def test_a_crash_before_the_notification_is_made_good_by_the_stream(booked, monkeypatch):
-    monkeypatch.setattr(outbox.outbox, "put_if_absent", _crash)
+    monkeypatch.setattr(stored, "put_if_absent", _crash)
     assert relay()["batchItemFailures"] != []
     monkeypatch.undo()
     booked_again = relay_with_ses(booked, monkeypatch)
@@ -212,22 +219,11 @@ def test_a_crash_before_the_notification_is_made_good_by_the_stream(booked, monk
 
 def test_a_crash_between_notification_and_queue_is_made_good_by_the_stream(booked, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(queues, "queue_mail", _crash)
+        patch.setattr(queues, "queue_mails", _crash)
         assert relay()["batchItemFailures"] != []
     relay()
     deliver()
     assert (len(notifications()), len(booked.accepted)) == (1, 1)
-
-
-def test_a_lost_queue_message_is_put_back_by_the_sweeper(booked):
-    relay()
-    queue_url_is_emptied()
-    assert outbox.sweep(NOW + timedelta(minutes=19)) == 0
-    assert outbox.sweep(NOW + timedelta(minutes=21)) == 1
-    assert outbox.sweep(NOW + timedelta(minutes=26)) == 0  # the queue is trying
-    events.send_mail({"Records": queue_messages()})
-    assert len(booked.accepted) == 1
-    assert outbox.sweep(NOW + timedelta(minutes=60)) == 0
 
 
 def test_a_crash_between_claim_and_ses_sends_after_the_lease_and_is_marked(booked, monkeypatch):
@@ -262,10 +258,10 @@ def test_a_crash_between_ses_and_the_record_is_the_only_one_that_repeats_and_say
 def test_two_mailers_at_once_send_one_e_mail(booked, monkeypatch):
     """The second mailer reads the notification before the first claims it."""
     relay()
-    read = outbox.outbox.notification
+    read = stored.notification
     with monkeypatch.context() as patch:
         stale = read(key())
-        patch.setattr(outbox.outbox, "notification", lambda _: stale)
+        patch.setattr(stored, "notification", lambda _: stale)
         deliver()
         deliver()
     assert len(booked.accepted) == 1
@@ -282,7 +278,7 @@ def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_stil
         assert events.send_mail({"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert notifications()[0].delivery == Delivery.PARKED
     assert outbox.sweep(NOW + timedelta(hours=1)) == 0
-    page, _ = inbox.page("p1", 10, None)
+    page, _ = stored.inbox("p1", 10, None)
     assert page[0].subject.startswith("You are booked")
 
 
@@ -298,30 +294,85 @@ def test_a_parked_e_mail_is_sent_when_its_message_is_redriven(booked):
     assert booked.message()["X-Possibly-Repeated"] is None
 
 
+def record():
+    return {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+
+
+class Clock(type(NOW)):
+    """The clock of the mailer and the sweeper."""
+
+    at = NOW
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls.at
+
+
+@pytest.fixture
+def time(monkeypatch):
+    monkeypatch.setattr(events, "datetime", Clock)
+    Clock.at = NOW
+    return Clock
+
+
 @pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable"])
-def test_ses_out_for_an_hour_loses_nothing(booked, code):
-    """The queue gives up on the message each time; the sweeper brings it back until SES answers again."""
+def test_ses_out_for_an_hour_loses_nothing_and_parks_nothing(booked, time, code):
+    """What is refused waits ever longer by itself; the queue's own attempts are not used up."""
     relay()
     booked.refuse_with = code
-    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
-    for minutes in (0, 21, 42):
-        for _ in range(MAX_ATTEMPTS):
-            assert events.send_mail({"Records": [record]})["batchItemFailures"]
-        assert outbox.sweep(NOW + timedelta(minutes=minutes + 21)) == 1
+    assert events.send_mail({"Records": [record()]}) == {"batchItemFailures": []}
+    tries = 1
+    while time.at < NOW + timedelta(hours=1):
+        time.at += timedelta(minutes=1)
+        for _ in range(events.sweep_outbox()):
+            assert events.send_mail({"Records": [record()]}) == {"batchItemFailures": []}
+            tries += 1
+    assert 5 < tries < 15
     booked.refuse_with = None
-    events.send_mail({"Records": [record]})
+    time.at += timedelta(minutes=20)
+    assert events.sweep_outbox() == 1
+    events.send_mail({"Records": [record()]})
     assert len(booked.accepted) == 1
-    assert outbox.sweep(NOW + timedelta(hours=3)) == 0
+    time.at += timedelta(hours=3)
+    assert events.sweep_outbox() == 0
 
 
-def test_many_overdue_e_mails_go_back_in_batches(booked):
+def test_the_rest_of_a_batch_is_not_tried_once_ses_takes_nothing(aws, ses, time, monkeypatch):
+    others = list(range(8))
+    b.trust()
+    b.offered(b.class_(maximum=20))
+    for number in others:
+        enrolment.enrol_myself(identity.identify(b.person(number), None, NOW), "504-c1", NOW)
+    relay()
+    tried = []
+    monkeypatch.setattr(ses, "send_raw_email", lambda **request: tried.append(request) or _throttled())
+    batch = [
+        {"messageId": str(number), "body": json.dumps({"pk": row.pk, "sk": row.sk})}
+        for number, row in enumerate(notifications())
+    ]
+    assert events.send_mail({"Records": batch}) == {"batchItemFailures": []}
+    assert len(tried) == 1
+    monkeypatch.undo()
+    rows = notifications()
+    assert {row.delivery for row in rows} == {"pending"}
+    assert all(NOW < row.notification().due_at <= NOW + timedelta(seconds=45) for row in rows)
+    assert len({row.due_at for row in rows}) > 1, "they do not come back together"
+
+
+def _throttled():
+    raise ClientError({"Error": {"Code": "Throttling"}}, "SendRawEmail")
+
+
+def test_many_e_mails_whose_time_has_come_go_back_in_batches(booked):
     relay()
     row = notifications()[0]
     for number in range(25):
         row.sk = f"N#2026-11-23T10:00:00Z#{number:02d}"
+        row.pending_pk, row.due_at = f"PENDING#{number % 16}", "2026-11-23T10:20:00Z"
         row.save()
-    assert outbox.sweep(NOW + timedelta(minutes=21)) == 26
-    assert outbox.sweep(NOW + timedelta(minutes=22)) == 0
+    assert outbox.sweep(NOW + timedelta(minutes=19)) == 0
+    assert outbox.sweep(NOW + timedelta(minutes=20)) == 25
+    assert outbox.sweep(NOW + timedelta(minutes=21)) == 0
 
 
 def test_two_who_take_over_the_same_abandoned_claim_send_once(booked, monkeypatch):
@@ -331,9 +382,9 @@ def test_two_who_take_over_the_same_abandoned_claim_send_once(booked, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             deliver()
     later = NOW + LEASE + timedelta(seconds=1)
-    abandoned = outbox.outbox.notification(key())
+    abandoned = stored.notification(key())
     with monkeypatch.context() as patch:
-        patch.setattr(outbox.outbox, "notification", lambda _: abandoned)
+        patch.setattr(stored, "notification", lambda _: abandoned)
         deliver(later)
         notification = NotificationRow.get(key().pk, key().sk)
         notification.update([NotificationRow.delivery.set("sending")])
@@ -344,10 +395,12 @@ def test_two_who_take_over_the_same_abandoned_claim_send_once(booked, monkeypatc
 def test_a_refusal_that_passes_is_sent_without_a_mark(booked):
     relay()
     booked.refuse_with = "TooManyRequestsException"
-    with pytest.raises(outbox.NotSent):
+    with pytest.raises(Busy):
         deliver()
     booked.refuse_with = None
     deliver()
+    assert booked.accepted == []
+    deliver(NOW + timedelta(minutes=1))
     assert booked.message()["X-Possibly-Repeated"] is None
 
 
@@ -355,7 +408,7 @@ def test_no_answer_from_ses_waits_for_the_lease_and_is_marked(booked, monkeypatc
     relay()
     with monkeypatch.context() as patch:
         patch.setattr(booked, "send_raw_email", _times_out)
-        with pytest.raises(outbox.NotSent):
+        with pytest.raises(Busy):
             deliver()
     deliver(NOW + timedelta(seconds=30))
     assert booked.accepted == []
@@ -433,7 +486,7 @@ def test_logs_name_nobody(booked, logged, monkeypatch):
     relay()
     booked.refuse_with = "MessageRejected"
     events.send_mail({"Records": queue_messages()})
-    monkeypatch.setattr(outbox, "relay", _crash)
+    monkeypatch.setattr(outbox, "notify", _crash)
     relay()
     text = logged()
     assert "MessageRejected" in text

@@ -43,6 +43,7 @@ PORTAL = {
         "POST /v1/transfers/{person}/{transfer}/release",
         "POST /v1/transfers/{person}/{transfer}/refusal",
     ],
+    "/messages": ["GET /v1/me/notifications", "GET /v1/me/message-preferences"],
     "/certificates/<code>": ["GET /v1/certificates/{code}"],
     "/people/<person>/enrolments/<item>": [
         "GET /v1/people/{person}/enrolments/{item}",
@@ -56,6 +57,8 @@ PORTAL = {
         "POST /v1/classes/{item}/cancellation",
     ],
     "/calendar": ["GET /v1/me/calendar"],
+    "/message-preferences": ["GET /v1/me/message-preferences", "PUT /v1/me/message-preferences"],
+    "/messages/unreachable": ["GET /v1/messages/unreachable"],
 }
 """The pages of the portal that messages and certificates lead to, and the routes that do the same."""
 

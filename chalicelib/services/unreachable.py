@@ -1,0 +1,121 @@
+"""People whom e-mail does not reach, and who is told of them (domain.md §9 N24, decision 0029)."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import mail
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.calendar import LONDON, london_day, london_time
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached
+from chalicelib.domain.notifications import Delivery
+from chalicelib.domain.people import Person
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.services import administrators, digests
+from chalicelib.storage import audit, mailboxes, outbox, people
+from chalicelib.storage import timers as stored
+from chalicelib.storage.mailboxes import AlreadyKnown, Unreachable
+from chalicelib.storage.transaction import Transaction, retried
+
+MAIL_SYSTEM = "system:mail"
+"""Who finds out that an address takes no e-mail, in the audit."""
+
+NAMED = 10
+"""As many people as a message to administrators names; the list in the portal has all."""
+
+ENDS_AS = {
+    Unreached.BOUNCE: Delivery.SUPPRESSED,
+    Unreached.COMPLAINT: Delivery.SUPPRESSED,
+    Unreached.NO_ADDRESS: Delivery.FAILED,
+    Unreached.NO_SUCH_FORM: Delivery.FAILED,
+}
+"""What becomes of an e-mail that is not tried."""
+
+_IN_WORDS = {
+    Unreached.BOUNCE: "their mail came back",
+    Unreached.COMPLAINT: "they marked our mail as spam",
+    Unreached.NO_ADDRESS: "we hold no address",
+    Unreached.NO_SUCH_FORM: "what we hold is no e-mail address",
+}
+
+
+def obstacle(address: str | None, mailbox: Mailbox, now: datetime) -> Undeliverable | None:
+    """Why no e-mail can go to an address; None if it can be tried."""
+    if not address:
+        return Undeliverable(None, now, Unreached.NO_ADDRESS, "")
+    if not mail.is_address(address):
+        return Undeliverable(address, now, Unreached.NO_SUCH_FORM, "")
+    return mailbox.undeliverable if mailbox.refuses(address) else None
+
+
+@retried
+def remember(employer: str, person: Person, found: Undeliverable, now: datetime, marks: bool = False) -> None:
+    """Note that e-mail does not reach somebody at their own address, and that administrators are to be told today; once.
+
+    `marks`: their mailbox keeps the address, so that it is not tried again. What an enrolment's own address refuses is only marked.
+    """
+    transaction = Transaction()
+    if marks:
+        mailboxes.mark(transaction, person.id, found)
+    if found.holds_for(person.email):
+        mailboxes.list_as_unreachable(transaction, employer, person.id, found)
+        at = digests.next_at(employer, now)
+        stored.set_timer(transaction, Timer(employer, at, TimerKind.UNREACHABLE, "people"))
+        facts = {"kind": found.kind.value}
+        audit.record(transaction, audit.Entry(employer, MAIL_SYSTEM, "address.unreachable", now, person.id, facts))
+    try:
+        transaction.commit()
+    except AlreadyKnown:
+        if marks:
+            _mark_alone(person, found)
+
+
+def _mark_alone(person: Person, found: Undeliverable) -> None:
+    transaction = Transaction()
+    mailboxes.mark(transaction, person.id, found)
+    transaction.commit()
+
+
+@retried
+def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
+    """Tell the learning administrators of whom it became known since the day before that they cannot be reached: once a day
+    (N24).
+    """
+    found = _here(timer.employer, mailboxes.unreachable_between(timer.employer, _day_before(timer.at), timer.at), now)
+    to = administrators.of(timer.employer, now)
+    transaction = Transaction()
+    stored.ring(transaction, timer)
+    if found and to:
+        event_id = f"undelivered.{london_day(timer.at)}.{timer.employer}"
+        data = said_of(found) | {"administrators": to}
+        outbox.emit(transaction, Event(event_id, EventType.UNDELIVERED, timer.employer, None, timer.at, data))
+    transaction.commit()
+    return True
+
+
+def _day_before(at: datetime) -> datetime:
+    local = at.astimezone(LONDON)
+    return london_time(local.date() - timedelta(days=1), local.hour, local.minute)
+
+
+def said_of(found: list[Unreachable]) -> dict[str, Any]:
+    """What the message says of those who cannot be reached: how many, and some by name."""
+    named = [
+        {"name": each.person.full_name, "why": _IN_WORDS[each.undeliverable.kind]}
+        for each in sorted(found, key=lambda each: (each.person.last_name, each.person.first_name))[:NAMED]
+    ]
+    return {"count": len(found), "people": named}
+
+
+def page(actor: Actor, limit: int, after: Any, now: datetime) -> tuple[list[Unreachable], Any]:
+    """A page of those whom e-mail of the actor's employer does not reach and who still belong to it, the latest first; and where
+    to go on. A page may be short.
+    """
+    found, following = mailboxes.unreachable_page(actor.employer, limit, after)
+    return _here(actor.employer, found, now), following
+
+
+def _here(employer: str, found: list[Unreachable], now: datetime) -> list[Unreachable]:
+    left = people.left_by(employer, [each.person.id for each in found], london_day(now))
+    return [each for each in found if each.person.id not in left]
