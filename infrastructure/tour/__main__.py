@@ -50,7 +50,7 @@ def play(console: Console) -> list[Mail]:
     stack = Stack()
     os.environ.update(stack.environment)
     from .cast import Cast  # the application reads the names of its tables when it is imported
-    from .stories import STORIES
+    from .stories import STORIES, digest_hour
 
     before = set(Mailbox(settings.MAIL).names())
     cast = Cast.gather(json.loads(settings.DEMO_FILE.read_text()), datetime.now(UTC), stack)
@@ -63,6 +63,8 @@ def play(console: Console) -> list[Mail]:
         progress.update(bar, description="What is due by now happens, and the mail goes out.")
         stack.settle()
         stack.let_time_do_its_work()
+        digest_hour(cast)
+        stack.settle()
         progress.advance(bar)
     mailbox = Mailbox(settings.MAIL)
     return list(mailbox.mails(sorted(set(mailbox.names()) - before)))

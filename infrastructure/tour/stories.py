@@ -6,15 +6,33 @@ Where time itself does something, the story plays on earlier days; what is due b
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.attendance import Mark
 from chalicelib.domain.calendar import london_day
+from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.external_training import Claim, Training
-from chalicelib.services import attendance, classes, deciding, enrolment, external_training
+from chalicelib.domain.timers import TimerKind
+from chalicelib.services import (
+    attendance,
+    catalogue_items,
+    certifications,
+    classes,
+    deciding,
+    digests,
+    enrolment,
+    external_training,
+    projection,
+    transfers,
+    unreachable,
+)
+from chalicelib.services import auto_enrolment as auto
+from chalicelib.services.outbox import deliver
+from chalicelib.storage import keys, outbox, rules, timers
 
-from .cast import Cast
+from .cast import EMPLOYER, SELF_ENROL, Cast
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
@@ -101,6 +119,81 @@ def training_elsewhere(cast: Cast) -> None:
     external_training.verify(cast.administrator, learner.person, request.id, training.claims, cast.now)
 
 
+def renewal(cast: Cast) -> None:
+    """Something expires in thirty days: whoever holds it is reminded, and so is their manager."""
+    cast.enter("renewer", "Rita", "Tourrenewal")
+    cast.require("renewer")
+    cast.award("renewer", london_day(cast.now) + 30 * DAY)
+    cast.stack.settle()
+    projection.project(cast.id_of("renewer"), EMPLOYER, cast.now - DAY)  # as yesterday left it; the day's run follows
+
+
+def certification(cast: Cast) -> None:
+    """One achieves a certification; another is ten days late with it."""
+    course = cast.teach("component", "Guided tour with a test", access_rules=SELF_ENROL)
+    tour_guide = Certification(
+        cast.course_id("guide"), "Tour guide", cast.name("subject"), "For whoever shows others round.",
+        (Component(course.id),), (Grants(cast.competency),), validity_months=12, access_rules=SELF_ENROL,
+    )  # fmt: skip
+    catalogue_items.add(cast.administrator, tour_guide, cast.now)
+    forty_days_ago = cast.now - 40 * DAY
+    class_ = cast.hold(on_the_hour(cast.now) - DAY, cast.now - 2 * DAY, "component")
+    for part, first in (("certified", "Cleo"), ("overdue", "Odo")):
+        cast.enter(part, first, "Tourguide")
+        certifications.subscribe_myself(cast.actor(part), tour_guide.id, forty_days_ago)
+    enrolment.enrol_myself(cast.actor("certified"), class_.id, cast.now - 2 * DAY)
+    marks = [Mark(cast.id_of("certified"), Status.COMPLETED)]
+    attendance.mark(cast.administrator, class_.id, marks, None, cast.now, lambda: True)
+
+
+def auto_enrolment(cast: Cast) -> None:
+    """Somebody lacks what they need, and is booked on it, as where an employer has switched that on."""
+    cast.teach("arranged", "Guided tour for everybody", access_rules=SELF_ENROL, auto_enrol=True, auto_book=True)
+    cast.hold(on_the_hour(cast.now) + 24 * DAY, cast.now, "arranged")
+    cast.enter("arranged", "Arno", "Tourarranged")
+    cast.require("arranged")
+    cast.stack.settle()
+    learner = cast.actor("arranged").learner
+    assert learner is not None
+    rulebook, catalogue = rules.rulebook_and_catalogue(EMPLOYER, consistent=True)
+    auto.arrange(learner, replace(rulebook, auto_enrolment=True), catalogue, cast.now)
+
+
+def two_employers(cast: Cast) -> None:
+    """What one employer awards is known to the other that employs the same person."""
+    cast.enter("with-two", "Tess", "Tourtwice")
+    cast.also_with_the_neighbour("with-two")
+    cast.award("with-two", london_day(cast.now) + 200 * DAY)
+
+
+def transfer(cast: Cast) -> None:
+    """Somebody has joined the neighbouring employer, which asks for their training and is given it."""
+    cast.enter("mover", "Moira", "Tourmover")
+    cast.award("mover", london_day(cast.now) + 200 * DAY)
+    cast.stack.settle()
+    cast.also_with_the_neighbour("mover")
+    asked = transfers.ask(cast.neighbour(), cast.id_of("mover"), EMPLOYER, london_day(cast.now), cast.now).transfer
+    transfers.release(cast.administrator, cast.id_of("mover"), asked.id, cast.now)
+
+
+def nobody_reached(cast: Cast) -> None:
+    """Somebody is booked of whom no e-mail address is held."""
+    class_ = cast.hold(on_the_hour(cast.now) + 23 * DAY, cast.now)
+    cast.enter("unreachable", "Una", "Touroffline", reachable=False)
+    enrolment.enrol_myself(cast.actor("unreachable"), class_.id, cast.now)
+
+
+def digest_hour(cast: Cast) -> None:
+    """The hour of the digest comes for the cast, and administrators hear of who cannot be reached."""
+    later = digests.next_at(EMPLOYER, cast.now) + HOUR
+    for timer in timers.due(EMPLOYER, later, limit=1_000):
+        if timer.kind is TimerKind.UNREACHABLE:
+            unreachable.ring(timer, later, lambda: True)
+    people = {keys.person(person) for person in cast.people}
+    for waiting in [each for each in outbox.due(later) if each.key.pk in people]:
+        deliver(waiting.key, later)
+
+
 STORIES: tuple[Callable[[Cast], None], ...] = (
     approval,
     waiting_list,
@@ -109,5 +202,11 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     register,
     class_in_a_week,
     training_elsewhere,
+    renewal,
+    certification,
+    auto_enrolment,
+    two_employers,
+    transfer,
+    nobody_reached,
 )
 """In the order in which they are played."""
