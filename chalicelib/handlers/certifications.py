@@ -191,7 +191,7 @@ class NewCertification(msgspec.Struct, frozen=True, kw_only=True):
     initial_days: Days = 30
     validity_months: Months | None = None
     window_days: Days = 90
-    reminder_days: ReminderDays = [90, 60, 30, 7, 0]
+    reminder_days: ReminderDays = msgspec.field(default_factory=lambda: [90, 60, 30, 7, 0])
     max_consecutive_elearning: ElearningLimit | None = None
     auto_enrol: AutoEnrol = False
     status: StatusText = CourseStatus.DRAFT
@@ -567,7 +567,8 @@ def reinstate_subscription(request: Request) -> Shown:
 )
 def approve_subscription(request: Request) -> Shown:
     """Approve what somebody asked for: as who was asked, as their manager, or as an administrator. The first period begins
-    today."""
+    today.
+    """
     person, certification = request.path["person_id"], request.path["certification_id"]
     return certifications.approve(request.actor, person, certification, request.now)
 

@@ -501,6 +501,7 @@ def _tell(
     held = chosen_assignment(learner.assignments_on(today), None)
     data = {
         "to": [learner.person.id],
+        "person": learner.person.id,
         "manager": who_approves(learner, held, now) if news in _LATE else None,
         "learner": learner.person.full_name,
         "certification": subscription.certification,
@@ -509,7 +510,7 @@ def _tell(
         "due": long_day(period.due_on),
         "days": (period.due_on - today).days,
         "renewal": period.use is not Use.INITIAL,
-        "left": rules_of.left(subscription),
+        "to_go": rules_of.left(subscription),
         "options": [_said(each, known) for each in rules_of.options(subscription, known.courses, today) if each.open],
         "no_elearning": not subscription.takes(Mode.E_LEARNING),
     }
