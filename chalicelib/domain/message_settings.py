@@ -1,6 +1,9 @@
-"""What an employer settles about its messages (domain.md §9, decision 0029)."""
+"""What an employer settles about its messages (domain.md §9, decisions 0029 and 0030)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from chalicelib.domain.errors import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,13 @@ class MessageSettings:
     digest_hour: int = 16
     class_reminder_days: tuple[int, ...] = (7, 1)
     minimum_check_days: tuple[int, ...] = (7,)
+
+
+def wrong_fields(settings: MessageSettings) -> Iterator[FieldError]:
+    """What is wrong with settings whose fields are each within their bounds."""
+    if not settings.sender_name.isprintable():
+        yield FieldError("sender_name", "holds characters that cannot be seen")
+    for name in ("class_reminder_days", "minimum_check_days"):
+        days: tuple[int, ...] = getattr(settings, name)
+        if len(set(days)) < len(days):
+            yield FieldError(name, "names a day twice")

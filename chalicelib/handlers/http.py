@@ -33,7 +33,7 @@ from chalicelib.storage.transaction import AlreadyDone
 PUBLIC = "public"
 """The capability of a route that asks nobody who they are. Must be written out, like any other."""
 
-_IDENTIFIER = re.compile(r"[\w.~|-]{1,80}")
+_IDENTIFIER = re.compile(r"[\w.~|-]{1,256}")
 _EMPLOYER = re.compile(r"[A-Z0-9]{2,8}")
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:-]{1,80}")
 _BEARER = re.compile(r"Bearer ([\w.=-]{1,4096})", re.IGNORECASE)

@@ -1,24 +1,18 @@
-"""About oneself: who one is, and the inbox."""
+"""About oneself: who one is."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.notifications import Notification
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
-from chalicelib.handlers.paging import NextCursor, Page
-from chalicelib.services import identity, inbox
-from chalicelib.storage import cursor
+from chalicelib.services import identity
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "About me")
-
-
-# --- GET /v1/me ---------------------------------------------------------------------------------------------
 
 
 class AssignmentView(msgspec.Struct, frozen=True):
@@ -83,56 +77,3 @@ class MeView(msgspec.Struct, frozen=True):
 def me(request: Request) -> Any:
     """The caller's name, employers, roles and assignments. Roles are read from the grants at every request."""
     return request, identity.manages_anyone(request.actor, request.now)
-
-
-# --- GET /v1/me/notifications -------------------------------------------------------------------------------
-
-
-class NotificationView(msgspec.Struct, frozen=True):
-    """A message in the inbox, and what became of its e-mail."""
-
-    id: str
-    at: datetime
-    subject: str
-    text: str
-    read: bool
-    email: Annotated[str, msgspec.Meta(description="pending, sending, sent or failed.")]
-
-    @classmethod
-    def of(cls, notification: Notification) -> "NotificationView":
-        """Present a notification."""
-        return cls(
-            notification.natural_key,
-            notification.at,
-            notification.subject,
-            notification.text,
-            notification.read_at is not None,
-            notification.delivery.value,
-        )
-
-
-class Inbox(msgspec.Struct, frozen=True):
-    """A page of messages, newest first."""
-
-    notifications: list[NotificationView]
-    next_cursor: NextCursor
-
-    @classmethod
-    def of(cls, result: tuple[list[Notification], Any]) -> "Inbox":
-        """Present a page."""
-        page, after = result
-        return cls([NotificationView.of(each) for each in page], cursor.seal("inbox", after))
-
-
-@routes.route(
-    "GET",
-    "/v1/me/notifications",
-    capability=Capability.READ_INBOX,
-    summary="My inbox",
-    query=Page,
-    answer=Inbox,
-)
-def my_notifications(request: Request) -> Any:
-    """Messages to the caller, newest first. A message is here even where its e-mail could not be sent."""
-    after = cursor.unseal("inbox", request.query.cursor)
-    return inbox.page(request.actor.person, request.query.limit, after)

@@ -33,7 +33,8 @@ what you may do follows from your employment and from role grants, read at every
 
 _TAGS = {
     "Signing in and health": "What needs no token.",
-    "About me": "Who one is, and one's inbox.",
+    "About me": "Who one is.",
+    "My messages": "One's inbox, and how one wants messages to come.",
     "Compliance": "Where one stands, one's team, and anybody one may see; on any day, explained.",
     "People": "Finding people, and their learning history.",
     "Awards": "What people have achieved.",
@@ -91,7 +92,7 @@ def _operation(operation: Operation, reference: dict[Any, Any]) -> dict[str, Any
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": r"^[\w.~|-]{1,80}$"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": r"^[\w.~|-]{1,256}$"}}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
     if operation.query:

@@ -12,7 +12,7 @@ from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.mailbox import Mailbox
 from chalicelib.domain.notifications import Delivery, Notification, Timing
 from chalicelib.invitations import in_a_calendar
-from chalicelib.storage import digests, message_settings, outbox
+from chalicelib.storage import digests, inbox, message_settings, outbox
 from chalicelib.storage.outbox import NotificationKey
 
 AHEAD = timedelta(minutes=5)
@@ -65,12 +65,15 @@ def hold(key: NotificationKey, notification: Notification, now: datetime) -> Non
     digests.hold(key, due)
 
 
-def _open(person: str, employer: str, due: datetime, number: int = 1) -> NotificationKey:
+def _open(person: str, employer: str, due: datetime, number: int = 1) -> None:
+    digests.open_(_digest(person, employer, due, number), due)
+
+
+def _digest(person: str, employer: str, due: datetime, number: int = 1) -> Notification:
+    """The digest of an instant before it is closed. Its key is always the same."""
     natural_key = f"digest.{due:%Y-%m-%d-%H}.{employer}.{person}.{number}"
     data = {"of_people": [], "of_you": [], "number": number}
-    return digests.open_(
-        Notification(person, employer, digests.DIGEST, natural_key, due, "", data, delivery=Delivery.HELD), due
-    )
+    return Notification(person, employer, digests.DIGEST, natural_key, due, "", data, delivery=Delivery.HELD)
 
 
 def close(key: NotificationKey, digest: Notification, now: datetime) -> Notification | None:
@@ -91,11 +94,24 @@ def close(key: NotificationKey, digest: Notification, now: datetime) -> Notifica
     if len(found) > MOST * number:
         _open(digest.person, digest.employer, digest.at, number + 1)
     data = {
-        "of_people": [{"id": each.id, "subject": each.subject} for each in told if each.of_people],
-        "of_you": [{"id": each.id, "subject": each.subject} for each in told if not each.of_people],
+        "of_people": [{"id": inbox.encoded(each.sk), "subject": each.subject} for each in told if each.of_people],
+        "of_you": [{"id": inbox.encoded(each.sk), "subject": each.subject} for each in told if not each.of_people],
         "number": number,
     }
     subject = rendering.render(digests.DIGEST, data).subject
     if not digests.close(key, subject, data, listed=bool(data["of_people"]), now=now):
         return None
     return replace(digest, subject=subject, data=data, delivery=Delivery.PENDING, queued_at=now, due_at=None)
+
+
+def that_tells(held: Notification) -> Notification | None:
+    """The digest that told a message which waited for one, or will tell it; None if there is none yet."""
+    if held.due_at is None:
+        return None
+    wanted, number = inbox.id_of(held), 1
+    while digest := outbox.notification(digests.key_of(_digest(held.person, held.employer, held.due_at, number))):
+        told = [each["id"] for each in (*digest.data["of_people"], *digest.data["of_you"])]
+        if wanted in told or len(told) < MOST:
+            return digest
+        number += 1
+    return None

@@ -1,6 +1,5 @@
 """Digests: what waits for one, and the e-mail that tells it (decision 0030)."""
 
-import base64
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,9 +64,9 @@ class KeptRow(Message, discriminator="kept"):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A message that a digest tells of: its id in the inbox, its subject, and whether it is about the reader's people."""
+    """A message that a digest tells of: its sort key, its subject, and whether it is about the reader's people."""
 
-    id: str
+    sk: str
     subject: str
     of_people: bool
 
@@ -94,7 +93,12 @@ def hold(key: NotificationKey, due: datetime) -> bool:
     return _changed(key, actions, NotificationRow.delivery == Delivery.PENDING.value)
 
 
-def open_(digest: Notification, due: datetime) -> NotificationKey:
+def key_of(digest: Notification) -> NotificationKey:
+    """Where a digest lies."""
+    return NotificationKey(keys.person(digest.person), keys.notification(digest.at, digest.natural_key))
+
+
+def open_(digest: Notification, due: datetime) -> None:
     """Write a digest that is due at an instant and listed nowhere, unless it is there."""
     row = NotificationRow.of(digest)
     row.unread_pk = keys.unlisted(digest.person)
@@ -105,7 +109,6 @@ def open_(digest: Notification, due: datetime) -> NotificationKey:
     except PutError as failure:
         if code_of(failure) != "ConditionalCheckFailedException":
             raise
-    return NotificationKey(row.pk, row.sk)
 
 
 def close(key: NotificationKey, subject: str, data: dict[str, Any], listed: bool, now: datetime) -> bool:
@@ -122,11 +125,6 @@ def close(key: NotificationKey, subject: str, data: dict[str, Any], listed: bool
         person_id = key.pk.split(keys.SEPARATOR)[1]
         actions.append(NotificationRow.unread_pk.set(keys.unread(person_id)))
     return _changed(key, actions, NotificationRow.delivery == Delivery.HELD.value)
-
-
-def inbox_id(sk: str) -> str:
-    """The id of a message in somebody's inbox: its sort key, so that it can stand in an address."""
-    return base64.urlsafe_b64encode(sk.encode()).decode().rstrip("=")
 
 
 def _changed(key: NotificationKey, actions: list[Any], condition: Any) -> bool:
@@ -153,7 +151,7 @@ def _of_people(person_id: str, employer: str, due: datetime) -> list[Item]:
         MessageKey.unread_sk.startswith(keys.instant(due) + keys.SEPARATOR),
     )
     rows = KeptRow.batch_get([(each.pk, each.sk) for each in found], consistent_read=True)
-    return [Item(inbox_id(row.sk), row.subject, True) for row in sorted(rows, key=lambda each: str(each.sk))]
+    return [Item(row.sk, row.subject, True) for row in sorted(rows, key=lambda each: str(each.sk))]
 
 
 def _own(person_id: str, employer: str, due: datetime) -> list[Item]:
@@ -166,4 +164,4 @@ def _own(person_id: str, employer: str, due: datetime) -> list[Item]:
         & (NotificationRow.template != DIGEST),
         consistent_read=True,
     )
-    return [Item(inbox_id(row.sk), row.subject, False) for row in rows]
+    return [Item(row.sk, row.subject, False) for row in rows]

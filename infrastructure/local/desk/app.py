@@ -44,6 +44,8 @@ PORTAL = {
         "POST /v1/transfers/{person}/{transfer}/refusal",
     ],
     "/messages": ["GET /v1/me/notifications", "GET /v1/me/message-preferences"],
+    "/certifications/<certification>": ["GET /v1/me/certifications"],
+    "/people/<person>/certifications": ["GET /v1/people/{person}/certifications"],
     "/certificates/<code>": ["GET /v1/certificates/{code}"],
     "/people/<person>/enrolments/<item>": [
         "GET /v1/people/{person}/enrolments/{item}",
