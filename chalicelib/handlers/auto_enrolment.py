@@ -12,7 +12,7 @@ from chalicelib.domain.decisions import Decision
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.http import Request, Routes
-from chalicelib.handlers.paging import Cursor, NextCursor
+from chalicelib.handlers.paging import NextCursor, Page
 from chalicelib.services import auto_enrolment, people
 from chalicelib.services.auto_enrolment import DryRun, Explanation, Row, Step, Switch, Trial
 from chalicelib.services.units import title_of
@@ -199,8 +199,6 @@ class DryRunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200, description="People a page.")] = 50
-    cursor: Cursor | None = None
 
 
 class StepView(msgspec.Struct, frozen=True):
@@ -267,6 +265,7 @@ class DryRunView(msgspec.Struct, frozen=True):
     capability=Capability.EDIT_COMPETENCE_RULES,
     summary="What would be arranged today",
     body=DryRunBody,
+    query=Page,
     answer=DryRunView,
     refusals=(errors.NotFound,),
 )
@@ -276,10 +275,10 @@ def dry_run(request: Request) -> tuple[str, DryRun]:
 
     A request looks through a few hundred assignments at most, so a page may be short or empty: go on until `next_cursor` is null.
     """
-    body, employer = request.body, request.actor.employer
-    purpose = f"dry run {employer} {body.unit}"
-    after = cursor.unseal(purpose, body.cursor)
-    return purpose, auto_enrolment.dry_run(employer, body.unit, body.limit, after, request.now)
+    unit, employer = request.body.unit, request.actor.employer
+    purpose = f"dry run {employer} {unit}"
+    after = cursor.unseal(purpose, request.query.cursor)
+    return purpose, auto_enrolment.dry_run(employer, unit, request.query.limit, after, request.now)
 
 
 # --- switching it on ------------------------------------------------------------------------------------------

@@ -366,11 +366,11 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(trust):
     for number in (1, 2):
         b.person(number, awards=[b.award()] if number == 2 else [])
     trust.run()
-    before = sorted(str(row.serialize()) for row in Record.scan())
+    before = sorted(str(row.serialize(null_check=False)) for row in Record.scan())
     run = auto_enrolment.dry_run("504", "surgery", 50, None, NOW)
     assert [(each.learner.person.id, [step.enrolment.class_id for step in each.steps]) for each in run.trials] == [
         ("p1", ["504-e1"])
     ]
     assert run.outcomes == {"booked": 1}
-    assert sorted(str(row.serialize()) for row in Record.scan()) == before
+    assert sorted(str(row.serialize(null_check=False)) for row in Record.scan()) == before
     assert auto_enrolment.dry_run("504", "estates", 50, None, NOW).trials == ()
