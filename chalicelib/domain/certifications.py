@@ -478,7 +478,7 @@ def next_on(subscription: Subscription, today: date) -> date | None:
 def ahead(subscription: Subscription, today: date) -> list[tuple[date, str]]:
     """What comes, in words, by day: reminders, the last day of the open period, or the window and the end of what is held."""
     period, held = subscription.open_period, subscription.held
-    coming = [(at, "reminder") for at, news in _marks(subscription) if news is News.DUE]
+    coming = [(at, "reminder") for at, news in _marks(subscription) if news is News.DUE and _told(subscription) < at]
     if period:
         coming.append((period.due_on, "due" if period.use is Use.INITIAL else "expires"))
     elif subscription.window_opens_on and held and held.expires_on:
