@@ -4,7 +4,7 @@ A snapshot holds all facts that decide it, so that a change of rules, a new day 
 alone. Only a change of a person's own records reads their records. `judge` agrees with `Learner.compliance_on`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import reduce
@@ -404,10 +404,11 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
                 edges += [*([known.starts_on] if known.starts_on else ()), *_after(known.ends_on)]
     for row in rows:
         edges += _after(row.future_on)
-        edges += _reminders_of(row, counted, rulebook, day)
         if row.achieved_level is not None and row.expires_on:
             edges += [amber_from(row.expires_on, rulebook.amber_months), *_after(row.expires_on)]
             edges += [becomes_due(row.expires_on)] if rulebook.auto_enrolment else []
+    if rulebook.renewal_leads:
+        edges += _reminders_after(rows, counted, rulebook.renewal_leads, day)
     wanted = {row.competency for row in rows}
     for award in facts.awards:
         if award.awarded_on > day and not wanted.isdisjoint(
@@ -417,17 +418,20 @@ def _changes_after(facts: Facts, rulebook: Rulebook, day: date, rows: tuple[Row,
     return (edge for edge in edges if edge > day)
 
 
-def _reminders_of(row: Row, counted: bool, rulebook: Rulebook, day: date) -> Iterator[date]:
-    """The next days on which somebody may have to be told of a row: a lead before its expiry, and for managers, while it is red,
+def _reminders_after(rows: Iterable[Row], counted: bool, leads: Sequence[int], day: date) -> Iterator[date]:
+    """The next days on which somebody may have to be told of rows: a lead before an expiry, and for managers, while one is red,
     Monday. None of what is booked in time.
     """
-    if reminders.booked_in_time(row.future_on, row.expires_on, row.colour) or not rulebook.renewal_leads:
-        return
-    if row.colour is Colour.RED:
-        if counted:
-            yield reminders.next_monday(day)
-    elif row.expires_on and (following := reminders.next_lead_day(row.expires_on, rulebook.renewal_leads, day)):
-        yield following
+    red = False
+    for row in rows:
+        if reminders.booked_in_time(row.future_on, row.expires_on, row.colour):
+            continue
+        if row.colour is Colour.RED:
+            red = True
+        elif row.expires_on and (following := reminders.next_lead_day(row.expires_on, leads, day)):
+            yield following
+    if red and counted:
+        yield reminders.next_monday(day)
 
 
 def looks_due(before: Snapshot | None, after: Snapshot | None, rulebook: Rulebook, day: date) -> date | None:

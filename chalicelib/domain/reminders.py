@@ -30,10 +30,14 @@ def wrong_leads(leads: Iterable[int]) -> Iterator[FieldError]:
 
 
 def next_lead_day(expires_on: date, leads: Iterable[int], day: date) -> date | None:
-    """The first later day on which somebody is reminded of an award's end; None after the last."""
+    """The first later day on which somebody is reminded of an award's end, by leads of which the longest comes first; None after
+    the last.
+    """
     left = (expires_on - day).days
-    following = max((lead for lead in leads if lead < left), default=None)
-    return None if following is None else expires_on - timedelta(days=following)
+    for lead in leads:
+        if lead < left:
+            return expires_on - timedelta(days=lead)
+    return None
 
 
 def lead_passed(expires_on: date, leads: Iterable[int], since: date, day: date) -> int | None:

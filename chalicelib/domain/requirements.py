@@ -115,8 +115,8 @@ RENEWAL_LEADS = (90, 60, 30, 7, 0)
 class Rulebook:
     """All rules of one employer that compliance needs, as of one rules version: small enough to keep in memory.
 
-    `renewal_leads` are days before expiry on which people are reminded; without any, nobody is. `auto_enrolment`: training is
-    arranged for whoever is due (domain.md §4), `auto_enrol_applicants`: for applicants, too.
+    `renewal_leads` are days before expiry on which people are reminded, the longest first; without any, nobody is.
+    `auto_enrolment`: training is arranged for whoever is due (domain.md §4), `auto_enrol_applicants`: for applicants, too.
     """
 
     employer: str

@@ -179,7 +179,7 @@ enrolled = st.builds(
     st.sampled_from([Status.CONFIRMED, Status.CONFIRMED, Status.WAITLISTED, Status.WITHDRAWN]),
     st.none() | st.integers(-60, 30).map(lambda days: EXPIRY + timedelta(days)),
 )
-leads = st.lists(st.integers(0, 100), max_size=5, unique=True).map(tuple)
+leads = st.lists(st.integers(0, 100), max_size=5, unique=True).map(lambda each: tuple(sorted(each, reverse=True)))
 
 
 @settings(max_examples=60)
