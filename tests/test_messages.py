@@ -43,6 +43,15 @@ FULL = {
     "arrived": ["Fire Safety, until 1 December 2027"],
     "asked_at": "2026-11-20T09:00:00+00:00",
     "awards": AWARDS,
+    "certification": "504-life-support",
+    "days": 7,
+    "due": "1 December 2026",
+    "news": "due",
+    "no_elearning": True,
+    "options": [{"title": "Fire Safety", "mode": "classroom"}, {"title": "First Aid", "mode": None}],
+    "renew_from": "1 September 2027",
+    "renewal": True,
+    "to_go": 1,
     "by_need": True,
     "by_whom": "your manager",
     "claims": ["Fire Safety", "First Aid"],
@@ -101,6 +110,12 @@ FULL = {
 """What events can say, by the name under which templates know it."""
 
 SPARSE = FULL | {
+    "days": -1,
+    "news": "overdue",
+    "no_elearning": False,
+    "options": [],
+    "renew_from": None,
+    "renewal": False,
     "accepted": [],
     "added": False,
     "arranged": [],
