@@ -18,7 +18,7 @@ from chalicelib.services.catalogue import Viewer
 from chalicelib.services.units import title_of
 from chalicelib.storage import outbox, people
 
-COURSES_NAMED = 3
+COURSES_NAMED = 2
 """Courses named for each competency: My Compliance finds the others."""
 
 
@@ -64,14 +64,16 @@ def _managers(learner: Learner, team: Sequence[Renewal], day: date) -> list[str]
 
 
 def _said_of(renewal: Renewal, rulebook: Rulebook, day: date) -> dict[str, Any]:
-    """`days` are those left until the last valid day, below nothing once it is past; None: not achieved at all."""
+    """`days` are those left until the last valid day, below nothing once it is past; None: not achieved at all. As short as can be:
+    what a message says is written with every step of its life.
+    """
     expires_on, taking = renewal.expires_on, renewal.taking
-    return {
+    said = {
         "title": title_of(rulebook, renewal.competency),
         "until": long_day(expires_on) if expires_on else None,
         "days": (expires_on - day).days if expires_on else None,
-        "taking": _said_of_taking(taking) if taking else None,
     }
+    return {**said, "taking": _said_of_taking(taking)} if taking else said
 
 
 def _said_of_taking(enrolment: Enrolment) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _page(items: Sequence[dict[str, Any]]) -> str:
     """The page of the portal on which to renew: what is begun, else the one course there is, else My Compliance."""
     if len(items) == 1:
         (item,) = items
-        if item["taking"] and item["taking"]["what"] == "begun":
+        if item.get("taking", {}).get("what") == "begun":
             return f"enrolments/{item['taking']['enrolment']}"
         if len(item["courses"]) == 1:
             return f"courses/{item['courses'][0]['id']}"

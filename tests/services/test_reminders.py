@@ -304,12 +304,12 @@ def test_it_names_the_courses_they_can_find_and_leads_there_if_there_is_one(trus
 def test_with_several_courses_or_none_it_leads_to_my_compliance(trust):
     employed(trust)
     trust.night(before(60))
-    for number in range(4):
+    for number in range(3):
         b.offered(course_id=f"504-fire-{number}", title=f"Fire {number}")
     trust.night(before(30))
     none, several = (text(each) for each in events())
     assert "There is no course for it that you can book yourself." in none
-    assert "You can do it with: Fire 0; Fire 1; Fire 2." in several
+    assert "You can do it with: Fire 0; Fire 1." in several
     assert {each.data["page"] for each in events()} == {"compliance"}
 
 
