@@ -112,10 +112,10 @@ def stalling(monkeypatch):
     """Some projectors stall between reading and writing: meanwhile others delete the snapshot and make it anew."""
     commit, chance = stored.commit, random.Random(505)
 
-    def stall(changes):
+    def stall(changes, *follow):
         ready = list(changes)
         time.sleep(chance.choice([0, 0, 0, 0.05, 0.2]))
-        commit(ready)
+        commit(ready, *follow)
 
     monkeypatch.setattr(stored, "commit", stall)
 

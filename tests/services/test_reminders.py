@@ -18,13 +18,14 @@ from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.handlers import work
 from chalicelib.services import competence, looking, projection, reminders, takeover
 from chalicelib.storage import outbox
+from chalicelib.storage import projection as stored
 from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.people import EmploymentRow
 from tests import builders as b
 from tests.builders import FIRE, MOVING, NOW, SYSTEM, TODAY
 from tests.pump import Pump, queued, stream_records
-from tests.seams import failing_calls, intercepted
+from tests.seams import before_commit, failing_calls, intercepted
 
 EXPIRY = date(2027, 3, 1)  # a Monday
 
@@ -407,6 +408,29 @@ def test_somebody_who_cannot_be_looked_at_keeps_nobody_else_from_it(trust, monke
     assert [told(person=each) for each in ("p1", "p2", "p3")] == [[before(30)], [], [before(30)]]
     assert work.do_work({"Records": [message]}, lambda: 60_000) == {"batchItemFailures": []}
     assert told(person="p2") == [before(30)]
+
+
+def test_two_runs_of_a_night_at_once_have_somebody_looked_at_once(trust):
+    employed(trust)
+    at = trust.clock(before(30))
+    with before_commit(lambda: projection.day("504", at)):
+        projection.day("504", at)
+    trust.pump.run()
+    assert [each.data for each in events(EventType.LOOK_DUE)] == [{"look": {before(90).isoformat(): ["p1"]}}]
+    assert told() == [before(30)]
+
+
+def test_who_has_more_rows_than_a_transaction_holds_is_looked_at_once_and_told_of_all(trust, monkeypatch):
+    monkeypatch.setattr(stored, "MOST_ACTIONS", 5)
+    skills = [f"504|LOCAL|Skill {number} - 1 Year|" for number in range(9)]
+    competence.define_competencies(SYSTEM, "504", [b.competency(each) for each in skills], NOW)
+    competence.require(SYSTEM, "504", [b.requirement(each) for each in skills], NOW)
+    employed(trust, awards=[b.award_expiring(EXPIRY, each) for each in (FIRE, *skills)])
+    trust.night(before(91))
+    trust.night(before(90))  # the day on which amber begins, too
+    assert [each.data for each in events(EventType.LOOK_DUE)] == [{"look": {before(90).isoformat(): ["p1"]}}]
+    assert len(events()[0].data["renewals"]) == 10
+    assert list(projection.recount("504", ["ward-9"], trust.clock(before(90)))) == []
 
 
 def test_whoever_is_gone_is_no_fault(trust):
