@@ -27,10 +27,12 @@ MOST = 100
 
 
 def next_at(employer: str, now: datetime) -> datetime:
-    """The UTC instant of an employer's next digest: its hour in London, today or tomorrow, and not within the next five minutes."""
+    """The UTC instant of an employer's next digest: its hour in London, and not within the next five minutes."""
     hour = message_settings.settings_of(employer).digest_hour
-    today = london_time(london_day(now), hour)
-    return today if today >= now + AHEAD else london_time(london_day(now) + timedelta(days=1), hour)
+    earliest = now + AHEAD
+    day = london_day(earliest)
+    at = london_time(day, hour)
+    return at if at >= earliest else london_time(day + timedelta(days=1), hour)
 
 
 def keep(notification: Notification, now: datetime) -> None:

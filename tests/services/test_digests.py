@@ -1,0 +1,492 @@
+"""One e-mail a day in place of many: everything in exactly one digest, wherever it crashes, and nothing held that must not wait."""
+
+import email
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.policy import default
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib import mail
+from chalicelib.config import setting
+from chalicelib.domain.calendar import LONDON
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.mailbox import Mailbox
+from chalicelib.domain.message_settings import MessageSettings
+from chalicelib.domain.notifications import Delivery, Notification
+from chalicelib.services import digests, enrolment, identity, inbox, outbox, preferences
+from chalicelib.services.sending import Busy
+from chalicelib.storage import digests as stored
+from chalicelib.storage import message_settings, queues
+from chalicelib.storage import outbox as kept_in
+from chalicelib.storage.base import new_id
+from chalicelib.storage.digests import KeptRow
+from chalicelib.storage.outbox import NotificationKey, NotificationRow
+from tests import builders as b
+from tests.builders import NOW
+from tests.seams import counted, intercepted
+
+DIGEST = NOW.replace(hour=16)
+"""When the day's digests go, if nothing else is settled."""
+
+
+class Ses:
+    """Keeps what it accepts, and refuses or dies on demand."""
+
+    def __init__(self):
+        self.accepted, self.refuse_with, self.die = [], None, False
+
+    def send_raw_email(self, **request):
+        if self.refuse_with:
+            raise ClientError({"Error": {"Code": self.refuse_with}}, "SendRawEmail")
+        self.accepted.append(email.message_from_bytes(request["RawMessage"]["Data"], policy=default))
+        if self.die:
+            raise Died
+        return {"MessageId": f"ses-{len(self.accepted)}"}
+
+    def to(self, number):
+        """The e-mails to somebody."""
+        return [each for each in self.accepted if f"person{number}@" in each["To"]]
+
+    def lines(self, number=0):
+        """What a digest tells, line by line."""
+        text = self.accepted[number].get_body(("plain",)).get_content()
+        return [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+
+
+class Died(BaseException):
+    """The worker's process is gone."""
+
+
+@pytest.fixture
+def ses(aws, monkeypatch):
+    """SES, and a trust with a manager (1) of two nurses (2 and 3)."""
+    fake = Ses()
+    monkeypatch.setattr(mail, "_ses", lambda: fake)
+    b.trust()
+    b.person(1)
+    for number in (2, 3):
+        b.person(number, assignments=[b.assignment(str(number), supervisor="p1")])
+    return fake
+
+
+def booking(number, manager="p1", at=NOW, employer="504"):
+    """The manager is to hear that somebody of theirs has a place."""
+    data = {"person": "p2", "learner": f"Nurse {number}", "title": "Fire Safety", "sessions": [], "venue": None}
+    data |= {"enrolment": "504-e1~1", "manager": manager}
+    return Event(f"01E{number:04d}", EventType.ENROLMENT_CONFIRMED, employer, None, at, data)
+
+
+def verdict(number, person="p2", at=NOW):
+    """Somebody is to hear something that is not urgent."""
+    data = {
+        "training": f"t{number}",
+        "person": person,
+        "title": f"Study day {number}",
+        "provider": "Thistledown School",
+    }
+    data |= {"status": "verified", "awards": [], "added": False, "reason": None}
+    return Event(new_id(at), EventType.EXTERNAL_TRAINING_DECIDED, "504", person, at, data)
+
+
+def booked(number, **given):
+    event = booking(number, **given)
+    notify(event, event.at)
+    return event
+
+
+def verified(number, **given):
+    event = verdict(number, **given)
+    return notify(event, event.at)
+
+
+def notify(event, at):
+    keys = outbox.notify(event, at)
+    queues.queue_mails(keys)
+    return keys
+
+
+def queued():
+    """What the mail queue holds, taken out of it."""
+    client, url, found = boto3.client("sqs"), setting("MAIL_QUEUE_URL"), []
+    while messages := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for each in messages:
+            client.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+            found.append(queues.notification_key(each["Body"]))
+    return found
+
+
+def mail_at(at):
+    """The sweeper and the mailer at a moment, until there is nothing left to do."""
+    outbox.sweep(at)
+    while keys := queued():
+        for key in keys:
+            outbox.deliver(key, at)
+        outbox.sweep(at)
+
+
+def prefer_digest(number):
+    preferences.prefer_digest(identity.identify(f"504-{number}", None, NOW), True, NOW)
+
+
+def rows(template=None):
+    found = [each for each in NotificationRow.scan() if isinstance(each, NotificationRow)]
+    return [each for each in found if template in (None, each.template)]
+
+
+# --- when ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hour", "now", "expected"),
+    [
+        (16, (2026, 11, 23, 10), (2026, 11, 23, 16)),
+        (16, (2026, 11, 23, 15, 55), (2026, 11, 23, 16)),
+        (16, (2026, 11, 23, 15, 55, 1), (2026, 11, 24, 16)),
+        (16, (2026, 11, 23, 18), (2026, 11, 24, 16)),
+        (0, (2026, 11, 23, 23, 57), (2026, 11, 25, 0)),
+        (0, (2026, 11, 23, 23, 50), (2026, 11, 24, 0)),
+        (1, (2026, 10, 24, 12), (2026, 10, 25, 1)),
+        (16, (2026, 12, 31, 23), (2027, 1, 1, 16)),
+    ],
+)
+def test_a_digest_goes_at_its_hour_in_london_and_not_within_five_minutes(aws, hour, now, expected):
+    message_settings.MessageSettingsRow.of("504", MessageSettings(digest_hour=hour), 1).save()
+    at = digests.next_at("504", datetime(*now, tzinfo=LONDON).astimezone(UTC))
+    assert at == datetime(*expected, tzinfo=LONDON).astimezone(UTC)
+
+
+def test_there_is_one_digest_a_day_through_the_clock_changes(aws):
+    for day in (datetime(2026, 3, 28, 15, tzinfo=UTC), datetime(2026, 10, 24, 15, tzinfo=UTC)):
+        message_settings.forget()
+        first = digests.next_at("504", day)
+        second = digests.next_at("504", first)
+        assert (first.astimezone(LONDON).hour, second.astimezone(LONDON).hour) == (16, 16)
+        assert (second.astimezone(LONDON).date() - first.astimezone(LONDON).date()).days == 1
+
+
+# --- managers' news -----------------------------------------------------------------------------------------
+
+
+def test_news_of_ones_people_is_one_e_mail_a_day_and_one_message_in_the_inbox(ses):
+    for number in (1, 2, 3):
+        booked(number, at=NOW + timedelta(minutes=number))
+    assert inbox.page("p1", 20, None) == ([], None)
+    mail_at(DIGEST - timedelta(minutes=1))
+    assert ses.accepted == []
+    mail_at(DIGEST)
+    assert [each["Subject"] for each in ses.accepted] == ["News of your people: 3"]
+    assert ses.lines() == [f"Booked: Nurse {number}, Fire Safety" for number in (1, 2, 3)]
+    (shown,), _ = inbox.page("p1", 20, None)
+    assert (shown.template, shown.subject, shown.delivery) == ("digest", "News of your people: 3", Delivery.SENT)
+    assert inbox.unread("p1") == 1
+
+
+def test_the_inbox_shows_each_of_the_news_in_full(ses):
+    booked(1)
+    mail_at(DIGEST)
+    (shown,), _ = inbox.page("p1", 20, None)
+    digest = inbox.message("p1", inbox.inbox.id_of(shown))
+    (told,) = digest.tells
+    message = inbox.message("p1", told["id"])
+    assert "Nurse 1 has a place on Fire Safety." in message.text
+    assert message.link == "https://portal.test/people/p2/enrolments/504-e1~1"
+    assert message.told_by.natural_key == shown.natural_key
+    assert [state for state, _ in message.told_by.life()] == ["created", "queued", "sending", "sent"]
+
+
+def test_what_a_booking_tells_a_manager_comes_with_the_digest_and_the_learner_is_told_at_once(ses):
+    b.offered(b.class_())
+    with_events = {each.sk for each in events()}
+    enrolment.enrol_myself(identity.identify("504-2", None, NOW), "504-c1", NOW)
+    for each in events():
+        if each.sk not in with_events:
+            notify(each.event(), NOW)
+    mail_at(NOW)
+    assert [each["To"].addresses[0].addr_spec for each in ses.accepted] == ["person2@trust.invalid"]
+    mail_at(DIGEST)
+    (digest,) = ses.to(1)
+    assert "Booked: Sam Testfold2, Fire Safety, Tuesday 1 December 2026" in digest.get_body(("plain",)).get_content()
+
+
+def events():
+    return [each for each in kept_in.EventRow.scan() if isinstance(each, kept_in.EventRow)]
+
+
+def test_each_employer_has_a_digest_of_its_own(ses):
+    message_settings.MessageSettingsRow.of("505", MessageSettings(digest_hour=18), 1).save()
+    booked(1)
+    booked(2, employer="505")
+    mail_at(DIGEST)
+    assert ses.lines() == ["Booked: Nurse 1, Fire Safety"]
+    mail_at(DIGEST + timedelta(hours=2))
+    assert ses.lines(1) == ["Booked: Nurse 2, Fire Safety"]
+
+
+def test_each_day_has_a_digest_of_its_own_and_a_day_without_news_has_none(ses):
+    booked(1)
+    mail_at(DIGEST)
+    mail_at(DIGEST + timedelta(days=1))
+    booked(2, at=NOW + timedelta(days=2))
+    mail_at(DIGEST + timedelta(days=2))
+    assert [ses.lines(number) for number in range(len(ses.accepted))] == [
+        ["Booked: Nurse 1, Fire Safety"],
+        ["Booked: Nurse 2, Fire Safety"],
+    ]
+
+
+def test_what_happens_just_before_a_digest_waits_for_the_next(ses):
+    booked(1, at=DIGEST - timedelta(minutes=4))
+    mail_at(DIGEST)
+    assert ses.accepted == []
+    mail_at(DIGEST + timedelta(days=1))
+    assert len(ses.accepted) == 1
+
+
+def test_many_news_are_digests_of_a_hundred(ses, monkeypatch):
+    monkeypatch.setattr(digests, "MOST", 10)
+    for number in range(25):
+        booked(number)
+    mail_at(DIGEST)
+    assert [len(ses.lines(number)) for number in range(len(ses.accepted))] == [10, 10, 5]
+    told = [line for number in range(3) for line in ses.lines(number)]
+    assert sorted(told) == sorted(f"Booked: Nurse {number}, Fire Safety" for number in range(25))
+    assert [each["Subject"] for each in ses.accepted] == [
+        "News of your people: 10",
+        "News of your people: 10 (part 2)",
+        "News of your people: 5 (part 3)",
+    ]
+    assert len({each["Message-ID"] for each in ses.accepted}) == 3
+    last = KeptRow.get("P#p1", "D#504#01E0024.enrolment_confirmed_in_team").notification()
+    assert digests.that_tells(last).data["number"] == 3
+
+
+# --- by preference ------------------------------------------------------------------------------------------
+
+
+def test_who_prefers_a_digest_gets_one_e_mail_and_sees_each_message_in_the_inbox_at_once(ses):
+    prefer_digest(2)
+    for number in (1, 2):
+        verified(number, at=NOW + timedelta(seconds=number))
+    mail_at(NOW + timedelta(minutes=1))
+    assert ses.accepted == []
+    shown, _ = inbox.page("p2", 20, None)
+    assert {(each.template, each.delivery) for each in shown} == {("external_training_decided", Delivery.HELD)}
+    mail_at(DIGEST)
+    assert [each["Subject"] for each in ses.accepted] == ["Your messages of today: 2"]
+    assert [line.rpartition(" ")[2] for line in ses.lines()] == ["1", "2"]
+    after, _ = inbox.page("p2", 20, None)
+    assert {each.template for each in after} == {"external_training_decided"}
+    held = inbox.message("p2", inbox.inbox.id_of(after[0]))
+    assert held.told_by.delivery is Delivery.SENT
+
+
+def test_a_manager_who_prefers_a_digest_gets_both_in_one(ses):
+    prefer_digest(1)
+    booked(1)
+    verified(1, person="p1")
+    mail_at(NOW)
+    mail_at(DIGEST)
+    assert [each["Subject"] for each in ses.accepted] == ["News of your people: 1, and 1 for you"]
+    assert len(ses.lines()) == 2
+
+
+def test_who_prefers_nothing_gets_each_e_mail_at_once(ses):
+    verified(1)
+    mail_at(NOW)
+    assert len(ses.accepted) == 1
+    mail_at(DIGEST)
+    assert len(ses.accepted) == 1
+
+
+def test_what_comes_into_the_calendar_never_waits(ses):
+    """One e-mail can bring one class alone into a calendar (RFC 5546)."""
+    prefer_digest(2)
+    b.offered(b.class_(), b.e_learning())
+    before = {each.sk for each in events()}
+    for class_id in ("504-c1", "504-e1"):
+        enrolment.enrol_myself(identity.identify("504-2", None, NOW), class_id, NOW)
+    for each in events():
+        if each.sk not in before:
+            notify(each.event(), NOW)
+    mail_at(NOW)
+    (sent,) = ses.to(2)
+    assert any(part.get_content_type() == "text/calendar" for part in sent.walk())
+    mail_at(DIGEST)
+    assert [each["Subject"] for each in ses.to(2)[1:]] == ["Your messages of today: 1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        ({}, True),
+        ({"template": "enrolment_cancelled"}, False),
+        ({"template": "notice"}, False),
+        ({"template": "digest"}, False),
+        ({"template": "no_longer_there"}, False),
+        ({"delivery": Delivery.SENDING}, False),
+        ({"delivery": Delivery.PARKED}, False),
+        ({"at": NOW - timedelta(hours=23)}, True),
+        ({"at": NOW - timedelta(days=1)}, False),
+    ],
+)
+def test_what_is_not_urgent_and_not_late_already_may_wait(changes, waits):
+    told = replace(Notification("p2", "504", "external_training_decided", "k", NOW, "s"), **changes)
+    assert digests.may_wait(told, Mailbox(digest=True), NOW) is waits
+    assert digests.may_wait(told, Mailbox(digest=False), NOW) is False
+
+
+def test_who_has_chosen_each_by_itself_again_still_gets_what_was_held(ses):
+    prefer_digest(2)
+    verified(1)
+    mail_at(NOW)
+    preferences.prefer_digest(identity.identify("504-2", None, NOW), False, NOW)
+    mail_at(DIGEST)
+    assert len(ses.accepted) == 1
+
+
+# --- twice, at once, and crashes ----------------------------------------------------------------------------
+
+
+def test_an_event_relayed_again_after_its_digest_is_told_once(ses):
+    event = booked(1)
+    mail_at(DIGEST)
+    for again in (NOW, DIGEST - timedelta(minutes=1), DIGEST, DIGEST + timedelta(hours=20)):
+        notify(event, again)
+    mail_at(DIGEST + timedelta(days=2))
+    assert len(ses.accepted) == 1
+
+
+def test_a_message_delivered_again_while_it_is_held_and_after_its_digest_is_told_once(ses):
+    prefer_digest(2)
+    (key,) = verified(1)
+    for at in (NOW, NOW, DIGEST - timedelta(minutes=2), DIGEST, DIGEST + timedelta(hours=1)):
+        outbox.deliver(key, at)
+    mail_at(DIGEST)
+    for at in (DIGEST, DIGEST + timedelta(days=3)):
+        outbox.deliver(key, at)
+    mail_at(DIGEST + timedelta(days=3))
+    assert len(ses.accepted) == 1
+
+
+def test_two_mailers_at_once_send_one_digest(ses, monkeypatch):
+    booked(1)
+    (row,) = rows("digest")
+    key = NotificationKey(row.pk, row.sk)
+    stale = kept_in.notification(key)
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_in, "notification", lambda _: stale)
+        outbox.deliver(key, DIGEST)
+        outbox.deliver(key, DIGEST)
+    mail_at(DIGEST)
+    assert len(ses.accepted) == 1
+
+
+def test_a_digest_whose_sender_died_after_ses_took_it_is_repeated_and_says_so(ses):
+    booked(1)
+    ses.die = True
+    with pytest.raises(Died):
+        mail_at(DIGEST)
+    ses.die = False
+    (row,) = rows("digest")
+    key = NotificationKey(row.pk, row.sk)
+    outbox.deliver(key, DIGEST + timedelta(seconds=30))
+    assert len(ses.accepted) == 1
+    outbox.deliver(key, DIGEST + timedelta(seconds=100))
+    assert [each["X-Possibly-Repeated"] for each in ses.accepted] == [None, "yes"]
+    assert ses.lines(0) == ses.lines(1)
+
+
+def test_ses_throttling_delays_a_digest_and_what_comes_meanwhile_is_in_the_next(ses):
+    booked(1)
+    ses.refuse_with = "Throttling"
+    with pytest.raises(Busy):
+        mail_at(DIGEST)
+    booked(2, at=DIGEST + timedelta(minutes=1))
+    ses.refuse_with = None
+    mail_at(DIGEST + timedelta(hours=1))
+    mail_at(DIGEST + timedelta(days=1))
+    assert [ses.lines(0), ses.lines(1)] == [["Booked: Nurse 1, Fire Safety"], ["Booked: Nurse 2, Fire Safety"]]
+    assert len(ses.accepted) == 2
+
+
+def test_a_digest_nobody_can_send_is_in_the_inbox(ses):
+    b.person(7, email=None)
+    booked(1, manager="p7")
+    mail_at(DIGEST)
+    (shown,), _ = inbox.page("p7", 20, None)
+    assert (shown.delivery, ses.accepted) == (Delivery.FAILED, [])
+
+
+def test_a_digest_that_was_opened_for_nothing_is_never_sent(ses):
+    digests._open("p1", "504", DIGEST)
+    mail_at(DIGEST)
+    (row,) = rows("digest")
+    assert (row.delivery, ses.accepted, inbox.page("p1", 20, None)) == ("superseded", [], ([], None))
+
+
+def test_whatever_dies_everything_is_told_in_exactly_one_digest(ses):
+    """Relay and mailer die, are refused or lose answers at any call; each does again what it had not finished."""
+    chance = random.Random(6)
+    struck = Counter()
+
+    def around(call, operation, request):
+        fault = chance.choice(("refused", "lost", "died before", "died after")) if chance.random() < 0.05 else ""
+        struck[fault] += 1
+        if fault in ("lost", "died after"):
+            call(operation, request)
+        if fault.startswith("died"):
+            raise Died
+        if fault:
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+        return call(operation, request)
+
+    def until_done(do):
+        for _ in range(50):
+            try:
+                with intercepted(around):
+                    return do()
+            except (Died, PynamoDBException):
+                continue
+        raise AssertionError("never done")
+
+    prefer_digest(1)
+    prefer_digest(2)
+    for number in range(40):
+        at = NOW + timedelta(minutes=number)
+        event = (booking if number % 3 == 0 else verdict)(number, f"p{number % 2 + 1}", at)
+        until_done(lambda event=event, at=at: notify(event, at))
+    for at in (NOW + timedelta(hours=1), *(DIGEST + timedelta(minutes=each) for each in range(0, 12, 2))):
+        until_done(lambda at=at: outbox.sweep(at))
+        for key in queued():
+            until_done(lambda key=key, at=at: outbox.deliver(key, at))
+    told = [line for number in range(len(ses.accepted)) for line in ses.lines(number)]
+    assert len(told) == len(set(told)) == 40
+    assert min(struck.values()) > 2, struck
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+def test_keeping_news_for_a_digest_takes_two_puts_and_holding_a_message_a_put_and_an_update(ses):
+    booked(1)
+    with counted("PutItem") as puts, counted("UpdateItem") as updates:
+        booked(2)
+    assert (puts, updates) == ([2], [0])
+    prefer_digest(2)
+    (key,) = verified(1)
+    with counted("PutItem") as puts, counted("UpdateItem") as updates:
+        outbox.deliver(key, NOW)
+    assert (puts, updates) == ([1], [1])
+
+
+def test_a_row_that_waits_is_at_most_a_kilobyte(ses):
+    booked(1)
+    (row,) = [each for each in KeptRow.scan() if isinstance(each, KeptRow)]
+    assert len(str(row.to_dynamodb_dict())) < 1000
+    assert digests.FRESH + timedelta(days=1) < stored.WINDOW
