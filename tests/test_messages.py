@@ -25,11 +25,11 @@ AWARDS = [{"title": "Fire Safety", "until": "1 December 2027"}]
 COURSE = {"id": "504-fire", "title": "Fire Safety"}
 TAKING = {"what": "late", "title": "First Aid", "day": "8 December 2026", "enrolment": "504-c1~1"}
 ARRANGED = [
-    {"title": "Fire Safety", "online": True, "waits": False, "day": None, "first_for": "First Aid"},
-    {"title": "First Aid", "online": False, "waits": True, "day": "8 December 2026", "first_for": None},
+    {"title": "Fire Safety", "online": True, "waits": False, "day": None, "first_for": "First Aid", "subscribed": None},
+    {"title": "First Aid", "online": False, "waits": True, "day": "8 December 2026", "first_for": None, "subscribed": "Safe"},
 ]
 LEFT = [
-    {"title": f"Safety {number}", "until": "1 December 2026", "outcome": outcome, "course": "Fire Safety"}
+    {"title": f"Safety {number}", "until": "1 December 2026", "outcome": outcome, "course": "Fire Safety", "subscribed": "Safe"}
     for number, outcome in enumerate(
         ("choose a date", "several options", "all full", "prerequisite missing", "no option"), 1
     )
@@ -60,6 +60,7 @@ FULL = {
     "classes": [{"class": "504-c1", "sessions": SESSIONS}, {"class": "504-c2", "sessions": SESSIONS[:1]}],
     "completed_on": "1 December 2026",
     "confirmed": 2,
+    "count": 3,
     "course": "504-fire",
     "day": "1 December 2026",
     "enrolment": "504-c1~1",
@@ -76,6 +77,7 @@ FULL = {
     "now_void": ["First Aid"],
     "other_employer": "Harbour Trust",
     "passed_on": True,
+    "people": [{"name": "Sam Testfold", "why": "we hold no address"}],
     "person": "p1",
     "position": 3,
     "provider": "Thistledown School",
@@ -126,7 +128,7 @@ SPARSE = FULL | {
     "former": {"sessions": [], "venue": None, "link": None},
     "in_calendar": False,
     "joining_instructions": "",
-    "left": [{"title": "Fire Safety", "until": None, "outcome": "no option", "course": None}],
+    "left": [{"title": "Fire Safety", "until": None, "outcome": "no option", "course": None, "subscribed": None}],
     "link": None,
     "needed": [],
     "now_void": [],

@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
-from chalicelib.domain import access, prerequisites
+from chalicelib.domain import access, certifications, prerequisites
 from chalicelib.domain.access import Access, Standpoint
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Catalogue, Course, Mode, live_on
+from chalicelib.domain.catalogue import Catalogue, Certification, Course, Mode, live_on
+from chalicelib.domain.certifications import Subscription
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Reason, Standing
 from chalicelib.domain.decisions import ARRANGED, Decision, Outcome, is_ending
@@ -129,7 +130,15 @@ def paused_until(learner: Learner, required: Required, rulebook: Rulebook, day: 
         and not each.history[-1].by.startswith("system:")
         and (each.id == booked or any(rulebook.meets(required, g.competency, g.level) for g in each.grants))
     )
-    until = max(ended, default=date.min + timedelta(days=RETRY_DAYS)) + timedelta(days=RETRY_DAYS)
+    cancelled = (
+        london_day(each.history[-1].at)
+        for each in learner.subscriptions
+        if each.ended
+        and not each.history[-1].by.startswith("system:")
+        and each.terms is not None
+        and any(rulebook.meets(required, g.competency, g.level) for g in each.terms.grants)
+    )
+    until = max((*ended, *cancelled), default=date.min + timedelta(days=RETRY_DAYS)) + timedelta(days=RETRY_DAYS)
     return until if until > day else None
 
 
@@ -143,6 +152,8 @@ class Struck(StrEnum):
     NOT_LIVE = "is not offered today"
     NOT_AUTOMATIC = "is not for automatic enrolment"
     ACCESS = "is not open to this learner"
+    IN_CERTIFICATION = "is part of a certification, which comes first"
+    E_LEARNING = "has been done by e-learning as often as is allowed"
     OWN_FIRST = "is national, and the employer has a course of its own"
     PREREQUISITE = "asks for something else first"
     NO_CLASS = "has no class to come that is open"
@@ -151,9 +162,9 @@ class Struck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A course that awards what is due, and the rule that struck it out; None: it is left to choose from."""
+    """A course or certification that awards what is due, and the rule that struck it out; None: it is left to choose from."""
 
-    course: Course
+    item: Course | Certification
     struck: Struck | None = None
 
 
@@ -173,15 +184,17 @@ class Proposal:
     """What is to be done about something due: the outcome, every course considered, and the place to take if there is one.
 
     `options` are the courses to choose from where the choice is left to people. `first_for` is the course for which the one booked
-    is the prerequisite.
+    is the prerequisite. `certification` is the one whose component it is, `subscribes`: to which the learner is subscribed first.
     """
 
     required: Required
     outcome: Outcome
     candidates: tuple[Candidate, ...] = ()
     place: Place | None = None
-    options: tuple[Course, ...] = ()
+    options: tuple[Course | Certification, ...] = ()
     first_for: Course | None = None
+    certification: Certification | None = None
+    subscribes: bool = False
     until: date | None = None
 
     @property
@@ -194,7 +207,8 @@ class Proposal:
         """The course booked, or the only one there is to choose."""
         if self.place:
             return self.place.course
-        return self.options[0] if len(self.options) == 1 else None
+        courses = [each for each in self.options if isinstance(each, Course)]
+        return courses[0] if courses and len(self.options) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -217,9 +231,9 @@ class Case:
         """The ways in which the learner meets access rules."""
         return self.learner.standpoints_on(self.day, self.rulebook)
 
-    def access_to(self, course: Course, only_units: Iterable[str] = ()) -> Access:
-        """The learner's access to a course, or to a class of it that is narrowed to units."""
-        return access.decide(course.access_rules, access.within(self.standpoints, only_units), self.day)
+    def access_to(self, item: Course | Certification, only_units: Iterable[str] = ()) -> Access:
+        """The learner's access to a course or certification, or to a class that is narrowed to units."""
+        return access.decide(item.access_rules, access.within(self.standpoints, only_units), self.day)
 
     def finds(self, course: Course) -> bool:
         """Whether the learner can find a course."""
@@ -237,14 +251,36 @@ class Case:
 
 
 def propose(case: Case, required: Required) -> Proposal | None:
-    """What is to be done about something due (rules 4 to 6, and the pause of rule 9); None where a prerequisite is under way."""
+    """What is to be done about something due (rules 4 to 6, and the pause of rule 9); None where what leads to it is under way."""
     if until := paused_until(case.learner, required, case.rulebook, case.day):
         return Proposal(required, Outcome.WITHDRAWN, until=until)
+    if subscribed := _subscribed(case, required):
+        certification, subscription = subscribed
+        if certification is None or not certification.auto_enrol:
+            return None
+        return _inside(case, required, certification, subscription, ())
     awarding = [
         course for name in _meeting(required, case.rulebook) for course in case.catalogue.awarding.get(name, ())
     ]
-    considered = _considered(case, required, list({each.id: each for each in awarding}.values()))
+    certified = [
+        each for each in case.catalogue.certifications.values() if _struck(case, required, each) is not Struck.LEVEL
+    ]
+    considered = _considered(case, required, [*certified, *{each.id: each for each in awarding}.values()])
     return _choose(case, required, considered, 0)
+
+
+def _subscribed(case: Case, required: Required) -> tuple[Certification | None, Subscription] | None:
+    """The subscription by which somebody comes to what is required, as it stands today, with its certification (None: it is in no
+    catalogue any more).
+    """
+    for each in case.learner.subscriptions:
+        certification = case.catalogue.certifications.get(each.certification)
+        current = certifications.as_of(each, case.day, certification)
+        source = current.terms or certification
+        grants = source.grants if source else ()
+        if not current.ended and any(case.rulebook.meets(required, g.competency, g.level) for g in grants):
+            return certification, current
+    return None
 
 
 def _meeting(required: Required, rulebook: Rulebook) -> Iterator[str]:
@@ -253,19 +289,23 @@ def _meeting(required: Required, rulebook: Rulebook) -> Iterator[str]:
     yield from (name for name, covered in rulebook.counts_for.items() if required.competency in covered)
 
 
-def _considered(case: Case, required: Required | None, courses: Sequence[Course]) -> list[Candidate]:
-    """Each course with the rule of step 4 that strikes it out; `required` is None where a course is a prerequisite itself."""
-    found = [Candidate(each, _struck(case, required, each)) for each in courses]
-    own = any(each.struck is None and each.course.owner != NATIONAL for each in found)
+def _considered(case: Case, required: Required | None, items: Sequence[Course | Certification]) -> list[Candidate]:
+    """Each course or certification with the rule of step 4 that strikes it out; `required` is None for a prerequisite."""
+    found = [Candidate(each, _struck(case, required, each)) for each in items]
+    left = [each.item for each in found if each.struck is None]
+    own = {each.id for each in left if each.owner != NATIONAL}
+    parts = {part.course for each in left if isinstance(each, Certification) for part in each.components}
+    found = _striking_left(found, {each.id for each in left} - own if own else set(), Struck.OWN_FIRST)
+    return _striking_left(found, parts, Struck.IN_CERTIFICATION)
+
+
+def _striking_left(considered: Iterable[Candidate], items: set[str], rule: Struck) -> list[Candidate]:
     return [
-        replace(each, struck=Struck.OWN_FIRST)
-        if own and each.struck is None and each.course.owner == NATIONAL
-        else each
-        for each in found
+        replace(each, struck=rule) if each.struck is None and each.item.id in items else each for each in considered
     ]
 
 
-def _struck(case: Case, required: Required | None, course: Course) -> Struck | None:
+def _struck(case: Case, required: Required | None, course: Course | Certification) -> Struck | None:
     if required and not any(case.rulebook.meets(required, each.competency, each.level) for each in course.grants):
         return Struck.LEVEL
     if not live_on(course, case.day):
@@ -276,21 +316,94 @@ def _struck(case: Case, required: Required | None, course: Course) -> Struck | N
 
 
 def _choose(case: Case, required: Required, considered: list[Candidate], depth: int) -> Proposal | None:
-    """Step 5 among the courses left: none, one, or several, of which people choose."""
-    left = [each.course for each in considered if each.struck is None]
-    open_to = {course.id: _open_classes(case, course) for course in left}
+    """Step 5 among what is left: nothing, one, or several, of which people choose."""
+    left = [each.item for each in considered if each.struck is None]
+    open_to = {each.id: _open_classes(case, each) for each in left if isinstance(each, Course)}
     candidates = _striking(considered, {key for key, found in open_to.items() if not found}, Struck.NO_CLASS)
-    options = tuple(course for course in left if open_to[course.id])
+    options = tuple(each.item for each in candidates if each.struck is None)
     if not options:
         return Proposal(required, Outcome.NO_OPTION, candidates)
     if len(options) > 1:
         return Proposal(required, Outcome.MULTIPLE_OPTIONS, candidates, options=options)
-    return _take(case, required, options[0], open_to[options[0].id], candidates, depth)
+    (only,) = options
+    if isinstance(only, Certification):
+        return _subscribe(case, required, only, candidates)
+    return _take(case, required, only, open_to[only.id], candidates, depth)
+
+
+def _subscribe(
+    case: Case, required: Required, certification: Certification, candidates: tuple[Candidate, ...]
+) -> Proposal:
+    """One certification: subscribe, then choose inside it. What is under way there already is left to go on."""
+    inside = _inside(case, required, certification, subscription_to(case, certification), candidates)
+    found = inside or Proposal(required, Outcome.SUBSCRIBED, candidates, certification=certification)
+    return replace(found, subscribes=True)
+
+
+def subscription_to(case: Case, certification: Certification) -> Subscription:
+    """The subscription that is made for somebody."""
+    learner, before = case.learner, case.learner.subscription(certification.id)
+    return certifications.begun(
+        before, certification, learner.person.id, learner.employer, case.day, "", case.now, mandatory=True
+    )
+
+
+def _inside(
+    case: Case,
+    required: Required,
+    certification: Certification,
+    subscription: Subscription,
+    candidates: tuple[Candidate, ...],
+) -> Proposal | None:
+    """The choice among the components of the open period, one at a time; None if one is under way, or no period is open.
+
+    Where all are needed the first that can be arranged is; where there is more to choose from than needed, the one that is
+    e-learning, and else people choose. E-learning done too often in a row is no way (domain.md §6).
+    """
+    options = certifications.options(subscription, case.catalogue.courses, case.day)
+    courses = {each.component.course for each in options}
+    if not options or any(each.open and each.course in courses for each in case.learner.enrolments):
+        return None
+    components = [each for each in options if each.done is None]
+    tried: list[tuple[Course, Proposal | None]] = []
+    parts: list[Candidate] = []
+    for each in components:
+        course = case.catalogue.courses.get(each.component.course)
+        if course is None or not case.finds(course):
+            continue
+        offered = _open_classes(case, course)
+        modes = {class_.mode for class_, _ in offered if each.component.mode in (None, class_.mode)}
+        taken = {mode for mode in modes if subscription.takes(mode)}
+        rule = None if taken else Struck.E_LEARNING if modes else Struck.NO_CLASS
+        parts.append(Candidate(course, rule))
+        if taken:
+            allowed = [one for one in offered if one[0].mode in taken]
+            tried.append((course, _take(case, required, course, allowed, (), 0)))
+    proposal = _best_inside(required, tried, certifications.left(subscription))
+    if proposal is None:
+        return None
+    return replace(proposal, candidates=(*candidates, *parts), certification=certification)
+
+
+def _best_inside(required: Required, tried: list[tuple[Course, Proposal | None]], needed: int) -> Proposal | None:
+    """Of the components tried, the one to take: None where a prerequisite of one is under way."""
+    found = [proposal for _, proposal in tried if proposal]
+    if len(found) < len(tried):
+        return None
+    if not found:
+        return Proposal(required, Outcome.NO_OPTION)
+    if len(found) <= needed:
+        return next((each for each in found if each.outcome in ARRANGED), found[0])
+    online = [each for each in found if each.place and each.place.class_.mode is Mode.E_LEARNING]
+    if len(online) == 1:
+        return online[0]
+    courses = tuple(dict.fromkeys(course for course, _ in tried))
+    return Proposal(required, Outcome.MULTIPLE_OPTIONS, options=courses)
 
 
 def _striking(considered: Iterable[Candidate], courses: Iterable[str], rule: Struck) -> tuple[Candidate, ...]:
     struck = set(courses)
-    return tuple(replace(each, struck=rule) if each.course.id in struck else each for each in considered)
+    return tuple(replace(each, struck=rule) if each.item.id in struck else each for each in considered)
 
 
 def _open_classes(case: Case, course: Course) -> list[Offered]:

@@ -19,10 +19,11 @@ def is_ending(expires_on: date | None, day: date) -> bool:
 
 
 class Outcome(StrEnum):
-    """What came of arranging training (domain.md §4, rule 5). The first two are done; the others are left to people."""
+    """What came of arranging training (domain.md §4, rule 5). The first three are done; the others are left to people."""
 
     BOOKED = "booked"
     WAITLISTED = "waitlisted"
+    SUBSCRIBED = "subscribed"
     NO_OPTION = "no option"
     CHOOSE_DATE = "choose a date"
     MULTIPLE_OPTIONS = "several options"
@@ -31,7 +32,7 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn lately"
 
 
-ARRANGED = frozenset({Outcome.BOOKED, Outcome.WAITLISTED})
+ARRANGED = frozenset({Outcome.BOOKED, Outcome.WAITLISTED, Outcome.SUBSCRIBED})
 """Outcomes that leave nothing to do but to come."""
 
 

@@ -34,8 +34,8 @@ class DecisionView(msgspec.Struct, frozen=True):
     outcome: Annotated[
         str,
         msgspec.Meta(
-            description="booked, waitlisted, no option, choose a date, several options, all full, prerequisite missing or "
-            "withdrawn lately."
+            description="booked, waitlisted, subscribed, no option, choose a date, several options, all full, "
+            "prerequisite missing or withdrawn lately."
         ),
     ]
     attempt: Annotated[int, msgspec.Meta(description="From 1.")]
@@ -60,7 +60,7 @@ class DecisionView(msgspec.Struct, frozen=True):
 
 
 class CandidateView(msgspec.Struct, frozen=True):
-    """A course that was considered."""
+    """A course or certification that was considered."""
 
     id: str
     title: str
@@ -71,7 +71,7 @@ class CandidateView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, candidate: Candidate) -> "CandidateView":
         """Present a course."""
-        return cls(candidate.course.id, candidate.course.title, candidate.struck and candidate.struck.value)
+        return cls(candidate.item.id, candidate.item.title, candidate.struck and candidate.struck.value)
 
 
 class ProposalView(msgspec.Struct, frozen=True):
@@ -81,6 +81,7 @@ class ProposalView(msgspec.Struct, frozen=True):
     course_id: str | None
     class_id: Annotated[str | None, msgspec.Meta(description="The class on which they would be placed.")]
     first_for: Annotated[str | None, msgspec.Meta(description="The course whose prerequisite would be booked first.")]
+    certification_id: Annotated[str | None, msgspec.Meta(description="The certification inside which it is chosen.")]
 
 
 class RequirementView(msgspec.Struct, frozen=True):
@@ -103,7 +104,8 @@ class RequirementView(msgspec.Struct, frozen=True):
         ),
     ]
     candidates: Annotated[
-        list[CandidateView], msgspec.Meta(description="Every course that awards it and that one may know of.")
+        list[CandidateView],
+        msgspec.Meta(description="Every course and certification that awards it and that one may know of."),
     ]
 
     @classmethod
@@ -124,6 +126,7 @@ class RequirementView(msgspec.Struct, frozen=True):
                 proposal.course.id if proposal.course else None,
                 place.class_.id if place else None,
                 proposal.first_for.id if proposal.first_for else None,
+                proposal.certification.id if proposal.certification else None,
             )
             if proposal
             else None,

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain import auto_enrolment as rules_of
+from chalicelib.domain import certifications
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.auto_enrolment import Candidate, Case, Classes, LeftOut, Offered, Place, Proposal, State
 from chalicelib.domain.calendar import london_day, london_time, long_day
 from chalicelib.domain.catalogue import Catalogue, Course, Mode
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.compliance import Standing
-from chalicelib.domain.decisions import Decision, Outcome
+from chalicelib.domain.decisions import ARRANGED, Decision, Outcome
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
@@ -26,6 +27,7 @@ from chalicelib.domain.projection import Facts, is_due, judge
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.domain.waiting import ranked
+from chalicelib.services import certifications as certifying
 from chalicelib.services import jobs, rule_changes, snapshot_walk
 from chalicelib.services.catalogue import SEES_EVERYTHING, SeenClass, Viewer
 from chalicelib.services.enrolment import as_placed, tell, tell_placed, through
@@ -57,10 +59,13 @@ class Step(msgspec.Struct, frozen=True):
 
     @property
     def writes(self) -> int:
-        """The actions it takes in a transaction: decision, seats and enrolment; of a class with dates event and audit, too."""
+        """The actions it takes in a transaction: decision, seats and enrolment; of a class with
+        dates event and audit, too; a subscription its timer and audit.
+        """
+        subscription = 3 if self.proposal.subscribes else 0
         if self.enrolment is None:
-            return 1
-        return 5 if self.enrolment.starts_at else 3
+            return subscription + 1
+        return subscription + (5 if self.enrolment.starts_at else 3)
 
 
 # --- planning -----------------------------------------------------------------------------------------------------
@@ -77,8 +82,19 @@ def plan(case: Case) -> Iterator[Step]:
             continue
         enrolment = _enrolment(case, proposal) if proposal.place else None
         yield Step(standing, proposal, enrolment)
-        if enrolment:
-            case = case.with_learner(replace(case.learner, enrolments=(*case.learner.enrolments, enrolment)))
+        case = case.with_learner(_with(case, proposal, enrolment))
+
+
+def _with(case: Case, proposal: Proposal, enrolment: Enrolment | None) -> Learner:
+    """The learner with what a step makes."""
+    learner = case.learner
+    if enrolment:
+        learner = replace(learner, enrolments=(*learner.enrolments, enrolment))
+    if proposal.subscribes and proposal.certification:
+        made = rules_of.subscription_to(case, proposal.certification)
+        others = (each for each in learner.subscriptions if each.certification != made.certification)
+        learner = replace(learner, subscriptions=(*others, made))
+    return learner
 
 
 def _enrolment(case: Case, proposal: Proposal) -> Enrolment:
@@ -200,6 +216,9 @@ def _write(transaction: Transaction, case: Case, step: Step) -> None:
     before = rules_of.decided(learner, proposal.competency)
     after = rules_of.decision_of(proposal, before, case.day, enrolment.id if enrolment else None)
     stored.keep(transaction, learner.person.id, learner.employer, before, after)
+    if proposal.subscribes and proposal.certification:
+        party = certifications.Party.SYSTEM
+        certifying.subscribe(transaction, learner, proposal.certification, party, AUTOMATIC, case.now)
     place = proposal.place
     if place is None or enrolment is None:
         return
@@ -236,8 +255,9 @@ def look_again(timer: Timer, now: datetime) -> None:
 def _said(case: Case, steps: Sequence[Step]) -> dict[str, Any]:
     """What the event says for the messages to learner and managers: what was arranged, what was not and why, where to go on."""
     learner = case.learner
-    arranged = [_said_of_place(each, case.rulebook) for each in steps if each.enrolment]
-    left = [_said_of_failure(each, case.rulebook) for each in steps if not each.enrolment]
+    failed = [each for each in steps if each.proposal.outcome not in ARRANGED]
+    arranged = [_said_of_place(each) for each in steps if each not in failed]
+    left = [_said_of_failure(each, case.rulebook) for each in failed]
     return {
         "to": learner.person.id,
         "manager": _managers(case, steps),
@@ -245,21 +265,28 @@ def _said(case: Case, steps: Sequence[Step]) -> dict[str, Any]:
         "learner": learner.person.full_name,
         "arranged": arranged,
         "left": left,
-        "page": _page([each.proposal for each in steps if not each.enrolment]),
+        "page": _page([each.proposal for each in failed]),
     }
 
 
-def _said_of_place(step: Step, rulebook: Rulebook) -> dict[str, Any]:
-    enrolment, first_for = step.enrolment, step.proposal.first_for
-    assert enrolment is not None
-    return {
+def _said_of_place(step: Step) -> dict[str, Any]:
+    """What is booked; without an enrolment, the certification subscribed to, of which something is under way."""
+    enrolment, first_for, certification = step.enrolment, step.proposal.first_for, step.proposal.certification
+    said: dict[str, Any] = {
+        "title": certification.title if certification else "",
+        "online": False,
+        "waits": False,
+        "day": None,
+        "first_for": first_for.title if first_for else None,
+        "subscribed": _subscribed_to(step),
+    }
+    if enrolment is None:
+        return said
+    return said | {
         "title": enrolment.title,
-        "for": title_of(rulebook, step.proposal.competency),
         "online": enrolment.mode is Mode.E_LEARNING,
         "waits": enrolment.status is Status.WAITLISTED,
         "day": long_day(london_day(enrolment.starts_at)) if enrolment.starts_at else None,
-        "first_for": first_for.title if first_for else None,
-        "enrolment": enrolment.id,
     }
 
 
@@ -271,7 +298,14 @@ def _said_of_failure(step: Step, rulebook: Rulebook) -> dict[str, Any]:
         "until": long_day(until) if until else None,
         "outcome": step.proposal.outcome.value,
         "course": course.title if course else None,
+        "subscribed": _subscribed_to(step),
     }
+
+
+def _subscribed_to(step: Step) -> str | None:
+    """The title of the certification to which somebody is subscribed by a step."""
+    certification = step.proposal.certification
+    return certification.title if certification and step.proposal.subscribes else None
 
 
 def _page(failed: Sequence[Proposal]) -> str:

@@ -277,6 +277,7 @@ def as_placed(
     now: datetime,
     reason: str | None,
 ) -> Enrolment:
+    """The enrolment that placing a learner on a class makes, as the verdict allows it; nothing is written."""
     class_, course, status = seen.class_, seen.course, verdict.or_refuse()
     if status is Status.WAITLISTED and reason is None:
         reason = why_waiting(class_)

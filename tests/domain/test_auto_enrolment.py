@@ -6,9 +6,20 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from chalicelib.domain import auto_enrolment as rules_of
+from chalicelib.domain import certifications
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.auto_enrolment import Case, LeftOut, State, Struck
-from chalicelib.domain.catalogue import Catalogue, CourseStatus, Grants, Mode, Offering, Prerequisite, PrerequisiteKind
+from chalicelib.domain.catalogue import (
+    Catalogue,
+    Certification,
+    Component,
+    CourseStatus,
+    Grants,
+    Mode,
+    Offering,
+    Prerequisite,
+    PrerequisiteKind,
+)
 from chalicelib.domain.classes import ClassStatus, Seats
 from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import HistoryRow, Status
@@ -180,7 +191,7 @@ def test_the_employers_own_course_comes_before_a_national_one():
     classes = [b.e_learning("NHS-e1", "NHS-fire"), b.e_learning()]
     found = settled(case(courses, classes))
     assert found.place.class_.id == "504-e1"
-    assert {each.course.id: each.struck for each in found.candidates} == {
+    assert {each.item.id: each.struck for each in found.candidates} == {
         "NHS-fire": Struck.OWN_FIRST,
         "504-fire": None,
     }
@@ -318,3 +329,81 @@ def test_days_are_counted_in_london_on_a_leap_day_and_when_the_clocks_change(tod
     classes = [b.class_(f"504-c{each}", sessions=[b.session(today + timedelta(days=each))]) for each in (13, 14)]
     learner = b.learner(awards=(b.award_expiring(today + timedelta(days=90)),))
     assert outcome(case(classes=classes, learner=learner, now=now)) == ("booked", "504-c14")
+
+
+# --- certifications (rules 4 and 5) -------------------------------------------------------------------------------
+
+
+def certification(*components, **changes):
+    given = {"grants": (Grants(FIRE),), "validity_months": 12, "auto_enrol": True, "min_components": 1}
+    parts = tuple(each if isinstance(each, Component) else Component(each) for each in components)
+    return Certification("504-safe", "Safe", "fire", "", parts, **(given | changes))
+
+
+def certified(*components, courses=None, classes=None, learner=None, **changes):
+    given = case(courses if courses is not None else [course(grants=())], classes, learner)
+    made = certification(*(components or ("504-fire",)), **changes)
+    return replace(given, catalogue=replace(given.catalogue, certifications={made.id: made}))
+
+
+def subscribed(to, periods=0, today=TODAY):
+    """A subscription whose open period follows so many that were done by e-learning alone."""
+    made = certifications.begun(None, to, "p1", "504", today, "p9", NOW)
+    return replace(made, periods=(replace(made.periods[0], elearning=periods),))
+
+
+def test_one_certification_is_subscribed_to_and_the_choice_goes_on_inside_it():
+    found = settled(certified())
+    assert (found.outcome, found.subscribes, found.certification.id) == (Outcome.BOOKED, True, "504-safe")
+    assert found.place.class_.id == "504-e1"
+
+
+def test_it_comes_before_its_own_courses_and_is_struck_out_like_a_course():
+    given = certified(courses=[course()])
+    found = settled(given)
+    assert {each.item.id: each.struck for each in found.candidates if each.struck} == {
+        "504-fire": Struck.IN_CERTIFICATION
+    }
+    by_hand = settled(certified(courses=[course()], auto_enrol=False))
+    assert (by_hand.outcome, by_hand.subscribes) == (Outcome.BOOKED, False)
+
+
+def test_inside_one_of_several_ways_e_learning_is_taken_and_else_people_choose():
+    courses = [course(grants=()), course("504-drill", grants=())]
+    online, room = b.e_learning(), b.class_("504-c20", "504-drill", sessions=[b.session(days(20))])
+    assert settled(certified("504-fire", "504-drill", courses=courses, classes=[online, room])).place.class_ is online
+    two = [on(20), room]
+    found = settled(certified("504-fire", "504-drill", courses=courses, classes=two))
+    assert (found.outcome, found.subscribes, len(found.options)) == (Outcome.MULTIPLE_OPTIONS, True, 2)
+
+
+def test_where_all_are_needed_they_are_taken_one_after_the_other():
+    courses = [course(grants=()), course("504-drill", grants=())]
+    classes = [b.e_learning(), b.e_learning("504-e2", "504-drill")]
+    both = {"courses": courses, "classes": classes, "min_components": None}
+    assert settled(certified("504-fire", "504-drill", **both)).place.class_.id == "504-e1"
+    to = certification("504-fire", "504-drill", min_components=None)
+    taking = b.learner(subscriptions=(subscribed(to),), enrolments=(b.enrolment(at=b.e_learning(), grants=()),))
+    assert settled(certified("504-fire", "504-drill", learner=taking, **both)) is None
+
+
+def test_whoever_subscribes_already_goes_on_inside_and_is_not_subscribed_again():
+    learner = b.learner(subscriptions=(subscribed(certification("504-fire")),))
+    found = settled(certified(learner=learner))
+    assert (found.outcome, found.subscribes) == (Outcome.BOOKED, False)
+    assert settled(certified(learner=learner, auto_enrol=False)) is None
+
+
+def test_at_the_e_learning_limit_the_classroom_alone_is_left_and_that_is_why():
+    parts = (Component("504-fire", Mode.E_LEARNING), Component("504-fire", Mode.CLASSROOM))
+    terms = {"max_consecutive_elearning": 1}
+    for periods, taken in ((0, "504-e1"), (1, "504-c20")):
+        learner = b.learner(subscriptions=(subscribed(certification(*parts, **terms), periods),))
+        found = settled(certified(*parts, classes=[b.e_learning(), on(20)], learner=learner, **terms))
+        assert found.place.class_.id == taken
+    assert [each.struck for each in found.candidates] == [Struck.E_LEARNING, None]
+
+
+def test_a_subscription_cancelled_lately_is_left_alone():
+    ended = subscribed(certification("504-fire")).moved_to(certifications.Status.CANCELLED, NOW, "p1")
+    assert settled(certified(learner=b.learner(subscriptions=(ended,)))).outcome is Outcome.WITHDRAWN

@@ -11,6 +11,7 @@ from tests.pump import Pump
 
 LEARNER, MANAGER, ADMINISTRATOR = "504-1", "504-2", "504-9"
 SETTING = "/v1/settings/auto-enrolment"
+NOTHING_ELSE = {"first_for": None, "certification_id": None}
 ELSEWHERE = (AccessRule("1", AccessMode.SELF_ENROL, (Target(TargetKind.UNIT, "estates"),)),)
 
 
@@ -54,7 +55,7 @@ def test_before_it_is_switched_on_one_reads_that_and_what_would_be(trust):
     assert found["left_out"] == "switched off"
     (row,) = found["requirements"]
     assert (row["state"], row["decision"], row["enrolment_id"]) == ("due", None, None)
-    assert row["now"] == {"outcome": "booked", "course_id": "504-fire", "class_id": "504-e1", "first_for": None}
+    assert row["now"] == {"outcome": "booked", "course_id": "504-fire", "class_id": "504-e1", **NOTHING_ELSE}
 
 
 def test_once_it_is_on_they_are_booked_and_read_what_was_decided(trust):
