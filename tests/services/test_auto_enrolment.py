@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.calendar import london_time
+from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import Status
-from chalicelib.services import auto_enrolment, competence, enrolment, projection, timers
+from chalicelib.services import auto_enrolment, catalogue_items, competence, enrolment, projection, timers
 from chalicelib.storage import audit, classes, rules
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored_timers
@@ -374,3 +375,20 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(trust):
     assert run.outcomes == {"booked": 1}
     assert sorted(str(row.serialize(null_check=False)) for row in Record.scan()) == before
     assert auto_enrolment.dry_run("504", "estates", 50, None, NOW).trials == ()
+
+
+# --- certifications -------------------------------------------------------------------------------------------------
+
+
+def test_whoever_is_due_is_subscribed_and_booked_in_one_go_and_certified_in_the_end(trust):
+    b.offered(b.e_learning(), grants=())
+    made = Certification("504-safe", "Safe", "fire", "", (Component("504-fire"),), (Grants(FIRE),), auto_enrol=True)
+    catalogue_items.add(b_actor(), made, NOW)
+    b.person()
+    trust.run()
+    (subscription,) = who().subscriptions
+    assert (subscription.status.value, subscription.mandatory) == ("subscribed", True)
+    assert held() == {("504-e1", "confirmed")}
+    (data,) = told()
+    assert [(each["title"], each["subscribed"]) for each in data["arranged"]] == [("Fire Safety", "Safe")]
+    assert arranged() == frozenset()
