@@ -5,7 +5,7 @@ the terms under which it began, so that a change of the certification is for lat
 looks: `as_of` says how things stand on a day, whatever was stored last.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -515,6 +515,27 @@ def _meets(given: Grants, wanted: Grants) -> bool:
     return given.competency == wanted.competency and given.level >= wanted.level
 
 
+def counts(subscription: Subscription, completion: Completion, courses: Mapping[str, Course]) -> bool:
+    """Whether something completed counts for the open period of a subscription."""
+    return bool(_new(subscription, completion, courses))
+
+
+def _new(subscription: Subscription, completion: Completion, courses: Mapping[str, Course]) -> tuple[Done, ...]:
+    period, terms = subscription.open_period, subscription.terms
+    if period is None or terms is None or completion.on < period.starts_on or not subscription.takes(completion.mode):
+        return ()
+    if completion.source in {each.source for each in period.done}:
+        return ()
+    have = fulfilled(period, terms)
+    fits = [
+        each
+        for each in components_for(period.use, terms.components)
+        if each not in have and completion.stands_for(each, courses)
+    ]
+    chosen = fits if completion.course is None else fits[:1]
+    return tuple(Done(each.course, completion.mode, completion.on, completion.source) for each in chosen)
+
+
 def progressed(
     subscription: Subscription, completion: Completion, courses: Mapping[str, Course], by: str, at: datetime
 ) -> Subscription:
@@ -524,16 +545,9 @@ def progressed(
     certifies: from the day of the last, for the months that the period's terms say.
     """
     period, terms = subscription.open_period, subscription.terms
-    if period is None or terms is None or completion.on < period.starts_on or not subscription.takes(completion.mode):
+    new = _new(subscription, completion, courses)
+    if period is None or terms is None or not new:
         return subscription
-    already = {each.source for each in period.done}
-    have = fulfilled(period, terms)
-    open_ = [each for each in components_for(period.use, terms.components) if each not in have]
-    fits = [each for each in open_ if completion.stands_for(each, courses)]
-    if not fits or completion.source in already:
-        return subscription
-    chosen = fits if completion.course is None else fits[:1]
-    new = (Done(each.course, completion.mode, completion.on, completion.source) for each in chosen)
     done = (*period.done, *new)
     status = period.status if period.status is PeriodStatus.EXPIRED else PeriodStatus.ACTIVE
     period = replace(period, done=done, status=status)
@@ -576,14 +590,3 @@ def taken_back(subscription: Subscription, source: str, by: str, at: datetime, r
 def awarded_by(subscription: Subscription, period: Period) -> str:
     """The record from which the awards of a completed period come, as the beginning of their source."""
     return f"{subscription.certification}~{period.number}"
-
-
-def concerned(subscriptions: Iterable[Subscription], source: str, courses: Iterable[str]) -> bool:
-    """Whether a completion of some courses, or its being taken back, may move any of these subscriptions."""
-    of = set(courses)
-    return any(
-        any(component.course in of for component in each.terms.components)
-        or any(done.source == source for period in each.periods for done in period.done)
-        for each in subscriptions
-        if each.terms
-    )

@@ -153,7 +153,7 @@ def _mark_together(actor: Actor, on: Taught, group: Sequence[Mark], now: datetim
     for mark in group:
         change = _judged(actor, on, mark, now)
         if isinstance(change, _Change):
-            alone = change.others_wait or certifications.concerns(change.learner, _done(on, change.after), on.catalogue)
+            alone = change.others_wait or _certifies(on, change, now)
             results.append(None if alone else _add(transaction, actor, on, change, now))
         else:
             results.append(change)
@@ -330,6 +330,12 @@ def _certify(transaction: Transaction, actor: Actor, on: Taught, change: _Change
     elif after.status is Status.COMPLETED:
         done = _done(on, after)
         certifications.completed(transaction, actor, change.learner, done, on.rulebook, on.catalogue, now)
+
+
+def _certifies(on: Taught, change: _Change, now: datetime) -> bool:
+    if change.after.status is not Status.COMPLETED:
+        return False
+    return certifications.concerns(change.learner, _done(on, change.after), on.catalogue, london_day(now))
 
 
 def _done(on: Taught, after: Enrolment) -> Completion:

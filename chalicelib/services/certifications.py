@@ -75,8 +75,7 @@ def _shown_of(learner: Learner, now: datetime, own: bool) -> list[Shown]:
 
 def _shown(subscription: Subscription, known: Catalogue, rulebook: Rulebook, today: date, own: bool) -> Shown:
     certification = known.certifications.get(subscription.certification)
-    current = rules_of.as_of(subscription, today, certification)
-    return Shown(current, certification, known, rulebook.competencies, today, own)
+    return Shown(_as_of(subscription, known, today), certification, known, rulebook.competencies, today, own)
 
 
 def _title(shown: Shown) -> str:
@@ -350,10 +349,14 @@ def _keep(transaction: Transaction, by: str, before: Subscription | None, after:
 # --- completing components ----------------------------------------------------------------------------------------------
 
 
-def concerns(learner: Learner, completion: Completion, known: Catalogue) -> bool:
-    """Whether a completion, or its being taken back, moves a subscription of the learner: what needs a transaction with room."""
-    named = (completion.course,) if completion.course else known.courses
-    return rules_of.concerned(learner.subscriptions, completion.source, named)
+def concerns(learner: Learner, completion: Completion, known: Catalogue, today: date) -> bool:
+    """Whether a completion brings a subscription of the learner forward: what needs a transaction with room for it."""
+    standing = (_as_of(each, known, today) for each in learner.subscriptions)
+    return any(rules_of.counts(each, completion, known.courses) for each in standing)
+
+
+def _as_of(subscription: Subscription, known: Catalogue, today: date) -> Subscription:
+    return rules_of.as_of(subscription, today, known.certifications.get(subscription.certification))
 
 
 def completed(
@@ -369,14 +372,13 @@ def completed(
     it: awards, N13, audit, and the timer of the renewal. `learner` was read strongly consistent.
     """
     for before in learner.subscriptions:
-        certification = known.certifications.get(before.certification)
-        current = rules_of.as_of(before, london_day(now), certification)
+        current = _as_of(before, known, london_day(now))
         after = rules_of.progressed(current, completion, known.courses, actor.person, now)
         if after is current:
             continue
         _keep(transaction, actor.person, before, after, now)
         if after.status is Status.CERTIFIED:
-            _certify(transaction, actor, learner, after, certification, rulebook, now)
+            _certify(transaction, actor, learner, after, known, rulebook, now)
 
 
 def _certify(
@@ -384,7 +386,7 @@ def _certify(
     actor: Actor,
     learner: Learner,
     subscription: Subscription,
-    certification: Certification | None,
+    known: Catalogue,
     rulebook: Rulebook,
     now: datetime,
 ) -> None:
@@ -406,6 +408,7 @@ def _certify(
         for each in terms.grants
         if each.competency in framework
     ]
+    certification = known.certifications.get(subscription.certification)
     data = {
         "certification": subscription.certification,
         "title": certification.title if certification else subscription.certification,
@@ -435,12 +438,11 @@ def taken_back(
     made with a certification which is none any more, void.
     """
     for before in learner.subscriptions:
-        certification = known.certifications.get(before.certification)
-        current = rules_of.as_of(before, london_day(now), certification)
+        current = _as_of(before, known, london_day(now))
         after = rules_of.taken_back(current, source, actor.person, now, reason)
         if after is current:
             continue
-        after = rules_of.as_of(after, london_day(now), certification)
+        after = _as_of(after, known, london_day(now))
         _keep(transaction, actor.person, before, after, now)
         if current.held and current.held != after.held:
             record = rules_of.awarded_by(current, current.held)

@@ -101,8 +101,35 @@ BODIES |= {
     "change_transfer_settings": {"automatic_release": True, "recognised_employers": None},
 }
 BODIES |= {"dry_run": {}, "set_auto_enrolment": {"on": True}}
+BODIES |= {
+    "set_preferences": {"digest": True},
+    "change_message_settings": {
+        "sender_name": "Demonstration Trust",
+        "reply_to": "learning@trust.invalid",
+        "daily_cap": 1000,
+        "digest_hour": 7,
+        "class_reminder_days": [7, 1],
+        "minimum_check_days": [7],
+    },
+}
+BODIES |= {
+    "add_certification": {
+        "id": "safe",
+        "title": "Safe",
+        "subject": "fire",
+        "components": [{"course_id": "504-fire"}],
+    },
+    "change_certification": {"revision": 1},
+    "set_certification_rules": {"rules": [], "revision": 1},
+    **dict.fromkeys(("subscribe", "subscribe_other"), {"certification_id": "504-safe"}),
+    **dict.fromkeys(
+        ("cancel_subscription_of", "reinstate_subscription", "reject_subscription"), {"reason": "Moved to theatre."}
+    ),
+}
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
-FILES["import_catalogue"] = f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * (len(catalogue_file.COLUMNS) - 3)}\n"
+FILES["import_catalogue"] = (
+    f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * (len(catalogue_file.COLUMNS) - 3)}\n"
+)
 QUERIES = {
     "take_back_requirement": "target_kind=ORG&target=504&starts_on=2026-12-01&competency="
     "NHS%7CCSTF%7CFire%20Safety%20-%201%20Year%7C",
@@ -114,6 +141,7 @@ PATHS = {
     "course_id": "504-fire",
     "class_id": "504-c1",
     "path_id": "504-new-starter",
+    "certification_id": "504-safe",
     "enrolment_id": "504-c1~1",
     "unit_id": "ward-9",
     "subject_id": "fire",
@@ -129,6 +157,7 @@ PATHS = {
     "transfer_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "item_number": "1",
     "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
+    "notification_id": "TiMy",
     "delegation_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
 
@@ -222,12 +251,16 @@ NATIONAL_ITEMS |= {
     *("kept_courses", "kept_course", "add_course", "change_course", "delete_course"),
     *("kept_paths", "kept_path", "add_path", "change_path", "delete_path"),
     *("export_catalogue", "import_catalogue"),
+    *("kept_certifications", "kept_certification", "add_certification", "change_certification", "delete_certification"),
+    *("certification_rules", "set_certification_rules", "certification_subscribers"),
+    *("subscribe_other", "cancel_subscription_of", "reinstate_subscription"),
 }
 OF_ONE_EMPLOYER = {
     *("record_award", "void_award", "correct_award", "grant_exemption", "end_exemption"),
     *("list_requirements", "save_requirement", "take_back_requirement", "preview_requirement"),
     *("try_draft", "draft_outcome", "start_reconciliation"),
     *("list_structure", "change_structure", "show_settings", "change_settings"),
+    *("show_message_settings", "change_message_settings"),
     *("dry_run", "show_auto_enrolment", "set_auto_enrolment"),
 }
 
