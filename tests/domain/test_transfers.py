@@ -89,7 +89,7 @@ def test_a_national_award_arrives_at_the_other_employer():
         b.award("NHS|CSTF|Forgotten - 1 Year|", awarded_on=LAST_WEEK),
         replace(b.award(awarded_on=LAST_WEEK), origin=Origin.TAKEOVER),
         replace(b.award(awarded_on=LAST_WEEK), origin=Origin.TRANSFER),
-        b.award(awarded_on=date(2023, 12, 31), expires_on=None),
+        b.award(PREVENT, awarded_on=date(2023, 12, 31)),
     ],
     ids=["local", "void", "expired", "dated ahead", "unknown here", "taken over", "arrived there", "before employment"],
 )

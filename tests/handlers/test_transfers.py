@@ -288,6 +288,10 @@ def test_a_third_employer_sees_nothing_of_it(trusts):
     assert problem(trusts.get("/v1/people/p1/transfers", as_=third)) == (404, "not-found")
     assert problem(act(trusts, transfer, "release", as_=third)) == (404, "not-found")
     assert problem(ask(trusts, as_=third)) == (404, "not-found")
+    sam = Person("p1", "Sam", "Testfold1")
+    EmploymentRow.of(sam, Employment("506", EmploymentKind.EMPLOYEE, "1", date(2024, 6, 1))).save()
+    for address, login in (("/v1/people/p1/transfers", third), ("/v1/me/transfers?employer=506", "505-1")):
+        assert trusts.get(address, as_=login).json_body["transfers"] == []
 
 
 def test_learners_see_their_own_and_administrators_those_of_a_person(trusts):
@@ -419,6 +423,7 @@ def test_an_award_made_at_one_employer_counts_at_the_other_and_is_told_once(two)
         ("multiple_employer_update", "p1"),
         ("multiple_employer_update_for_administrators", "p9"),
     ]
+    assert [(each.employer, each.person) for each in told("multiple-employer.update")] == [("504", "p1")]
     text = mails("multiple-employer.update")[0][2]
     assert "You also work for Harbour Trust." in text
     assert "- Fire Safety - 1 Year, until Tuesday 16 November 2027, awarded on Monday 16 November 2026" in text
