@@ -260,6 +260,8 @@ OF_ONE_EMPLOYER = {
     *("list_requirements", "save_requirement", "take_back_requirement", "preview_requirement"),
     *("try_draft", "draft_outcome", "start_reconciliation"),
     *("list_structure", "change_structure", "show_settings", "change_settings"),
+    *("ask_for_transfer", "transfers_of_person", "waiting_transfers", "show_transfer", "release_transfer", "refuse_transfer"),
+    *("accept_transfer_item", "reject_transfer_item", "show_transfer_settings", "change_transfer_settings"),
     *("show_message_settings", "change_message_settings"),
     *("dry_run", "show_auto_enrolment", "set_auto_enrolment"),
 }
