@@ -257,7 +257,7 @@ HALF_WAY = {
         (places(ADMINISTRATOR, 2), places_all(OTHER, 3, 2)),
         (places(OTHER, 3), places_all(ADMINISTRATOR, 2, 3)),
     ],
-    "a class starts while the next is promoted": [(timers_ring(START + LATE, 3), promotion, START_RINGS)],
+    "a class starts while the next is promoted": [(timers_ring(START + LATE, 5), promotion, START_RINGS)],
 }
 """What takes several transactions lets others in between."""
 
