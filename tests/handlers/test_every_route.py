@@ -97,7 +97,7 @@ BODIES |= {
 }
 BODIES |= {
     "ask_for_transfer": {"from_employer": "505", "consented_on": "2026-11-20"},
-    **dict.fromkeys(("refuse_transfer", "reject_transfer_item"), {"reason": "The certificate was withdrawn."}),
+    **{each: {"reason": "The certificate was withdrawn."} for each in ("refuse_transfer", "reject_transfer_item")},
     "change_transfer_settings": {"automatic_release": True, "recognised_employers": None},
 }
 BODIES |= {"dry_run": {}, "set_auto_enrolment": {"on": True}}
