@@ -1,5 +1,6 @@
 """One e-mail a day in place of many: everything in exactly one digest, wherever it crashes, and nothing held that must not wait."""
 
+import contextlib
 import email
 import random
 from collections import Counter
@@ -286,6 +287,15 @@ def test_who_prefers_a_digest_gets_one_e_mail_and_sees_each_message_in_the_inbox
     assert held.told_by.delivery is Delivery.SENT
 
 
+def test_each_day_s_digest_tells_what_was_held_for_it_alone(ses):
+    prefer_digest(2)
+    for day in (0, 1):
+        verified(day, at=NOW + timedelta(days=day))
+        mail_at(NOW + timedelta(days=day))
+        mail_at(DIGEST + timedelta(days=day))
+    assert [[line.rpartition(" ")[2] for line in ses.lines(number)] for number in (0, 1)] == [["0"], ["1"]]
+
+
 def test_a_manager_who_prefers_a_digest_gets_both_in_one(ses):
     prefer_digest(1)
     booked(1)
@@ -383,6 +393,57 @@ def test_two_mailers_at_once_send_one_digest(ses, monkeypatch):
         patch.setattr(kept_in, "notification", lambda _: stale)
         outbox.deliver(key, DIGEST)
         outbox.deliver(key, DIGEST)
+    mail_at(DIGEST)
+    assert (len(ses.accepted), rows("digest")[0].delivery) == (1, "sent")
+
+
+def test_a_message_that_is_sent_meanwhile_is_not_held_as_well(ses, monkeypatch):
+    """The mailer reads it before another one sends it."""
+    (key,) = verified(1)
+    stale = kept_in.notification(key)
+    mail_at(NOW)
+    prefer_digest(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_in, "notification", lambda _: stale)
+        outbox.deliver(key, NOW)
+    mail_at(DIGEST)
+    assert len(ses.accepted) == 1
+
+
+@contextlib.contextmanager
+def dying_before_write(nth):
+    """The process dies before its nth write."""
+    left = [nth]
+
+    def intercept(call, operation, request):
+        left[0] -= operation in ("PutItem", "UpdateItem")
+        if left[0] == 0:
+            raise Died
+        return call(operation, request)
+
+    with intercepted(intercept), pytest.raises(Died):
+        yield
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_relay_that_died_over_news_keeps_them_for_a_digest_that_goes(ses, nth):
+    """Also if it comes back only when the digest for which it had kept them should have gone."""
+    event = booking(1)
+    with dying_before_write(nth):
+        notify(event, NOW)
+    notify(event, DIGEST + timedelta(minutes=10))
+    mail_at(DIGEST + timedelta(minutes=15))
+    mail_at(DIGEST + timedelta(days=1))
+    assert [ses.lines(number) for number in range(len(ses.accepted))] == [["Booked: Nurse 1, Fire Safety"]]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_mailer_that_died_over_a_message_holds_it_for_a_digest_that_goes(ses, nth):
+    prefer_digest(2)
+    (key,) = verified(1)
+    with dying_before_write(nth):
+        outbox.deliver(key, NOW)
+    outbox.deliver(key, NOW + timedelta(minutes=3))
     mail_at(DIGEST)
     assert len(ses.accepted) == 1
 
