@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.calendar import london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import Status
-from chalicelib.services import auto_enrolment, catalogue_items, competence, enrolment, projection, timers
+from chalicelib.domain.requirements import Target, TargetKind
+from chalicelib.domain.workforce import AssignmentSection, Change
+from chalicelib.services import auto_enrolment, catalogue_items, competence, enrolment, projection, timers, workforce
 from chalicelib.storage import audit, classes, rules
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored_timers
@@ -112,7 +115,11 @@ def test_a_new_requirement_is_handled_for_those_whom_it_reaches(trust):
     assert held() == {("504-e1", "confirmed")}
 
 
-def test_the_day_on_which_a_renewal_becomes_due_books_it(trust, clock):
+def test_the_day_on_which_a_renewal_becomes_due_books_it_though_nothing_else_changes_on_it(trust, clock):
+    transaction = Transaction()
+    rules.set_settings(transaction, "504", amber_months=1, renewal_leads=())
+    rules.move_version(transaction, "504", "RULES")
+    transaction.commit()
     automatic(b.e_learning())
     b.person(awards=[b.award_expiring(TODAY + timedelta(days=95))])
     trust.run()
@@ -193,6 +200,33 @@ def test_two_workers_on_one_person_book_once_and_tell_once(trust):
     assert held() == {("504-e1", "confirmed")}
     assert len(told()) == 1
     assert decisions()[FIRE].attempt == 1
+
+
+def test_two_workers_with_nothing_to_book_tell_once_of_each_try(trust):
+    automatic()
+    b.person()
+    for number in (1, 2):
+        now = NOW + timedelta(days=14 * (number - 1))
+        with before_commit(lambda now=now: arranged(now=now)):
+            assert arranged(now=now) == frozenset()
+        assert len(told()) == number
+    assert decisions()[FIRE].attempt == 2
+
+
+def test_a_mover_is_handled_as_soon_as_they_have_moved(trust):
+    only_estates = AccessRule("1", AccessMode.SELF_ENROL, (Target(TargetKind.UNIT, "estates"),))
+    rule = b.requirement(MOVING, TargetKind.UNIT, "estates")
+    competence.require(SYSTEM, "504", [rule], NOW)
+    automatic(b.e_learning(course="504-moving"), course_id="504-moving", grants=(MOVING,), rules=(only_estates,))
+    b.person(awards=[b.award()])
+    trust.run()
+    assert held() == set()
+    post = {"position": "nurse-9", "job": "nurse", "staff_group": "nursing"}
+    moved = AssignmentSection("1", TODAY, unit="estates", **post)
+    change = Change("m1", 1, "20000001", assignments=(moved,))
+    assert workforce.apply(SYSTEM, "504", change, rules.rulebook("504"), NOW).state == "accepted"
+    trust.run()
+    assert held() == {("504-e1", "confirmed")}
 
 
 def test_a_collision_is_tried_again(trust):
