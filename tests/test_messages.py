@@ -82,7 +82,6 @@ FULL = {
     "position": 3,
     "provider": "Thistledown School",
     "reason": "the room is closed",
-    "page": "compliance",
     "renewals": [
         {"title": "Fire Safety", "until": "1 December 2026", "days": 7, "taking": None, "courses": [COURSE, COURSE]},
         {"title": "First Aid", "until": "2 December 2026", "days": 8, "taking": TAKING, "courses": []},

@@ -41,7 +41,7 @@ def remind(
     if own:
         viewer = _themselves(learner, rulebook, catalogue, day)
         items = [_said_of(each, rulebook, day) | {"courses": _courses(each.required, viewer)} for each in own]
-        data |= {"to": learner.person.id, "renewals": items, "page": _page(items)}
+        data |= {"to": learner.person.id, "renewals": items, **_where(items)}
     if managers:
         data |= {"manager": managers, "team": [_said_of(each, rulebook, day) for each in team]}
     event_id = f"renewal.{day.isoformat()}.{learner.employer}.{learner.person.id}"
@@ -107,12 +107,12 @@ def _courses(required: Required, viewer: Viewer) -> list[dict[str, str]]:
     return [{"id": each.id, "title": each.title} for each in found[:COURSES_NAMED]]
 
 
-def _page(items: Sequence[dict[str, Any]]) -> str:
-    """The page of the portal on which to renew: what is begun, else the one course there is, else My Compliance."""
+def _where(items: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Where the message leads: to the enrolment that is begun, else to the one course there is; nothing: to My Compliance."""
     if len(items) == 1:
         (item,) = items
         if item.get("taking", {}).get("what") == "begun":
-            return f"enrolments/{item['taking']['enrolment']}"
+            return {"enrolment": item["taking"]["enrolment"]}
         if len(item["courses"]) == 1:
-            return f"courses/{item['courses'][0]['id']}"
-    return "compliance"
+            return {"course": item["courses"][0]["id"]}
+    return {}

@@ -311,7 +311,7 @@ def test_with_several_courses_or_none_it_leads_to_my_compliance(trust):
     none, several = (text(each) for each in events())
     assert "There is no course for it that you can book yourself." in none
     assert "You can do it with: Fire 0; Fire 1." in several
-    assert {each.data["page"] for each in events()} == {"compliance"}
+    assert all("https://portal.test/compliance" in each for each in (none, several))
 
 
 def test_a_message_of_one_competency_is_less_than_a_kilobyte(trust):
