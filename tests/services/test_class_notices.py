@@ -398,3 +398,5 @@ def test_administrators_are_those_who_still_work_here(trust):
     assert administrators.of("504", NOW) == ["p99"]
     assert administrators.for_subject("504", "fire", NOW) == ["p99"]
     assert administrators.of("505", NOW) == []
+    b.grant("p7", "national_administrator", employer="NHS")
+    assert administrators.for_subject("NHS", "fire", NOW) == ["p7"]
