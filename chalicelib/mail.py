@@ -16,7 +16,7 @@ from chalicelib.domain.people import Person
 from chalicelib.invitations import invitation
 from chalicelib.rendering import render
 
-PREFERENCES = "message-preferences"
+PREFERENCES = "messages"
 """The page of the portal on which one chooses how messages come."""
 
 SEVEN_BIT = SMTP.clone(cte_type="7bit")

@@ -19,7 +19,7 @@ from infrastructure.package import package
 STACK = "esr-learning-test"
 SENDER = "learning@trust.invalid"
 PASSWORD = "only used in this test"
-FUNCTIONS = ("api", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")
+FUNCTIONS = ("api", "relay", "mailer", "feedback", "sweeper", "projector", "worker", "feeder", "timekeeper")
 
 
 def pytest_collection_modifyitems(items):
@@ -124,7 +124,7 @@ def stack(artefact, smtp):
         for rule in stack.client("events").list_rules()["Rules"]:
             stack.client("events").put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)")
         every_minute(stack, f"{STACK}-day")
-        for queue in ("MailQueueUrl", "WorkQueueUrl", "WorkforceQueueUrl"):
+        for queue in ("MailQueueUrl", "FeedbackQueueUrl", "WorkQueueUrl", "WorkforceQueueUrl"):
             stack.client("sqs").set_queue_attributes(
                 QueueUrl=stack.outputs[queue], Attributes={"VisibilityTimeout": "1"}
             )
@@ -149,7 +149,13 @@ def let_the_mailer_send(stack):
 
 def let_batches_be_queued(stack):
     """The emulator knows a permission of its own to send in batches, where AWS asks for sqs:SendMessage."""
-    for function, queue in (("sweeper", "mail"), ("projector", "work"), ("worker", "work"), ("timekeeper", "work")):
+    for function, queue in (
+        ("relay", "mail"),
+        ("sweeper", "mail"),
+        ("projector", "work"),
+        ("worker", "work"),
+        ("timekeeper", "work"),
+    ):
         also_allow(
             stack, function, ["sqs:SendMessageBatch"], f"arn:aws:sqs:eu-west-2:{emulator.ACCOUNT}:{STACK}-{queue}"
         )

@@ -1,5 +1,7 @@
 """What the template promises about the data, the queues and who is told when something fails."""
 
+import json
+
 import pytest
 
 from infrastructure.package import lint, package
@@ -97,7 +99,7 @@ def test_batches_may_fail_in_part(template):
         for source in function["Properties"].get("Events", {}).values()
         if source["Type"] in ("SQS", "DynamoDB")
     ]
-    assert len(sources) == 5
+    assert len(sources) == 6
     assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
 
 
@@ -136,10 +138,42 @@ def test_the_day_begins_in_london_and_everything_is_counted_again_on_sundays(tem
         assert each["Properties"]["Target"]["Arn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
 
 
-@pytest.mark.parametrize("function", ["Sweeper", "Timekeeper"])
-def test_what_was_left_behind_and_what_is_due_is_looked_for_every_five_minutes(template, function):
+@pytest.mark.parametrize(("function", "often"), [("Sweeper", "rate(1 minute)"), ("Timekeeper", "rate(5 minutes)")])
+def test_what_waits_is_looked_for_again_and_again(template, function, often):
     (source,) = template["Resources"][function]["Properties"]["Events"].values()
-    assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}}
+    assert source == {"Type": "Schedule", "Properties": {"Schedule": often}}
+
+
+@pytest.mark.parametrize("function", ["Relay", "Projector"])
+def test_readers_of_the_stream_are_woken_by_new_events_alone(template, function):
+    source = template["Resources"][function]["Properties"]["Events"][f"{function}DynamodbEventSource"]["Properties"]
+    (wanted,) = source["FilterCriteria"]["Filters"]
+    assert json.loads(wanted["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"kind": {"S": ["event"]}}},
+    }
+
+
+def test_a_thousand_messages_are_about_ten_batches_and_none_waits_longer_than_a_second_for_one(template):
+    for function, source in (("Relay", "Dynamodb"), ("Mailer", "Sqs"), ("Feedback", "Sqs")):
+        events = template["Resources"][function]["Properties"]["Events"]
+        batch = events[f"{function}{source}EventSource"]["Properties"]
+        assert (batch["BatchSize"], batch["MaximumBatchingWindowInSeconds"]) == (100, 1)
+
+
+def test_ses_reports_what_became_of_e_mails_to_one_queue_and_nobody_else_may(template):
+    (reports,) = of_type(template, "AWS::SES::ConfigurationSetEventDestination").values()
+    destination = reports["Properties"]["EventDestination"]
+    assert set(destination["MatchingEventTypes"]) == {"delivery", "bounce", "complaint", "reject"}
+    assert destination["SnsDestination"] == {"TopicARN": {"Ref": "FeedbackTopic"}}
+    policies = {
+        "FeedbackTopicPolicy": ("ses.amazonaws.com", "sns:Publish"),
+        "FeedbackQueuePolicy": ("sns.amazonaws.com", "sqs:SendMessage"),
+    }
+    for name, allowed in policies.items():
+        (statement,) = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Principal"]["Service"], statement["Action"]) == allowed
+        assert statement["Condition"]
 
 
 def test_only_our_bus_and_our_bucket_may_write_to_the_workforce_queue(template):
@@ -167,7 +201,9 @@ def test_evidence_stays_six_years_in_the_version_that_was_checked_and_only_the_p
     assert (portal["AllowedOrigins"], portal["AllowedMethods"]) == ([{"Ref": "PortalUrl"}], ["PUT", "GET"])
 
 
-@pytest.mark.parametrize(("queue", "consumer"), [("Mail", "Mailer"), ("Work", "Worker"), ("Workforce", "Feeder")])
+@pytest.mark.parametrize(
+    ("queue", "consumer"), [("Mail", "Mailer"), ("Feedback", "Feedback"), ("Work", "Worker"), ("Workforce", "Feeder")]
+)
 def test_a_message_is_hidden_for_at_least_three_times_as_long_as_its_consumer_may_take(template, queue, consumer):
     hidden = template["Resources"][f"{queue}Queue"]["Properties"]["VisibilityTimeout"]
     assert hidden >= 3 * template["Resources"][consumer]["Properties"]["Timeout"]

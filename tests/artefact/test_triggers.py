@@ -10,6 +10,7 @@ from pypdf import PdfReader
 
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.storage.outbox import NotificationKey
 from chalicelib.storage.timers import TimerRow
 from tests.artefact.conftest import STACK, eventually
 
@@ -49,6 +50,36 @@ def test_a_booking_reaches_the_learner_by_e_mail(stack, learner):
     assert "METHOD:REQUEST" in calendar[0].text()
 
 
+def test_what_ses_reports_of_an_e_mail_is_noted_with_it(stack, learner, administrator):
+    """Topic, queue, function. The emulator's SES reports to identities alone, without tags, so that the probe speaks for it."""
+    dynamodb, table = stack.client("dynamodb"), stack.outputs["MessagesTable"]
+    of_learner = {":pk": {"S": "P#p1"}, ":n": {"S": "N#"}}
+
+    def sent():
+        found = dynamodb.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :n)",
+            ExpressionAttributeValues=of_learner,
+        )
+        return next((each for each in found["Items"] if each["delivery"]["S"] in ("sent", "delivered")), None)
+
+    row = eventually(sent, PATIENCE)
+    tags = {name: [tag] for name, tag in NotificationKey(row["pk"]["S"], row["sk"]["S"]).tags().items()}
+    report = {
+        "eventType": "Delivery",
+        "mail": {"tags": tags},
+        "delivery": {"timestamp": datetime.now(UTC).isoformat()},
+    }
+    stack.client("sns").publish(TopicArn=stack.outputs["FeedbackTopic"], Message=json.dumps(report))
+
+    def arrived():
+        answer = stack.call("GET", "/v1/people/p1/messages", administrator)
+        assert answer.status == 200, answer.data
+        return any(each["email"] == "delivered" for each in answer.json()["messages"])
+
+    assert eventually(arrived, PATIENCE)
+
+
 def test_an_event_nobody_understands_is_parked_and_those_behind_it_go_on(stack):
     dynamodb = stack.client("dynamodb")
     for number in range(2):
@@ -69,7 +100,7 @@ def test_an_event_nobody_understands_is_parked_and_those_behind_it_go_on(stack):
     assert [each["sk"] for each in parked] == ["0", "1"]
 
 
-@pytest.mark.parametrize("queue", ["Mail", "Work", "Workforce"])
+@pytest.mark.parametrize("queue", ["Mail", "Feedback", "Work", "Workforce"])
 def test_a_queue_message_that_keeps_failing_ends_in_the_dead_letter_queue(stack, queue):
     stack.client("sqs").send_message(QueueUrl=stack.outputs[f"{queue}QueueUrl"], MessageBody='"poison"')
     # Beside it may lie what the probes of permissions sent.

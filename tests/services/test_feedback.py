@@ -301,6 +301,19 @@ def test_what_is_urgent_passes_the_cap(booked):
     assert len(booked.accepted) == 1
 
 
+def test_what_one_can_do_without_says_how_to_get_fewer_and_joining_instructions_do_not(booked):
+    sent(booked)
+    row = rows()[0]
+    row.delivery, row.template = "pending", "class_reminder"
+    row.save()
+    send()
+    joining, reminder = booked.message(0), booked.message(1)
+    assert joining["List-Unsubscribe"] is None
+    assert "Too many" not in joining.get_body(("plain",)).get_content()
+    assert reminder["List-Unsubscribe"] == "<https://portal.test/messages>"
+    assert "you can choose one e-mail a day" in " ".join(reminder.get_body(("plain",)).get_content().split())
+
+
 # --- silence when it no longer matters ------------------------------------------------------------------------
 
 

@@ -59,7 +59,6 @@ PORTAL = {
         "POST /v1/classes/{item}/cancellation",
     ],
     "/calendar": ["GET /v1/me/calendar"],
-    "/message-preferences": ["GET /v1/me/message-preferences", "PUT /v1/me/message-preferences"],
     "/messages/unreachable": ["GET /v1/messages/unreachable"],
 }
 """The pages of the portal that messages and certificates lead to, and the routes that do the same."""
