@@ -31,6 +31,8 @@ class EventType(StrEnum):
     CLASS_REMINDER = "class.reminder"
     MINIMUM_NOT_MET = "class.minimum-not-met"
     RENEWAL_DUE = "renewal.due"
+    CERTIFICATION_REQUESTED = "certification.requested"
+    CERTIFICATION_DECIDED = "certification.decided"
     CERTIFIED = "certification.certified"
     CERTIFICATION_DUE = "certification.due"
     TRAINING_ARRANGED = "training.arranged"

@@ -26,8 +26,8 @@ from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.timers import Timer
-from chalicelib.services import awards, people
-from chalicelib.services.approvals import who_approves
+from chalicelib.services import administrators, awards, people
+from chalicelib.services.approvals import stand_ins, stands_in_for_any, who_approves
 from chalicelib.services.catalogue import Viewer
 from chalicelib.storage import audit, outbox, rules, timers
 from chalicelib.storage import certifications as stored
@@ -147,6 +147,8 @@ def subscribe_myself(actor: Actor, certification_id: str, now: datetime, once: I
         after = _begun(learner, before, certification, Party.LEARNER, actor.person, now)
     transaction = Transaction()
     _keep(transaction, actor.person, before, after, now)
+    if after.status is Status.AWAITING_APPROVAL:
+        _ask(transaction, learner, after, certification, now)
     shown = _shown(after, viewer.catalogue, viewer.rulebook, viewer.day, own=True)
     if once:
         once.remember(transaction, shown, now)
@@ -257,7 +259,7 @@ def _decide(actor: Actor, person: str, certification_id: str, step: Step, reason
     today = london_day(now)
     learner = learners.learner(person, actor.employer, consistent=True)
     before = learner.subscription(certification_id) if learner else None
-    if learner is None or before is None or not _may_decide(actor, learner, before, today):
+    if learner is None or before is None or not _may_decide(actor, learner, before, now):
         raise NotFound("There is no such request, or not for you.", certification_id=certification_id)
     if person == actor.person:
         raise NotPermitted("This request is your own.", way_out="Ask your manager or another administrator.")
@@ -273,13 +275,52 @@ def _decide(actor: Actor, person: str, certification_id: str, step: Step, reason
         after = rules_of.begun(before, certification, person, actor.employer, today, actor.person, now)
     else:
         after = before.moved_to(Status.REJECTED, now, actor.person, reason)
-    return _commit(actor, before, after, known, rulebook, now)
+    transaction = Transaction()
+    _keep(transaction, actor.person, before, after, now)
+    _tell_decided(transaction, after, known.certifications.get(certification_id), now)
+    transaction.commit()
+    return _shown(after, known, rulebook, today, own=False)
 
 
-def _may_decide(actor: Actor, learner: Learner, subscription: Subscription, day: date) -> bool:
-    """Whether the actor was asked, supervises the learner, or administers here; so that others learn nothing of it."""
-    asked = subscription.approver == actor.person
-    return asked or actor.may_see(Capability.APPROVE_REQUESTS, learner, day)
+def _ask(
+    transaction: Transaction, learner: Learner, request: Subscription, certification: Certification, now: datetime
+) -> None:
+    """Add N1: to who is asked and whoever stands in for them, or to the learning administrators."""
+    approver, employer, person = request.approver, request.employer, request.person
+    team = () if approver else administrators.of(employer, now)
+    data = {
+        "approver": approver,
+        "stand_ins": stand_ins(employer, approver, person, now),
+        "administrators": [each for each in team if each != person],
+        "person": person,
+        "learner": learner.person.full_name,
+        "certification": certification.id,
+        "title": certification.title,
+    }
+    outbox.emit(transaction, Event(new_id(now), EventType.CERTIFICATION_REQUESTED, employer, None, now, data))
+
+
+def _tell_decided(
+    transaction: Transaction, after: Subscription, certification: Certification | None, now: datetime
+) -> None:
+    """Add N2 or N3: the outcome, by when it is to be completed, or why it was rejected."""
+    period = after.open_period
+    data = {
+        "to": [after.person],
+        "certification": after.certification,
+        "title": certification.title if certification else after.certification,
+        "due": long_day(period.due_on) if period else None,
+        "reason": after.history[-1].reason,
+    }
+    outbox.emit(transaction, Event(new_id(now), EventType.CERTIFICATION_DECIDED, after.employer, None, now, data))
+
+
+def _may_decide(actor: Actor, learner: Learner, request: Subscription, now: datetime) -> bool:
+    """Whether the actor was asked or stands in for who was, supervises the learner, or administers here. Others learn nothing."""
+    asked = [request.approver] if request.approver else []
+    if actor.person in asked or actor.may_see(Capability.APPROVE_REQUESTS, learner, london_day(now)):
+        return True
+    return stands_in_for_any(actor, asked, now)
 
 
 # --- cancelling and reinstating -----------------------------------------------------------------------------------------

@@ -314,6 +314,11 @@ def test_a_renewal_is_reminded_of_from_its_window_on_until_it_has_expired():
     ]
 
 
+def test_a_reminder_that_would_come_before_the_window_is_none():
+    early = certification(reminder_days=(120, 30))
+    assert [on for on, _ in told_on(certified(to=early), date(2027, 11, 23), early)] == [date(2027, 10, 24)]
+
+
 def test_each_day_on_which_something_is_told_is_the_next_day_after_the_one_before():
     subscription, day, rung = certified(), TODAY, []
     while (day := c.next_on(subscription, day)) is not None:

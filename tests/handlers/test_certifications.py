@@ -103,16 +103,19 @@ def awarded(competency=INDUCTION, number=1):
     return [each for each in of(number).awards if each.competency == competency]
 
 
+ASKING = (EventType.CERTIFICATION_REQUESTED, EventType.CERTIFICATION_DECIDED)
+
+
 def events(*types):
     found = (row.event() for row in EventRow.scan() if row.pk.startswith("EVT"))
     return sorted((each for each in found if each.type in types), key=lambda each: each.at)
 
 
-def told():
+def told(*types):
     """Who is told what, with the subject they read."""
     return [
         (person, template, render(template, data).subject)
-        for event in events(EventType.CERTIFIED, EventType.CERTIFICATION_DUE)
+        for event in events(*types or (EventType.CERTIFIED, EventType.CERTIFICATION_DUE))
         for template, person, data in messages(event)
     ]
 
@@ -289,6 +292,10 @@ def test_where_access_asks_for_it_the_manager_approves(trust):
     assert act(trust, "approval", as_=MANAGER).json_body["status"] == "subscribed"
     assert act(trust, "approval", as_=MANAGER).json_body["current"]["period"]["due_on"] == "2026-12-23"
     assert problem(act(trust, "rejection", as_=MANAGER)) == (409, "subscription-not-there")
+    assert sorted(told(*ASKING)) == [
+        ("p1", "certification_decided", "Approved: Safe at Work"),
+        ("p2", "certification_requested", "Please decide: Sam Testfold1, Safe at Work"),
+    ]
 
 
 def test_rejected_for_a_reason_one_may_ask_again(trust):
@@ -296,8 +303,16 @@ def test_rejected_for_a_reason_one_may_ask_again(trust):
     subscribe(trust)
     rejected = act(trust, "rejection", as_=MANAGER, reason="Not this year.").json_body
     assert (rejected["status"], rejected["history"][-1]["reason"]) == ("rejected", "Not this year.")
+    assert sorted(told(*ASKING))[0] == ("p1", "certification_decided", "Not approved: Safe at Work")
     assert subscribe(trust).json_body["status"] == "awaiting approval"
     assert act(trust, "approval").json_body["status"] == "subscribed"
+
+
+def test_without_a_manager_the_learning_team_is_asked(trust):
+    offered(trust, rules=())
+    assert subscribe(trust, as_=COLLEAGUE).json_body["status"] == "awaiting approval"
+    assert [(who, template) for who, template, _ in told(*ASKING)] == [("p9", "certification_requested")]
+    assert act(trust, "approval", person="p3").json_body["status"] == "subscribed"
 
 
 def test_nobody_approves_a_request_of_their_own(trust):
