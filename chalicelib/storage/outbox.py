@@ -363,16 +363,3 @@ def of_person(
         last_evaluated_key=going_on(after, "pk", keys.person(person_id)),
     )
     return [row.notification() for row in query], query.last_evaluated_key
-
-
-def inbox(person_id: str, limit: int, after: dict[str, Any] | None) -> tuple[list[Notification], dict[str, Any] | None]:
-    """A page of a person's notifications, newest first, and the key to go on from (None at the end)."""
-    query = NotificationRow.query(
-        keys.person(person_id),
-        NotificationRow.sk.startswith("N" + keys.SEPARATOR),
-        scan_index_forward=False,
-        limit=limit,
-        last_evaluated_key=going_on(after, "pk", keys.person(person_id)),
-    )
-    page = [row.notification() for row in query]
-    return page, query.last_evaluated_key
