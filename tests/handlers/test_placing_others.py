@@ -12,16 +12,17 @@ from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.handlers import events
-from chalicelib.services import classes, recount
+from chalicelib.services import classes, inbox, recount
 from chalicelib.storage import classes as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
-from chalicelib.storage import outbox, rules
+from chalicelib.storage import rules
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
 from tests import pump, seams
+from tests.approving import said
 from tests.builders import NOW
 
 ADMINISTRATOR, MANAGER, SUBJECT_ADMINISTRATOR, OTHER_MANAGER, NURSE = "504-9", "504-8", "504-7", "504-6", "504-1"
@@ -56,7 +57,7 @@ def enrolment(person="p1", place=-1):
 def told(kind, person="p1"):
     """The text of the message of a kind that the events so far give a person."""
     events.relay_events({"Records": pump.stream_records()})
-    (text,) = [each.text for each in outbox.inbox(person, 20, None)[0] if each.template == f"enrolment_{kind}"]
+    (text,) = [said(each) for each in inbox.page(person, 20, None)[0] if each.template == f"enrolment_{kind}"]
     return text
 
 

@@ -10,7 +10,7 @@ from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import Employment, EmploymentKind, PeriodOfService
 from chalicelib.domain.workforce import Change, ServiceSection
 from chalicelib.handlers import work
-from chalicelib.services import competence, enrolment, jobs, outbox, projection, recount, workforce
+from chalicelib.services import competence, enrolment, inbox, jobs, outbox, projection, recount, workforce
 from chalicelib.storage import learner as learners
 from chalicelib.storage import projection as snapshots
 from chalicelib.storage import queues, rules
@@ -80,7 +80,7 @@ def test_they_are_told_why(sam):
     enrolment.release_leaver(sam, "504", NOW)
     for row in list(EventRow.scan()):
         outbox.notify(row.event(), NOW)
-    told, _ = outbox.outbox.inbox(sam, 10, None)
+    told, _ = inbox.page(sam, 10, None)
     message = next(each for each in told if each.data["class"] == "504-c2")
     assert message.subject == "Your place was given back: Fire Safety, Tuesday 12 January 2027"
     text = rendering.render(message.template, message.data).text
