@@ -23,6 +23,7 @@ from chalicelib.storage.catalogue import VenueRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
+from tests.approving import said
 from tests.builders import NOW
 from tests.pump import Pump, plenty, queued, stream_records
 
@@ -141,7 +142,7 @@ def test_what_changed_is_shown_old_and_new_with_an_updated_meeting_request(trust
     notification = newest(1)
     assert notification.subject == "Changed: Fire Safety, Tuesday 8 December 2026"
     for words in ("Tuesday 8 December 2026, 1pm to 4pm", "Lecture Theatre", "Tuesday 1 December 2026, 9am to 12pm"):
-        assert words in notification.text
+        assert words in said(notification)
     event = meeting_request(notification)
     assert (event["method"], event["sequence"], event["location"]) == ("REQUEST", 2, "Lecture Theatre")
     assert meeting_request(newest(2)) is None
@@ -334,10 +335,10 @@ def test_a_new_link_of_e_learning_is_told_without_a_word_of_dates(trust):
     message = mail.compose(newest(1), people.person("p1"))
     html = message.get_body(("html",)).get_content()
     for words in ("When", "before", "meeting request", "cannot come"):
-        assert words not in newest(1).text
+        assert words not in said(newest(1))
         assert words not in html
-    assert "Online: https://learn.invalid/fire" in newest(1).text
-    assert "Your place stays yours." in newest(1).text
+    assert "Online: https://learn.invalid/fire" in said(newest(1))
+    assert "Your place stays yours." in said(newest(1))
 
 
 def test_days_taken_away_are_excepted_from_the_series_in_the_calendar(trust):
@@ -374,7 +375,7 @@ def test_planned_and_back_promotes_in_the_order_in_which_people_booked(trust):
     data = [row.data for row in EventRow.scan() if row.type == "enrolment.waitlisted"]
     assert sorted(each["position"] for each in data) == [1, 2, 3]
     events.relay_events({"Records": stream_records(seen)})
-    assert "You are number 3 on the list." in newest(1).text
+    assert "You are number 3 on the list." in said(newest(1))
     change(status=ClassStatus.NORMAL)
     change(maximum=4)
     with seams.intercepted(order := Promotions()):
@@ -449,7 +450,7 @@ def test_cancelling_cancels_all_that_is_open_and_says_why(trust):
     assert told() == {(number, "cancelled"): 1 for number in (1, 2, 3)}
     assert of(2).history[-1].reason == "The room is flooded."
     events.relay_events({"Records": stream_records(seen)})
-    assert "The room is flooded." in newest(2).text
+    assert "The room is flooded." in said(newest(2))
     assert meeting_request(newest(2))["method"] == "CANCEL"
     assert meeting_request(newest(3)) is None
     assert (class_now()[1].taken, class_now()[1].waiting, in_step()) == (0, 0, True)
@@ -647,7 +648,7 @@ def test_whoever_only_waited_frees_no_seat_and_has_nothing_taken_out_of_their_ca
     full.run()
     events.relay_events({"Records": stream_records(seen)})
     assert told() == {(3, "withdrawn"): 1}
-    assert "out of your calendar" not in newest(3).text
+    assert "out of your calendar" not in said(newest(3))
     assert meeting_request(newest(3)) is None
 
 

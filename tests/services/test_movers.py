@@ -28,6 +28,7 @@ from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.outbox import EventRow
 from tests import builders as b
 from tests import seams
+from tests.approving import said
 from tests.builders import NOW, TODAY
 from tests.pump import Pump, stream_records
 
@@ -129,7 +130,7 @@ def test_whoever_may_not_gives_the_seat_back_is_told_why_and_the_next_gets_it(pu
     assert (of(2).status, in_step()) == (Status.CONFIRMED, True)
     events.relay_events({"Records": stream_records(seen)})
     (message,) = [each for each in inbox.page("p1", 5, None)[0] if each.template == "enrolment_withdrawn"]
-    assert "because your new post does not give access to this course." in message.text
+    assert "because your new post does not give access to this course." in said(message)
     pump.run()
     assert told() == ["enrolment.confirmed", "enrolment.withdrawn"]
 
@@ -234,7 +235,7 @@ def test_a_request_goes_to_the_new_manager_and_both_are_told(pump):
     assert told() == ["enrolment.requested"] * 2
     events.relay_events({"Records": stream_records(seen)})
     assert [each.template for each in inbox.page("p9", 5, None)[0]] == ["approval_requested"]
-    news = [each.text for each in inbox.page("p1", 5, None)[0]]
+    news = [said(each) for each in inbox.page("p1", 5, None)[0]]
     assert any("now waits for Sam Testfold9, because you have another post." in each for each in news)
 
 

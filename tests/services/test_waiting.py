@@ -35,7 +35,7 @@ from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
 from tests import seams
-from tests.approving import leave
+from tests.approving import leave, said
 from tests.builders import FIRE, MOVING, NOW, TODAY
 from tests.pump import Pump, plenty, queued, stream_records
 
@@ -348,9 +348,9 @@ def test_the_message_says_how_the_list_is_ordered(pump):
     joins(2, "red")
     events.relay_events({"Records": stream_records(seen)})
     (told,) = inbox.page("p2", 1, None)[0]
-    assert "Seats go first to those whose training is missing or has expired" in told.text
-    assert "so that your number on the list can change: your place says which it is." in told.text
-    assert "You are number" not in told.text
+    assert "Seats go first to those whose training is missing or has expired" in said(told)
+    assert "so that your number on the list can change: your place says which it is." in said(told)
+    assert "You are number" not in said(told)
 
 
 # --- others act at the same moment --------------------------------------------------------------------------------
