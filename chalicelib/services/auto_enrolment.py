@@ -265,7 +265,7 @@ def _said(case: Case, steps: Sequence[Step]) -> dict[str, Any]:
         "learner": learner.person.full_name,
         "arranged": arranged,
         "left": left,
-        "page": _page([each.proposal for each in failed]),
+        "course": _only_course([each.proposal for each in failed]),
     }
 
 
@@ -308,13 +308,10 @@ def _subscribed_to(step: Step) -> str | None:
     return certification.title if certification and step.proposal.subscribes else None
 
 
-def _page(failed: Sequence[Proposal]) -> str:
-    """The page of the portal on which to go on: the one course there is to choose, else what is still to be done, else what is
-    booked.
-    """
-    if len(failed) == 1 and (course := failed[0].course):
-        return f"courses/{course.id}"
-    return "compliance" if failed else "enrolments"
+def _only_course(failed: Sequence[Proposal]) -> str | None:
+    """The one course there is to choose, which the message then leads to; None where there is more to do, or nothing."""
+    course = failed[0].course if len(failed) == 1 else None
+    return course.id if course else None
 
 
 def _managers(case: Case, steps: Iterable[Step]) -> list[str]:

@@ -337,7 +337,7 @@ def test_learner_and_manager_are_told_of_everything_in_one_message(trust):
     b.person(assignments=[b.assignment(supervisor="p9")])
     assert arranged() == {FIRE, MOVING}
     (data,) = told()
-    assert (data["to"], data["manager"], data["page"]) == ("p1", ["p9"], "compliance")
+    assert (data["to"], data["manager"], data["course"]) == ("p1", ["p9"], None)
     assert [each["title"] for each in data["arranged"]] == ["Fire Safety"]
     assert [(each["title"], each["outcome"]) for each in data["left"]] == [
         ("Moving and Handling - Level 2 - 2 Years", "no option")
@@ -348,7 +348,7 @@ def test_the_one_course_there_is_to_choose_is_where_the_message_leads(trust):
     automatic(on(20), auto_book=False)
     b.person()
     arranged()
-    assert told()[0]["page"] == "courses/504-fire"
+    assert told()[0]["course"] == "504-fire"
     assert told()[0]["manager"] == []
 
 
