@@ -46,6 +46,11 @@ PORTAL = {
     "/messages": ["GET /v1/me/notifications", "GET /v1/me/message-preferences"],
     "/certifications/<certification>": ["GET /v1/me/certifications"],
     "/people/<person>/certifications": ["GET /v1/people/{person}/certifications"],
+    "/people/<person>/certifications/<certification>": [
+        "GET /v1/people/{person}/certifications",
+        "POST /v1/people/{person}/certifications/{certification}/approval",
+        "POST /v1/people/{person}/certifications/{certification}/rejection",
+    ],
     "/certificates/<code>": ["GET /v1/certificates/{code}"],
     "/people/<person>/enrolments/<item>": [
         "GET /v1/people/{person}/enrolments/{item}",
