@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.attendance import Mark
-from chalicelib.domain.calendar import london_day
+from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.external_training import Claim, Training
@@ -37,15 +37,15 @@ from .cast import EMPLOYER, SELF_ENROL, Cast
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 
-def on_the_hour(at: datetime) -> datetime:
-    """The beginning of the hour."""
-    return at.replace(minute=0, second=0, microsecond=0)
+def morning(cast: Cast, days: int) -> datetime:
+    """Ten in the morning, London time, so many days from now."""
+    return london_time(london_day(cast.now) + days * DAY, 10)
 
 
 def approval(cast: Cast) -> None:
     """Two ask for a place that needs approval; their manager says yes to one and no to the other."""
     yesterday = cast.now - DAY
-    class_ = cast.hold(on_the_hour(cast.now) + 20 * DAY, yesterday, "by-approval")
+    class_ = cast.hold(morning(cast, 20), yesterday, "by-approval")
     for part, first in (("asker", "Ada"), ("other-asker", "Otto")):
         cast.enter(part, first, "Tourasker")
         asked = enrolment.enrol_myself(cast.actor(part), class_.id, yesterday)
@@ -58,7 +58,7 @@ def approval(cast: Cast) -> None:
 
 def waiting_list(cast: Cast) -> None:
     """One has the only place, another waits; the first gives it back, and the other gets it."""
-    class_ = cast.hold(on_the_hour(cast.now) + 21 * DAY, cast.now, maximum=1)
+    class_ = cast.hold(morning(cast, 21), cast.now, maximum=1)
     places = []
     for part, first in (("first", "Fay"), ("second", "Sid")):
         cast.enter(part, first, "Tourgoer")
@@ -68,7 +68,7 @@ def waiting_list(cast: Cast) -> None:
 
 def change_and_cancellation(cast: Cast) -> None:
     """A class gets an instructor, is moved by an hour, and is cancelled after all."""
-    start, when = on_the_hour(cast.now) + 22 * DAY, cast.now - HOUR
+    start, when = morning(cast, 22), cast.now - HOUR
     class_ = cast.hold(start, when, instructor=cast.id_of("instructor"))
     cast.enter("booked", "Bea", "Tourbooked")
     enrolment.enrol_myself(cast.actor("booked"), class_.id, when)
@@ -92,7 +92,7 @@ def class_starts(cast: Cast) -> None:
 def register(cast: Cast) -> None:
     """The register of a class that was held: one came, one did not."""
     two_days_ago = cast.now - 2 * DAY
-    class_ = cast.hold(on_the_hour(cast.now) - DAY, two_days_ago, instructor=cast.id_of("instructor"))
+    class_ = cast.hold(morning(cast, -1), two_days_ago, instructor=cast.id_of("instructor"))
     marks = []
     for part, first, outcome in (("came", "Cara", Status.COMPLETED), ("absent", "Abe", Status.DID_NOT_ATTEND)):
         cast.enter(part, first, "Tourmarked")
@@ -137,7 +137,7 @@ def certification(cast: Cast) -> None:
     )  # fmt: skip
     catalogue_items.add(cast.administrator, tour_guide, cast.now)
     forty_days_ago = cast.now - 40 * DAY
-    class_ = cast.hold(on_the_hour(cast.now) - DAY, cast.now - 2 * DAY, "component")
+    class_ = cast.hold(morning(cast, -1), cast.now - 2 * DAY, "component")
     for part, first in (("certified", "Cleo"), ("overdue", "Odo")):
         cast.enter(part, first, "Tourguide")
         certifications.subscribe_myself(cast.actor(part), tour_guide.id, forty_days_ago)
@@ -149,7 +149,7 @@ def certification(cast: Cast) -> None:
 def auto_enrolment(cast: Cast) -> None:
     """Somebody lacks what they need, and is booked on it, as where an employer has switched that on."""
     cast.teach("arranged", "Guided tour for everybody", access_rules=SELF_ENROL, auto_enrol=True, auto_book=True)
-    cast.hold(on_the_hour(cast.now) + 24 * DAY, cast.now, "arranged")
+    cast.hold(morning(cast, 24), cast.now, "arranged")
     cast.enter("arranged", "Arno", "Tourarranged")
     cast.require("arranged")
     cast.stack.settle()
@@ -178,7 +178,7 @@ def transfer(cast: Cast) -> None:
 
 def nobody_reached(cast: Cast) -> None:
     """Somebody is booked of whom no e-mail address is held."""
-    class_ = cast.hold(on_the_hour(cast.now) + 23 * DAY, cast.now)
+    class_ = cast.hold(morning(cast, 23), cast.now)
     cast.enter("unreachable", "Una", "Touroffline", reachable=False)
     enrolment.enrol_myself(cast.actor("unreachable"), class_.id, cast.now)
 
