@@ -12,6 +12,7 @@ from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.mailbox import Mailbox
 from chalicelib.domain.notifications import Delivery, Notification, Timing
 from chalicelib.invitations import in_a_calendar
+from chalicelib.services import silence
 from chalicelib.storage import digests, inbox, message_settings, outbox
 from chalicelib.storage.outbox import NotificationKey
 
@@ -45,8 +46,8 @@ def keep(notification: Notification, now: datetime) -> None:
 
 
 def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> bool:
-    """Whether a notification is to wait for its recipient's digest: they prefer that, it is not urgent, it is not late already, and
-    brings nothing into their calendar, which takes an e-mail for each class.
+    """Whether a notification is to wait for its recipient's digest: they prefer that, it is not urgent, not late already, not about
+    what begins before, and brings nothing into their calendar, which takes an e-mail for each class.
     """
     return (
         mailbox.digest
@@ -55,7 +56,13 @@ def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> boo
         and notification.delivery is Delivery.PENDING
         and now - notification.at < FRESH
         and not in_a_calendar(notification)
+        and not _begins_by(notification, next_at(notification.employer, now))
     )
+
+
+def _begins_by(notification: Notification, instant: datetime) -> bool:
+    sessions = notification.data.get("sessions") or ()
+    return any(datetime.fromisoformat(starts_at) <= instant for starts_at, _ in sessions)
 
 
 def hold(key: NotificationKey, notification: Notification, now: datetime) -> None:
@@ -87,23 +94,36 @@ def close(key: NotificationKey, digest: Notification, now: datetime) -> Notifica
     """
     if digest.template != digests.DIGEST:
         return None
-    found = digests.items(digest.person, digest.employer, digest.at)
+    waiting = digests.waiting_for(digest.person, digest.employer, digest.at)
     number = int(digest.data["number"])
-    told = found[MOST * (number - 1) : MOST * number]
+    if len(waiting) > MOST * number:
+        digests.open_(_digest(digest.person, digest.employer, digest.at, number + 1), digest.at)
+    told = [each for each in waiting[MOST * (number - 1) : MOST * number] if _still_true(each, now)]
     if not told:
         outbox.record_unsent(key, digest, Delivery.SUPERSEDED, None, now)
         return None
-    if len(found) > MOST * number:
-        _open(digest.person, digest.employer, digest.at, number + 1)
     data = {
-        "of_people": [{"id": inbox.encoded(each.sk), "subject": each.subject} for each in told if each.of_people],
-        "of_you": [{"id": inbox.encoded(each.sk), "subject": each.subject} for each in told if not each.of_people],
+        "of_people": [_told(each) for each in told if each.timing is Timing.DIGEST],
+        "of_you": [_told(each) for each in told if each.timing is not Timing.DIGEST],
         "number": number,
     }
     subject = rendering.render(digests.DIGEST, data).subject
     if not digests.close(key, subject, data, listed=bool(data["of_people"]), now=now):
         return None
     return replace(digest, subject=subject, data=data, delivery=Delivery.PENDING, queued_at=now, due_at=None)
+
+
+def _told(notification: Notification) -> dict[str, str]:
+    return {"id": inbox.id_of(notification), "subject": notification.subject}
+
+
+def _still_true(waiting: Notification, now: datetime) -> bool:
+    if waiting.delivery is Delivery.SUPERSEDED:
+        return False
+    if not silence.no_longer_true(waiting, now):
+        return True
+    digests.supersede(waiting, now)
+    return False
 
 
 def that_tells(held: Notification) -> Notification | None:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, UpdateError
 
@@ -61,14 +60,6 @@ class KeptRow(Message, discriminator="kept"):
             delivery=Delivery.HELD,
             due_at=self.due,
         )
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A message that a digest tells of: its sort key, its subject, and whether it is about the reader's people."""
-
-    sk: str
-    subject: str
-    of_people: bool
 
 
 def keep(notification: Notification, due: datetime) -> datetime:
@@ -137,31 +128,39 @@ def _changed(key: NotificationKey, actions: list[Any], condition: Any) -> bool:
     return True
 
 
-def items(person_id: str, employer: str, due: datetime) -> list[Item]:
-    """What the digest of an instant tells: news of somebody's people, then what is about themself, each in the order of its key.
+def waiting_for(person_id: str, employer: str, due: datetime) -> list[Notification]:
+    """What waits for the digest of an instant: news of somebody's people, then what is about themself, each in the order of keys.
+    What has been found untrue meanwhile is among it, so that this holds still.
 
-    When the instant has come this holds still: nothing is kept for a digest of the next minutes, which is longer than indexes lag.
+    When the instant has come nothing is added: nothing waits for a digest of the next minutes, which is longer than indexes lag.
     """
-    return [*_of_people(person_id, employer, due), *_own(person_id, employer, due)]
+    return [*_news(person_id, employer, due), *_own(person_id, employer, due)]
 
 
-def _of_people(person_id: str, employer: str, due: datetime) -> list[Item]:
+def _news(person_id: str, employer: str, due: datetime) -> list[Notification]:
     found = MessageKey.unread.query(
         keys.kept_for_digest(person_id, employer),
         MessageKey.unread_sk.startswith(keys.instant(due) + keys.SEPARATOR),
     )
     rows = KeptRow.batch_get([(each.pk, each.sk) for each in found], consistent_read=True)
-    return [Item(row.sk, row.subject, True) for row in sorted(rows, key=lambda each: str(each.sk))]
+    return [row.notification() for row in sorted(rows, key=lambda each: str(each.sk))]
 
 
-def _own(person_id: str, employer: str, due: datetime) -> list[Item]:
+def _own(person_id: str, employer: str, due: datetime) -> list[Notification]:
     rows = NotificationRow.query(
         keys.person(person_id),
         NotificationRow.sk.between(keys.notified_from(due - WINDOW), keys.notified_from(due)),
-        (NotificationRow.delivery == Delivery.HELD.value)
+        NotificationRow.delivery.is_in(Delivery.HELD.value, Delivery.SUPERSEDED.value)
         & (NotificationRow.due_at == keys.instant(due))
         & (NotificationRow.employer == employer)
         & (NotificationRow.template != DIGEST),
         consistent_read=True,
     )
-    return [Item(row.sk, row.subject, False) for row in rows]
+    return [row.notification() for row in rows]
+
+
+def supersede(held: Notification, now: datetime) -> None:
+    """A message is no longer true when its digest goes: no e-mail tells it."""
+    key = NotificationKey(keys.person(held.person), keys.notification(held.at, held.natural_key))
+    actions = [NotificationRow.delivery.set(Delivery.SUPERSEDED.value), NotificationRow.settled_at.set(now)]
+    _changed(key, actions, NotificationRow.delivery == Delivery.HELD.value)

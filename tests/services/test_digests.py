@@ -351,6 +351,43 @@ def test_what_is_not_urgent_and_not_late_already_may_wait(changes, waits):
     assert digests.may_wait(told, Mailbox(digest=False), NOW) is False
 
 
+def test_what_is_no_longer_true_when_the_digest_goes_is_left_out_and_says_so(ses):
+    """A place on a waiting list is given back before the digest tells of it."""
+    prefer_digest(2)
+    b.person(4)
+    b.offered(b.class_(maximum=1), b.e_learning())
+    enrolment.enrol_myself(identity.identify("504-4", None, NOW), "504-c1", NOW)
+    before = {each.sk for each in events()}
+    for class_id in ("504-c1", "504-e1"):
+        enrolment.enrol_myself(identity.identify("504-2", None, NOW), class_id, NOW)
+    waits = next(each.event() for each in events() if each.type == "enrolment.waitlisted")
+    placed = next(each.event() for each in events() if each.sk not in before and each.type == "enrolment.confirmed")
+    for each in (waits, placed):
+        notify(each, NOW)
+    mail_at(NOW)
+    assert {each.delivery for each in rows() if each.pk == "P#p2"} == {"held"}
+    enrolment.withdraw_myself(identity.identify("504-2", None, NOW), "504-c1~1", NOW)
+    mail_at(DIGEST)
+    (digest,) = ses.to(2)
+    assert digest["Subject"] == "Your messages of today: 1"
+    assert "Waiting list" not in digest.get_body(("plain",)).get_content()
+    assert {each.template: each.delivery for each in rows() if each.pk == "P#p2"} == {
+        "digest": "sent",
+        "enrolment_confirmed": "held",
+        "enrolment_waitlisted": "superseded",
+    }
+
+
+def test_a_reminder_of_what_begins_before_the_next_digest_does_not_wait_for_it(aws):
+    told = Notification("p2", "504", "class_reminder", "k", NOW, "s")
+    sessions = [
+        [(NOW + timedelta(days=day)).isoformat(), (NOW + timedelta(days=day, hours=1)).isoformat()] for day in (1, 2)
+    ]
+    for now, waits in ((NOW, True), (NOW + timedelta(hours=8), False)):
+        reminder = replace(told, at=now, data={"sessions": sessions})
+        assert digests.may_wait(reminder, Mailbox(digest=True), now) is waits
+
+
 def test_who_has_chosen_each_by_itself_again_still_gets_what_was_held(ses):
     prefer_digest(2)
     verified(1)
