@@ -43,6 +43,7 @@ app = Api(
         "jobs",
         "competence",
         "message_settings",
+        "notices",
         "requirements",
         "exemptions",
         "auto_enrolment",

@@ -438,3 +438,18 @@ class MandatorySubscription(Refusal):
     """Learners cancel what they chose themselves; what they were subscribed to because they need it they cannot (domain.md §2)."""
 
     way_out = "Ask the learning team."
+
+
+# --- notices (domain.md §9, N23) --------------------------------------------------------------------------------
+
+
+class NobodyToTell(Refusal):
+    """The audience of a notice has nobody in it whom its writer can reach."""
+
+    way_out = "Choose another audience; POST /v1/notices/preview says how many an audience has."
+
+
+class NoticeOver(Refusal):
+    """Every e-mail of the notice has gone: there is nothing left to stop."""
+
+    way_out = "Write another notice that puts it right."

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     FILE = "workforce file"
     CLASS = "class change"
     AUTO_ENROLMENT = "auto-enrolment"
+    NOTICE = "notice"
 
 
 class JobState(StrEnum):

@@ -20,6 +20,7 @@ class TimerKind(StrEnum):
     CLASS_AHEAD = "class ahead"
     UNREACHABLE = "unreachable"
     AUTO_ENROLMENT = "auto-enrolment"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ TABLE: dict[type[errors.Refusal], ProblemType] = {
     errors.CertificationNotOffered: ProblemType(409, "certification-not-offered", "It is not offered now"),
     errors.SubscriptionNotThere: ProblemType(409, "subscription-not-there", "The subscription is not at that point"),
     errors.MandatorySubscription: ProblemType(403, "mandatory-subscription", "You need this certification"),
+    errors.NobodyToTell: ProblemType(409, "nobody-to-tell", "Nobody is in this audience"),
+    errors.NoticeOver: ProblemType(409, "notice-over", "The notice was sent"),
     errors.Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
     Fault: ProblemType(500, "fault", "Something went wrong on our side"),
 }

@@ -39,11 +39,18 @@ def _look_at_unit(job: Job, unit: str, at: datetime) -> dict[str, Any]:
     return auto_enrolment.look_at_unit(job, unit, at)
 
 
+def _send_notice(job: Job, part: str, at: datetime) -> dict[str, Any]:
+    from chalicelib.services import notices
+
+    return notices.send_part(job, part, at)
+
+
 PART_WORK: dict[JobKind, Callable[[Job, str, datetime], dict[str, Any]]] = {
     JobKind.RULES: rule_changes.follow,
     JobKind.RECONCILIATION: reconciliation.reconcile,
     JobKind.WHAT_IF: what_if.try_unit,
     JobKind.AUTO_ENROLMENT: _look_at_unit,
+    JobKind.NOTICE: _send_notice,
 }
 """What is done for one part of a job of each kind: from job, part and clock to the part's result. Repeating it is harmless.
 Classes are followed by `_follow_class`, which hands on.

@@ -15,7 +15,7 @@ from chalicelib.config import setting
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.notifications import Delivery, Notification, Timing
 from chalicelib.rendering import Incomplete, render
-from chalicelib.services import digests
+from chalicelib.services import digests, notice_text
 from chalicelib.storage import inbox
 from chalicelib.storage.digests import DIGEST
 
@@ -85,7 +85,7 @@ def message(person: str, message_id: str) -> Message:
     """A message to somebody, with its text as it reads now. Raises NotFound if there is none with this id in their inbox."""
     found = _found(person, message_id)
     try:
-        text = render(found.template, found.data).text
+        text = render(found.template, notice_text.spelled_out(found).data).text
     except Incomplete:
         text = None
     about = {name: found.data[name] for name in ABOUT if isinstance(found.data.get(name), str)}

@@ -11,7 +11,7 @@ from chalicelib.domain.mailbox import Mailbox
 from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.domain.notifications import Delivery, Notification, Timing, messages, natural_key
 from chalicelib.domain.people import Person
-from chalicelib.services import digests, sending, silence, unreachable
+from chalicelib.services import digests, notice_text, sending, silence, unreachable
 from chalicelib.storage import mailboxes, outbox, queues
 from chalicelib.storage.digests import DIGEST
 from chalicelib.storage.message_settings import settings_of
@@ -105,7 +105,8 @@ def _send(
         tomorrow = london_day(now) + timedelta(days=1)
         outbox.wait(key, notification, Delivery.PENDING, london_time(tomorrow, MORNING), "the day's limit is reached")
         return
-    message = mail.compose(notification, person, settings, possibly_repeated=sending.repeats(notification))
+    spelled_out = notice_text.spelled_out(notification)
+    message = mail.compose(spelled_out, person, settings, possibly_repeated=sending.repeats(notification))
     sending.send(key, notification, message, now)
 
 

@@ -26,6 +26,7 @@ from chalicelib.services import (
     certifications,
     class_notices,
     external_training,
+    notices,
     unreachable,
     waiting,
 )
@@ -267,5 +268,6 @@ _RING: dict[TimerKind, Callable[[Timer, datetime, Callable[[], bool]], bool]] = 
     TimerKind.AUTO_ENROLMENT: _ring_auto_enrolment,
     TimerKind.CLASS_AHEAD: class_notices.ring,
     TimerKind.UNREACHABLE: unreachable.ring,
+    TimerKind.NOTICE: notices.ring,
 }
 """Who looks after a timer of each kind: False if time ran out."""

@@ -557,6 +557,24 @@ def timer_sort(at: datetime, kind: str, subject: str) -> str:
     return _join(instant(at), kind, subject)
 
 
+# --- notices ------------------------------------------------------------------------------------------------
+
+
+def notices(employer: str) -> str:
+    """`E#504#NTC`: the notices of an employer, sorted by their ULID."""
+    return _join("E", employer, "NTC")
+
+
+def notices_by(employer: str, person_id: str) -> str:
+    """gsi1 `E#504#NTC#01J9…`: those that somebody wrote, sorted alike."""
+    return _join("E", employer, "NTC", person_id)
+
+
+def recipients(part: str) -> str:
+    """`TO#001`: in the partition of the job that writes a notice, whom one part of it tells."""
+    return _join("TO", part)
+
+
 # --- schedules and calendar feeds -----------------------------------------------------------------------------
 
 

@@ -126,6 +126,12 @@ BODIES |= {
         ("cancel_subscription_of", "reinstate_subscription", "reject_subscription"), {"reason": "Moved to theatre."}
     ),
 }
+NOTICE = {
+    "audience": [{"kind": "organisation", "id": "504"}],
+    "subject": "Fire drill",
+    "text": "There is a drill on Monday.",
+}
+BODIES |= dict.fromkeys(("preview_notice", "send_notice"), NOTICE)
 FILES = {"import_framework": "name,renewal_months,levels,covers,starts_on,ends_on\n504|LOCAL|Pumps|,,,,,\n"}
 FILES["import_catalogue"] = (
     f"{','.join(catalogue_file.COLUMNS)}\nsubject,drills,Drills{',' * (len(catalogue_file.COLUMNS) - 3)}\n"
@@ -158,6 +164,7 @@ PATHS = {
     "item_number": "1",
     "training_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "notification_id": "TiMy",
+    "notice_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
     "delegation_id": "01JDZZZZZZZZZZZZZZZZZZZZZZ",
 }
 
