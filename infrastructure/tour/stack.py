@@ -6,10 +6,16 @@ import json
 import time
 from typing import Any
 
-from infrastructure import Failure
-from infrastructure.local import processes, quiet, settings
+from infrastructure import REGION, Failure
+from infrastructure.local import emulator, processes, quiet, settings
 from infrastructure.local.deploy import Deployment, deployed
 from infrastructure.local.emulator import Emulator
+
+_BY_SCHEDULE = {
+    "version": "0", "id": "tour", "detail-type": "Scheduled Event", "source": "aws.events", "account": emulator.ACCOUNT,
+    "time": "1970-01-01T00:00:00Z", "region": REGION, "resources": [], "detail": {},
+}  # fmt: skip
+"""What a function is given by its schedule."""
 
 
 class NotRunning(Failure):
@@ -48,5 +54,9 @@ class Stack:
         )
 
     def invoke(self, function: str) -> None:
-        """Invoke a function as its schedule would."""
-        self.emulator.client("lambda").invoke(FunctionName=f"{settings.STACK}-{function}", Payload=b"{}")
+        """Invoke a function as its schedule would. Raises NotRunning if it fails."""
+        client = self.emulator.client("lambda")
+        name = f"{settings.STACK}-{function}"
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(_BY_SCHEDULE))
+        if "FunctionError" in answer:
+            raise NotRunning(f"{name} failed: {answer['Payload'].read().decode()} (see .local/log/)")
