@@ -142,7 +142,7 @@ class MessageView(msgspec.Struct, frozen=True):
     due_at: Annotated[
         datetime | None, msgspec.Meta(description="When its e-mail goes, or is tried again, if it waits.")
     ]
-    told_by: Annotated[str | None, msgspec.Meta(description="The digest that tells it, if its e-mail is one.")]
+    told_by: Annotated[str | None, msgspec.Meta(description="The digest that tells it, if that is in the inbox.")]
     life: Annotated[
         list[StepView], msgspec.Meta(description="Its steps in order; those of the digest's e-mail if that tells it.")
     ]
@@ -168,7 +168,7 @@ class MessageView(msgspec.Struct, frozen=True):
             email=e_mail.delivery.value,
             why=e_mail.why,
             due_at=e_mail.due_at,
-            told_by=id_of(digest) if digest else None,
+            told_by=id_of(digest) if digest and digest.data["of_people"] else None,
             life=[StepView(state, at) for state, at in steps],
         )
 

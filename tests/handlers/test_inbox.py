@@ -226,6 +226,7 @@ def test_what_is_put_away_counts_as_read_and_comes_back_as_unread(trust):
     assert (answer["read"], answer["archived"]) == (True, True)
     assert inbox(trust) == {"notifications": [], "unread": 0, "next_cursor": None}
     assert mark(trust, message_id, "read").json_body["archived"] is True
+    assert subjects(inbox(trust, "show=archived")) == ["1"]
     answer = mark(trust, message_id, "unread").json_body
     assert (answer["read"], answer["archived"]) == (False, False)
     assert subjects(inbox(trust, "show=unread")) == ["1"]

@@ -11,11 +11,14 @@ from email.policy import default
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from chalice.test import Client
 from pynamodb.exceptions import PynamoDBException
 
+from app import app
 from chalicelib import mail
 from chalicelib.config import setting
 from chalicelib.domain.calendar import LONDON
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mailbox import Mailbox
 from chalicelib.domain.message_settings import MessageSettings
@@ -30,6 +33,7 @@ from chalicelib.storage.digests import KeptRow
 from chalicelib.storage.outbox import NotificationKey, NotificationRow
 from tests import builders as b
 from tests.builders import NOW
+from tests.conftest import Api
 from tests.seams import counted, intercepted
 
 DIGEST = NOW.replace(hour=16)
@@ -285,6 +289,27 @@ def test_who_prefers_a_digest_gets_one_e_mail_and_sees_each_message_in_the_inbox
     assert {each.template for each in after} == {"external_training_decided"}
     held = inbox.message("p2", inbox.inbox.id_of(after[0]))
     assert held.told_by.delivery is Delivery.SENT
+    with pytest.raises(NotFound):
+        inbox.message("p2", inbox.inbox.id_of(held.told_by))
+
+
+def test_over_http_the_life_of_a_message_is_that_of_its_digest(ses, clock, published_keys):
+    prefer_digest(1)
+    verified(1, person="p1")
+    booked(1)
+    mail_at(NOW)
+    mail_at(DIGEST)
+    with Client(app) as client:
+        api = Api(client)
+        page = api.get("/v1/me/notifications", as_="504-1").json_body["notifications"]
+        shown = [api.get(f"/v1/me/notifications/{each['id']}", as_="504-1").json_body for each in page]
+        digest, own = shown
+        news = api.get(f"/v1/me/notifications/{digest['tells'][0]['id']}", as_="504-1").json_body
+        assert api.post(f"/v1/me/notifications/{news['id']}/read", as_="504-1").status_code == 404
+    assert [each["id"] for each in digest["tells"]] == [news["id"], own["id"]]
+    for each in (own, news):
+        assert (each["told_by"], each["email"]) == (digest["id"], "sent")
+        assert [step["state"] for step in each["life"]] == ["created", "queued", "sending", "sent"]
 
 
 def test_each_day_s_digest_tells_what_was_held_for_it_alone(ses):
