@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.attendance import Mark
 from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.external_training import Claim, Training
+from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.timers import TimerKind
 from chalicelib.services import (
     attendance,
@@ -148,10 +150,11 @@ def certification(cast: Cast) -> None:
 
 def auto_enrolment(cast: Cast) -> None:
     """Somebody lacks what they need, and is booked on it, as where an employer has switched that on."""
-    cast.teach("arranged", "Guided tour for everybody", access_rules=SELF_ENROL, auto_enrol=True, auto_book=True)
-    cast.hold(morning(cast, 24), cast.now, "arranged")
+    only_them = (AccessRule("01", AccessMode.SELF_ENROL, (Target(TargetKind.PERSON, cast.id_of("arranged")),)),)
     cast.enter("arranged", "Arno", "Tourarranged")
     cast.require("arranged")
+    cast.teach("arranged", "Guided tour for everybody", access_rules=only_them, auto_enrol=True, auto_book=True)
+    cast.hold(morning(cast, 24), cast.now, "arranged")
     cast.stack.settle()
     learner = cast.actor("arranged").learner
     assert learner is not None
