@@ -14,7 +14,7 @@ from chalicelib import mail, rendering
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import LEASE, MAX_ATTEMPTS, Delivery
 from chalicelib.handlers import events
-from chalicelib.services import enrolment, identity, outbox
+from chalicelib.services import enrolment, identity, inbox, outbox
 from chalicelib.services.sending import Busy
 from chalicelib.storage import outbox as stored
 from chalicelib.storage import queues
@@ -177,7 +177,7 @@ def test_the_inbox_shows_it_newest_first(booked, clock, published_keys):
     actor = identity.identify("504-1", None, NOW)
     enrolment.withdraw_myself(actor, "504-c1~1", NOW + timedelta(minutes=1))
     relay()
-    page, _ = stored.inbox("p1", 10, None)
+    page, _ = inbox.page("p1", 10, None)
     assert [each.template for each in page] == ["enrolment_withdrawn", "enrolment_confirmed"]
     assert "Sam" not in rendering.render(page[0].template, page[0].data).text
 
@@ -278,7 +278,7 @@ def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_stil
         assert events.send_mail({"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert notifications()[0].delivery == Delivery.PARKED
     assert outbox.sweep(NOW + timedelta(hours=1)) == 0
-    page, _ = stored.inbox("p1", 10, None)
+    page, _ = inbox.page("p1", 10, None)
     assert page[0].subject.startswith("You are booked")
 
 
