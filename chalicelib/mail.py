@@ -66,6 +66,7 @@ def compose(
         message["Reply-To"] = _addressed(settings.sender_name, settings.reply_to)
     message["Subject"] = rendered.subject
     message["Date"] = notification.at
+    message["X-ESR-Message"] = ", ".join(notification.numbers)
     message["Message-ID"] = f"<{notification.natural_key}@esr-learning>"
     if possibly_repeated:
         message["X-Possibly-Repeated"] = "yes"

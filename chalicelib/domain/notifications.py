@@ -238,6 +238,12 @@ class Notification:
         template = TEMPLATES.get(self.template)
         return template.number if template else None
 
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers in domain.md §9 of all that it tells: its own, or those that a digest gathers."""
+        told = (*self.data.get("of_people", ()), *self.data.get("of_you", ()))
+        return [self.number] if self.number else list(dict.fromkeys(each["number"] for each in told if each["number"]))
+
     def may_be_claimed(self, now: datetime) -> bool:
         """Waiting and due, parked and redriven, or claimed by somebody who has not come back within the lease."""
         if self.delivery is Delivery.SENDING:

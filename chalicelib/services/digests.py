@@ -113,8 +113,8 @@ def close(key: NotificationKey, digest: Notification, now: datetime) -> Notifica
     return replace(digest, subject=subject, data=data, delivery=Delivery.PENDING, queued_at=now, due_at=None)
 
 
-def _told(notification: Notification) -> dict[str, str]:
-    return {"id": inbox.id_of(notification), "subject": notification.subject}
+def _told(notification: Notification) -> dict[str, str | None]:
+    return {"id": inbox.id_of(notification), "number": notification.number, "subject": notification.subject}
 
 
 def _still_true(waiting: Notification, now: datetime) -> bool:

@@ -26,7 +26,7 @@ NUMBERS = [f"N{number}" for number in range(1, 25)]
 """Every message of domain.md §9."""
 
 KIND = "X-ESR-Message"
-"""The header of an e-mail that says which of them it brings, e.g. `N4 enrolment_confirmed`; a digest brings several."""
+"""The header of an e-mail that says which of them it brings: one, or all that a digest gathers."""
 
 
 def main() -> int:

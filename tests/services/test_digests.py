@@ -328,6 +328,7 @@ def test_a_manager_who_prefers_a_digest_gets_both_in_one(ses):
     mail_at(NOW)
     mail_at(DIGEST)
     assert [each["Subject"] for each in ses.accepted] == ["News of your people: 1, and 1 for you"]
+    assert [each["X-ESR-Message"] for each in ses.accepted] == ["N4, N22"]
     assert len(ses.lines()) == 2
 
 

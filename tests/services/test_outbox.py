@@ -121,6 +121,7 @@ def test_the_e_mail_says_what_when_where_and_carries_the_calendar_request(booked
     deliver()
     message = booked.message()
     assert message["Subject"] == "You are booked: Fire Safety, Tuesday 1 December 2026"
+    assert message["X-ESR-Message"] == "N4"
     text = message.get_body(("plain",)).get_content()
     assert "Tuesday 1 December 2026, 9am to 12pm" in text
     assert "Seminar Room 1" in text
