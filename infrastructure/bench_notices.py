@@ -86,7 +86,7 @@ def _load(many: int, now: datetime) -> None:
             [],
         )
     ]
-    table = people.Record.Meta.table_name
+    table = base.Record.Meta.table_name
     for start in range(0, len(rows), ROWS):
         puts = [{"PutRequest": {"Item": item}} for item in rows[start : start + ROWS]]
         base.connection.client.batch_write_item(RequestItems={table: puts})

@@ -173,7 +173,8 @@ def test_the_e_mail_keeps_lines_escapes_html_and_can_be_unsubscribed_from(trust,
     message = ses.message()
     assert message["Subject"] == "Fire drill"
     assert message["List-Unsubscribe"].startswith("<https://portal.test/")
-    assert "There is a drill.\nBring <b>nothing</b>.\n\nThank you." in message.get_body(("plain",)).get_content()
+    plain = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+    assert "There is a drill.\nBring <b>nothing</b>.\n\nThank you." in plain
     html = message.get_body(("html",)).get_content()
     assert "There is a drill.<br>Bring &lt;b&gt;nothing&lt;/b&gt;.</p>" in html
     assert "This message is from Sam Testfold9." in html
