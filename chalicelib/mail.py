@@ -16,9 +16,6 @@ from chalicelib.domain.people import Person
 from chalicelib.invitations import invitation
 from chalicelib.rendering import render
 
-PREFERENCES = "messages"
-"""The page of the portal on which one chooses how messages come."""
-
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Every server passes it on unchanged."""
 
@@ -71,7 +68,7 @@ def compose(
     if possibly_repeated:
         message["X-Possibly-Repeated"] = "yes"
     if notification.template in OPTIONAL:
-        message["List-Unsubscribe"] = f"<{setting('PORTAL_URL')}/{PREFERENCES}>"
+        message["List-Unsubscribe"] = f"<{setting('PORTAL_URL')}/messages>"
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")
     if request := invitation(notification, person):

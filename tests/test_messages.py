@@ -26,16 +26,30 @@ COURSE = {"id": "504-fire", "title": "Fire Safety"}
 TAKING = {"what": "late", "title": "First Aid", "day": "8 December 2026", "enrolment": "504-c1~1"}
 ARRANGED = [
     {"title": "Fire Safety", "online": True, "waits": False, "day": None, "first_for": "First Aid", "subscribed": None},
-    {"title": "First Aid", "online": False, "waits": True, "day": "8 December 2026", "first_for": None, "subscribed": "Safe"},
+    {
+        "title": "First Aid",
+        "online": False,
+        "waits": True,
+        "day": "8 December 2026",
+        "first_for": None,
+        "subscribed": "Safe",
+    },
 ]
 LEFT = [
-    {"title": f"Safety {number}", "until": "1 December 2026", "outcome": outcome, "course": "Fire Safety", "subscribed": "Safe"}
+    {
+        "title": f"Safety {number}",
+        "until": "1 December 2026",
+        "outcome": outcome,
+        "course": "Fire Safety",
+        "subscribed": "Safe",
+    }
     for number, outcome in enumerate(
         ("choose a date", "several options", "all full", "prerequisite missing", "no option"), 1
     )
 ]
 
 FULL = {
+    "author": "Sam Testfold",
     "accepted": ["Fire Safety, until 1 December 2027"],
     "added": True,
     "approver_name": "Sam Testfold",
@@ -67,6 +81,7 @@ FULL = {
     "evidence": 2,
     "former": {"sessions": SESSIONS[:1], "venue": "Room 2", "link": "https://meet.test/old"},
     "from": "1 December 2026",
+    "heading": "The tour begins earlier",
     "in_calendar": True,
     "joining_instructions": "Wear flat shoes.",
     "learner": "Alex Testfold",
@@ -99,6 +114,7 @@ FULL = {
         {"title": "Fire Safety", "until": "1 December 2026", "days": -3, "taking": TAKING},
         {"title": "First Aid", "until": None, "days": None, "taking": None},
     ],
+    "text": "Come to the front door at nine.\n\nBring a friend.",
     "title": "Fire Safety",
     "to_decide": ["First Aid: what is held is as good or better"],
     "to_verify": True,
@@ -152,6 +168,9 @@ SPARSE = FULL | {
 }
 """What they say at least. What a template takes as optional is left out altogether."""
 
+OF_ITS_OWN = {"notice": {"link": "https://portal.test/courses/504-fire"}}
+"""What is another thing in this message than in others: a notice's link is what its author wants to be seen."""
+
 NOT_ALWAYS = {
     "approval_due": {"approver_name": None},
     "approval_requested": {"approver_name": None},
@@ -179,11 +198,11 @@ def data_of(name, words):
 
 
 def full(name):
-    return data_of(name, FULL)
+    return data_of(name, FULL | OF_ITS_OWN.get(name, {}))
 
 
 def sparse(name):
-    data = data_of(name, SPARSE) | NOT_ALWAYS.get(name, {})
+    data = data_of(name, SPARSE | OF_ITS_OWN.get(name, {})) | NOT_ALWAYS.get(name, {})
     for each in sorted(data):
         try:
             rendering.render(name, {key: value for key, value in data.items() if key != each})

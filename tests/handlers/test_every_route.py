@@ -121,10 +121,11 @@ BODIES |= {
     },
     "change_certification": {"revision": 1},
     "set_certification_rules": {"rules": [], "revision": 1},
-    **dict.fromkeys(("subscribe", "subscribe_other"), {"certification_id": "504-safe"}),
-    **dict.fromkeys(
-        ("cancel_subscription_of", "reinstate_subscription", "reject_subscription"), {"reason": "Moved to theatre."}
-    ),
+    "subscribe": {"certification_id": "504-safe"},
+    "subscribe_other": {"certification_id": "504-safe"},
+    "cancel_subscription_of": {"reason": "Moved to theatre."},
+    "reinstate_subscription": {"reason": "Moved to theatre."},
+    "reject_subscription": {"reason": "Moved to theatre."},
 }
 NOTICE = {
     "audience": [{"kind": "organisation", "id": "504"}],
@@ -267,7 +268,14 @@ OF_ONE_EMPLOYER = {
     *("list_requirements", "save_requirement", "take_back_requirement", "preview_requirement"),
     *("try_draft", "draft_outcome", "start_reconciliation"),
     *("list_structure", "change_structure", "show_settings", "change_settings"),
-    *("ask_for_transfer", "transfers_of_person", "waiting_transfers", "show_transfer", "release_transfer", "refuse_transfer"),
+    *(
+        "ask_for_transfer",
+        "transfers_of_person",
+        "waiting_transfers",
+        "show_transfer",
+        "release_transfer",
+        "refuse_transfer",
+    ),
     *("accept_transfer_item", "reject_transfer_item", "show_transfer_settings", "change_transfer_settings"),
     *("show_message_settings", "change_message_settings"),
     *("dry_run", "show_auto_enrolment", "set_auto_enrolment"),
