@@ -100,7 +100,7 @@ TEMPLATES: dict[str, Template] = {
     "minimum_not_met": Template("N21"),
     "external_training_requested": Template("N22", Timing.AT_ONCE),
     "external_training_decided": Template("N22"),
-    "notice": Template("N23", Timing.AT_ONCE),
+    "notice": Template("N23"),
     "undelivered": Template("N24"),
 }
 """Every message that follows from an event."""

@@ -15,6 +15,7 @@ from chalicelib.domain.calendar import london_day, london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.external_training import Claim, Training
+from chalicelib.domain.notices import Audience, AudienceKind
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.timers import TimerKind
 from chalicelib.services import (
@@ -26,6 +27,7 @@ from chalicelib.services import (
     digests,
     enrolment,
     external_training,
+    notices,
     projection,
     transfers,
     unreachable,
@@ -179,6 +181,17 @@ def transfer(cast: Cast) -> None:
     transfers.release(cast.administrator, cast.id_of("mover"), asked.id, cast.now)
 
 
+def notice(cast: Cast) -> None:
+    """An administrator writes to everybody on a class."""
+    class_ = cast.hold(morning(cast, 25), cast.now)
+    for part, first in (("reader", "Rory"), ("other-reader", "Renee")):
+        cast.enter(part, first, "Tourreader")
+        enrolment.enrol_myself(cast.actor(part), class_.id, cast.now)
+    words = "The tour begins at the side door.\n\nThe front door is being painted."
+    audience = Audience(AudienceKind.CLASS, class_.id, statuses=(Status.CONFIRMED,))
+    notices.send(cast.administrator, notices.Draft((audience,), "Come to the side door", words), cast.now)
+
+
 def nobody_reached(cast: Cast) -> None:
     """Somebody is booked of whom no e-mail address is held."""
     class_ = cast.hold(morning(cast, 23), cast.now)
@@ -210,6 +223,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     auto_enrolment,
     two_employers,
     transfer,
+    notice,
     nobody_reached,
 )
 """In the order in which they are played."""
