@@ -77,20 +77,17 @@ def _mark_alone(person: Person, found: Undeliverable) -> None:
     transaction.commit()
 
 
-@retried
 def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
     """Tell the learning administrators of whom it became known since the day before that they cannot be reached: once a day
     (N24).
     """
     found = _here(timer.employer, mailboxes.unreachable_between(timer.employer, _day_before(timer.at), timer.at), now)
     to = administrators.of(timer.employer, now)
-    transaction = Transaction()
-    stored.ring(transaction, timer)
     if found and to:
         event_id = f"undelivered.{london_day(timer.at)}.{timer.employer}"
         data = said_of(found) | {"administrators": to}
-        outbox.emit(transaction, Event(event_id, EventType.UNDELIVERED, timer.employer, None, timer.at, data))
-    transaction.commit()
+        outbox.emit_once(Event(event_id, EventType.UNDELIVERED, timer.employer, None, timer.at, data))
+    stored.rung(timer)
     return True
 
 

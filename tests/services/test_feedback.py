@@ -232,10 +232,13 @@ def test_administrators_are_told_once_a_day(booked, monkeypatch):
     evening = timer.at + timedelta(minutes=2)
     for clock in (timers, work):
         monkeypatch.setattr(clock, "now", lambda: evening)
+    for _ in range(2):
+        timers.queue_what_is_due()
+        pump.run()
+        timer.save()  # as if whoever rang it had died before it was taken away
     timers.queue_what_is_due()
     pump.run()
-    timers.queue_what_is_due()
-    pump.run()
+    assert [row for row in TimerRow.scan() if isinstance(row, TimerRow) and row.timer().subject == "people"] == []
     relay()
     (told,) = rows("p9")
     assert told.template == "undelivered"
