@@ -135,7 +135,7 @@ def _finish_zip(source: Path, code: Path, target: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         archive.extractall(code, [name for name in archive.namelist() if what_ships.ships(name)])
     (code / MODULES_OF_PATHS).write_text(_modules_of_paths())
-    what_ships.reduce(code)
+    _python("-X", "no_debug_ranges", "-m", "infrastructure.what_ships", str(code))
     half_written = target.with_suffix(".part")
     with zipfile.ZipFile(half_written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(path for path in code.rglob("*") if path.is_file()):
@@ -148,8 +148,12 @@ def _finish_zip(source: Path, code: Path, target: Path) -> None:
 
 def _modules_of_paths() -> str:
     """Where the routes are, so that a Lambda need not import every module to find one: told by a fresh Python that did."""
-    code = "import json, app; print(json.dumps(app.app.modules_of_paths(), sort_keys=True))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    return _python("-c", "import json, app; print(json.dumps(app.app.modules_of_paths(), sort_keys=True))")
+
+
+def _python(*arguments: str) -> str:
+    """What a fresh Python prints."""
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackagingFailed(f"Packaging failed: {done.stderr.strip().splitlines()[-1]}")
     return done.stdout

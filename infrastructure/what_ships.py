@@ -1,17 +1,52 @@
 """What of the packages goes into the zip, and in what form: nothing that a Lambda never reads (decision 0021)."""
 
 import ast
+import gzip
 import importlib.util
+import json
 import marshal
 import re
 import struct
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-# The AWS services that the application calls. botocore carries the description of every other one too.
-SERVICES = frozenset({"cognito-idp", "dynamodb", "s3", "ses", "sqs"})
+OPERATIONS = {
+    "cognito-idp": {"InitiateAuth"},
+    # Whatever PynamoDB can do with items
+    "dynamodb": {
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    },
+    "s3": {
+        "GetObject",
+        "HeadObject",
+        "PutObject",
+        # upload_fileobj, for what does not fit into one PutObject
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "AbortMultipartUpload",
+        # botocore by itself, to learn the region of a bucket that is elsewhere
+        "HeadBucket",
+    },
+    "ses": {"SendRawEmail"},
+    "sqs": {"SendMessage", "SendMessageBatch"},
+}
+"""The AWS services that the application calls, and their operations that it calls. botocore describes all operations of all."""
 NEVER_READ_AT_RUN_TIME = re.compile(
     r"""
-      (?:botocore|boto3)/data/ (?: (?! (?:{services})/ ) [^/]+ / | .* /examples-1\.json$ )
+      ^botocore/data/ (?: (?! (?:{services})/ ) [^/]+ / | .* /(?:examples|paginators|waiters)- )
+    | ^boto3/data/                                      # "resources": we use clients
     | ^(?:cffi|pycparser)/                              # cryptography needs their compiled part only
     | ^aws_lambda_powertools/ (?: event_handler/ | metrics/provider/datadog/ | utilities/ (?! __init__ | jmespath_utils ) )
     | ^dateutil/zoneinfo/                               # zones come from tzdata
@@ -41,7 +76,7 @@ NEVER_READ_AT_RUN_TIME = re.compile(
     | ^ (?! holidays | python_ulid ) [^/]+ \.dist-info/METADATA$   # those two ask for their own version
     | \.pyi$ | (?:^|/)py\.typed$ | \.dist-info/(?:RECORD|WHEEL|INSTALLER|REQUESTED)$
     | ^[^/]+\.data/                                     # command-line scripts
-    """.format(services="|".join(sorted(SERVICES))),
+    """.format(services="|".join(sorted(OPERATIONS))),
     re.VERBOSE,
 )
 IMPORTED_IN_VAIN = frozenset({"fontTools/varLib/__init__.py", "fontTools/varLib/instancer/__init__.py"})
@@ -64,7 +99,12 @@ def ships(name: str) -> bool:
 
 
 def reduce(code: Path) -> None:
-    """Bring the files of a code folder into the form in which they ship."""
+    """Bring the files of a code folder into the form in which they ship.
+
+    To be run by a Python with `-X no_debug_ranges`: in what that compiles, an instruction knows its line but not its columns,
+    which nothing logs and which would be a quarter of all bytecode.
+    """
+    _describe_only_what_is_called(code / "botocore/data")
     for file in code.rglob("*.py"):
         _compile(file, code)
     for file in code.rglob("*.so"):
@@ -115,3 +155,60 @@ def without_symbols(library: bytes) -> bytes:
     end = max(offset + length for _, _, offset, _, _, length, _, _ in segments)
     header[6] = header[12] = header[13] = 0  # where the table of sections is, and how long
     return _ELF_HEADER.pack(*header) + library[_ELF_HEADER.size : end]
+
+
+def _describe_only_what_is_called(data: Path) -> None:
+    """Less for a Lambda to read whenever it creates a client, too. Unpacked, as the zip packs everything."""
+    known_as = set()
+    for service, operations in OPERATIONS.items():
+        for packed in data.glob(f"{service}/*/service-2.json.gz"):
+            whole = json.loads(gzip.decompress(packed.read_bytes()))
+            known_as |= {service, whole["metadata"]["endpointPrefix"]}
+            packed.with_suffix("").write_text(json.dumps(described(whole, operations), separators=(",", ":")))
+            packed.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: each for name, each in partition["services"].items() if name in known_as}
+    (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")))
+
+
+def described(service: dict[str, Any], operations: set[str]) -> dict[str, Any]:
+    """The description of a service with these operations only and the shapes that these need, without documentation."""
+    called = {name: each for name, each in service["operations"].items() if name in operations}
+    needed: set[str] = set()
+    found = set(_shapes_in(called))
+    while found:
+        needed |= found
+        found = {name for shape in found for name in _shapes_in(service["shapes"][shape])} - needed
+    shapes = {name: each for name, each in service["shapes"].items() if name in needed}
+    # Elsewhere botocore insists on documentation.
+    return {**service, "operations": _undocumented(called), "shapes": _undocumented(shapes)}
+
+
+def _shapes_in(part: Any) -> Iterator[str]:
+    """The names of the shapes to which a part of a description refers by `"shape": name`, whether a field, an item or an error."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _shapes_in(each)
+    elif isinstance(part, dict):
+        if isinstance(part.get("shape"), str):
+            yield part["shape"]
+        for each in part.values():
+            yield from _shapes_in(each)
+
+
+def _undocumented(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_undocumented(each) for each in part]
+    if isinstance(part, dict):
+        # A text is documentation; a field of that name would be a dict.
+        return {
+            name: _undocumented(each)
+            for name, each in part.items()
+            if not (name == "documentation" and isinstance(each, str))
+        }
+    return part
+
+
+if __name__ == "__main__":
+    reduce(Path(sys.argv[1]))

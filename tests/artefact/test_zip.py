@@ -1,24 +1,33 @@
 """What is in the zip, how large it is, how fast it starts, and that what was left out is not missed."""
 
+import ast
+import functools
+import gzip
 import io
 import json
 import re
 import statistics
+from pathlib import Path
 
+import boto3
+import botocore
 import pytest
+from botocore.model import ListShape, MapShape, ServiceModel, StructureShape
+from pynamodb.connection import base as pynamodb_connection
 from pypdf import PdfReader
 
 from infrastructure import ROOT
 from infrastructure.local import startup
 from infrastructure.openapi import document
-from infrastructure.what_ships import SERVICES
+from infrastructure.what_ships import OPERATIONS
 from tests.artefact.conftest import lambda_python
 
 LARGEST_ZIP_MB = 12
 SLOWEST_IMPORT_MS = 200
 LARGEST_OWN_SHARE = 0.6
 HANDLERS = [
-    f"app.{name}" for name in ("app", "relay", "mailer", "sweeper", "projector", "worker", "feeder", "timekeeper")
+    f"app.{name}"
+    for name in ("app", "relay", "mailer", "feedback", "sweeper", "projector", "worker", "feeder", "timekeeper")
 ]
 
 
@@ -56,13 +65,237 @@ def test_the_zip_holds_everything_that_the_application_imports_late(unzipped):
     assert lambda_python(f"import {', '.join(sorted(names))}; print('all')", unzipped) == "all\n"
 
 
-def test_the_zip_describes_every_service_that_the_application_calls(unzipped):
-    called = set()
-    for file in (ROOT / "chalicelib").rglob("*.py"):
-        called |= set(re.findall(r"boto3\.(?:client|resource)\(\s*\"([\w-]+)\"", file.read_text()))
-    assert called <= SERVICES
-    code = f"import boto3\nfor name in {sorted(SERVICES)}: print(boto3.client(name).meta.service_model.service_name)"
-    assert set(lambda_python(code, unzipped).split()) == SERVICES
+# --- what botocore describes ---------------------------------------------------------------------------------
+
+ON_TABLES = {"CreateTable", "DeleteTable", "DescribeTable", "ListTables", "UpdateTable", "UpdateTimeToLive"}
+MADE_OF = {
+    "upload_fileobj": {
+        "PutObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "AbortMultipartUpload",
+    }
+}
+"""Methods of boto3 that are no operation of the service."""
+CALLED_BY_LAMBDA = {
+    *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
+    *("logs:CreateLogStream", "logs:PutLogEvents"),
+    *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+}
+"""Actions that a policy permits so that Lambda itself may fetch what starts a function, and keep its log."""
+PERMITS = {
+    "dynamodb:ConditionCheckItem": "TransactWriteItems",
+    "s3:GetObjectVersion": "GetObject",
+    "s3:ListBucket": "HeadBucket",
+}
+"""Actions that are not called as the operation that they permit."""
+
+
+def test_the_zip_describes_just_the_operations_that_ship(unzipped):
+    code = f"""
+import boto3, json
+print(json.dumps({{each: sorted(boto3.client(each).meta.method_to_api_mapping.values()) for each in {list(OPERATIONS)}}}))
+"""
+    expected = {service: sorted(operations) for service, operations in OPERATIONS.items()}
+    assert json.loads(lambda_python(code, unzipped)) == expected
+
+
+def test_every_operation_that_the_application_calls_ships():
+    """If this fails: add the operation to OPERATIONS in what_ships.py. Without it, the call fails in Lambda alone."""
+    called = _called()
+    assert len(called) > 1
+    assert {each for each in called if each[1] not in OPERATIONS[each[0]]} == set()
+
+
+def test_every_operation_on_items_that_pynamodb_can_send_ships():
+    sent = set()
+    for node in ast.walk(ast.parse(Path(pynamodb_connection.__file__).read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.dispatch":
+            sent.add(getattr(pynamodb_connection, ast.unparse(node.args[0])))
+    assert sent - ON_TABLES == OPERATIONS["dynamodb"]
+
+
+def test_every_operation_that_a_policy_permits_ships():
+    """Nothing else can be called, but for signing in, which needs no permission."""
+    permitted = set()
+    for policy in (ROOT / ".chalice").glob("policy-*.json"):
+        for statement in json.loads(policy.read_text())["Statement"]:
+            permitted |= set(statement["Action"])
+    shipped = {f"{service}:{operation}" for service, operations in OPERATIONS.items() for operation in operations}
+    needed = {
+        f"{action.split(':')[0]}:{PERMITS.get(action, action.split(':')[1])}" for action in permitted - CALLED_BY_LAMBDA
+    }
+    assert needed <= shipped
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_an_operation_that_ships_is_described_in_full(unzipped, service):
+    """As in the whole library, by botocore's own way from an operation to the fields of its answers and errors."""
+    (packed,) = (Path(botocore.__file__).parent / "data" / service).glob("*/service-2.json.gz")
+    (unpacked,) = (unzipped / "botocore/data" / service).glob("*/service-2.json")
+    whole, shipped = (_description(text) for text in (gzip.decompress(packed.read_bytes()), unpacked.read_bytes()))
+    assert {**shipped, "operations": 0, "shapes": 0} == {**whole, "operations": 0, "shapes": 0}
+    assert shipped["operations"] == {name: whole["operations"][name] for name in OPERATIONS[service]}
+    assert shipped["shapes"] == {name: whole["shapes"][name] for name in shipped["shapes"]}
+    extras = unpacked.with_suffix(".sdk-extras.json")
+    merged = json.loads(extras.read_text())["merge"]["shapes"] if extras.exists() else {}
+    reached = _shapes_reached(ServiceModel({**shipped, "shapes": {**shipped["shapes"], **merged}}))
+    assert reached == _shapes_reached(ServiceModel({**whole, "shapes": {**whole["shapes"], **merged}}), service)
+
+
+def test_every_operation_asks_and_understands_from_the_zip_what_it_does_in_the_whole_library(unzipped):
+    code = f"""
+import boto3, io, itertools
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+class Raw(io.BytesIO):
+    def stream(self):
+        yield self.read()
+def sample(shape):
+    if shape.name == "AttributeValue":
+        return {{"S": "word"}}
+    match shape.type_name:
+        case "structure": return {{name: sample(member) for name, member in shape.members.items()}}
+        case "list": return [sample(shape.member)]
+        case "map": return {{"name": sample(shape.value)}}
+        case "string": return (shape.enum or ["word"])[0]
+        case "blob": return b"bytes"
+    return 1
+def answer(request, **_):
+    body = request.body
+    print(request.method, request.url, body.read() if hasattr(body, "read") else body)
+    return AWSResponse(request.url, next(statuses), {{}}, Raw(b""))
+config = Config(parameter_validation=False, retries={{"total_max_attempts": 1}})
+for service, region in itertools.product({list(OPERATIONS)}, ["eu-west-2", "us-east-1"]):
+    client = boto3.client(service, region, config=config, aws_access_key_id="any", aws_secret_access_key="any")
+    client.meta.events.register("before-send", answer)
+    for method, operation in sorted(client.meta.method_to_api_mapping.items()):
+        if operation in {sorted(set().union(*OPERATIONS.values()))}:
+            for status in (200, 400):
+                statuses = itertools.repeat(status)
+                try:
+                    given = sample(client.meta.service_model.operation_model(operation).input_shape)
+                    told = getattr(client, method)(**given)
+                    told.pop("Body", None)  # a stream
+                    print(operation, told)
+                except Exception as refusal:
+                    print(operation, repr(refusal))
+"""
+    told = lambda_python(code, unzipped)
+    for service in ("email", "sqs", "dynamodb", "cognito-idp"):
+        assert f"POST https://{service}.eu-west-2.amazonaws.com/" in told
+    assert (
+        "https://s3.eu-west-2.amazonaws.com/word/word" in told or "https://word.s3.eu-west-2.amazonaws.com/word" in told
+    )
+    assert told == lambda_python(code, Path(botocore.__file__).parents[1])
+
+
+def test_a_file_of_any_size_is_sent_from_the_zip_and_an_upload_that_fails_is_given_up(unzipped):
+    code = """
+import io
+from botocore.awsrequest import AWSResponse
+from chalicelib.domain.errors import Unavailable
+from chalicelib.storage import files
+class Raw(io.BytesIO):
+    def stream(self):
+        yield self.read()
+called, refused = [], []
+def answer(request, event_name, **_):
+    operation = event_name.rpartition(".")[2]
+    called.append(operation)
+    body = b"<_><UploadId>1</UploadId></_>" if operation == "CreateMultipartUpload" else b"<_></_>"
+    return AWSResponse(request.url, 403 if operation in refused else 200, {"ETag": '"1"'}, Raw(body))
+files._s3().meta.events.register("before-send.s3", answer)
+files.keep_stream("short", [b"x"])
+files.keep_stream("long", [bytes(2**20)] * 9)
+refused.append("UploadPart")
+try:
+    files.keep_stream("long", [bytes(2**20)] * 9)
+except Unavailable:
+    called.append("Unavailable")
+print(*called)
+"""
+    keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "FILES_BUCKET": "files"}
+    short, start, part, complete = "PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"
+    expected = [short, start, part, part, complete, start, part, "AbortMultipartUpload", "Unavailable"]
+    assert lambda_python(code, unzipped, keys).split() == expected
+
+
+def _called():
+    """The services and operations that the code names: it calls a client only as `_maker_of_the_client().method(…)`."""
+    trees = [ast.parse(file.read_text()) for file in (ROOT / "chalicelib").rglob("*.py")]
+    trees.append(ast.parse((ROOT / "app.py").read_text()))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    makers = {
+        function.name: call.args[0].value
+        for function in nodes
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "boto3.client"
+    }
+    text = "\n".join(ast.unparse(tree) for tree in trees)
+    other_ways = r"from boto3 import|boto3\.(?!client\(|s3\.transfer import)|create_client|get_paginator|get_waiter"
+    assert re.findall(other_ways, text) == []
+    assert text.count("boto3.client(") == len(makers)
+
+    called, uses = set(), 0
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            maker = ast.unparse(node.func.value).removesuffix("()")
+            if maker in makers:
+                uses += 1
+                called |= {(makers[maker], operation) for operation in _operations(makers[maker], node)}
+    # A client that is given a name or handed on would escape from the above.
+    assert uses == sum(len(re.findall(rf"(?<!def )\b{maker}\b", text)) for maker in makers)
+    return called
+
+
+def _operations(service, call):
+    method = call.func.attr
+    if method in MADE_OF:
+        return MADE_OF[method]
+    if method == "generate_presigned_url":
+        method = call.args[0].value
+    return {_methods(service)[method]}
+
+
+@functools.cache
+def _methods(service):
+    return boto3.client(service, region_name="eu-west-2").meta.method_to_api_mapping
+
+
+def _description(text):
+    """Without documentation, which nobody reads in a Lambda."""
+    return json.loads(
+        text,
+        object_hook=lambda part: {
+            name: each for name, each in part.items() if name != "documentation" or not isinstance(each, str)
+        },
+    )
+
+
+def _shapes_reached(model, service=None):
+    reached = {}
+    operations = OPERATIONS[service] if service else model.operation_names
+    for operation in map(model.operation_model, operations):
+        waiting = [operation.input_shape, operation.output_shape, *operation.error_shapes]
+        while waiting:
+            shape = waiting.pop()
+            if shape is None or shape.name in reached:
+                continue
+            reached[shape.name] = (shape.type_name, shape.metadata)
+            match shape:
+                case StructureShape():
+                    waiting += shape.members.values()
+                case ListShape():
+                    waiting.append(shape.member)
+                case MapShape():
+                    waiting += (shape.key, shape.value)
+    return reached
+
+
+# --- what is imported late ------------------------------------------------------------------------------------
 
 
 def test_a_route_is_imported_when_it_is_first_asked_for_and_answers_as_if_it_always_was_there(unzipped):
