@@ -39,7 +39,7 @@ MAY = {
     ("projector", "work"): {"SendMessage"},
     ("projector", "projector-dead"): {"SendMessage"},
     ("worker", "records"): ALL,
-    ("worker", "messages"): {"PutItem"},
+    ("worker", "messages"): {"BatchGetItem", "PutItem"},
     ("worker", "audit"): {"PutItem"},
     ("worker", "work"): {"SendMessage", "ReceiveMessage"},
     ("worker", "workforce files"): {"GetObject", "GetObjectVersion", "ListObjects"},
