@@ -35,15 +35,22 @@ def two_ask():
     busy.joined(1, ASKING, 6)
 
 
-def one_waits():
+def about_to_start():
+    """One waits. What there was to do ahead of the class is done: what rings next is its start alone."""
     busy.trust(1)
     busy.joined(1, 2)
+    rung(START - LATE)
 
 
 def reminded():
-    """Whoever was asked was reminded in time: what rings next is the escalation alone."""
+    """Whoever was asked was reminded in time, as those on the class were: what rings next is the escalation alone."""
     busy.one_seat_left()
-    timers.ring("504", NOW + timedelta(days=3) + LATE, lambda: True)
+    rung(NOW + timedelta(days=3) + LATE)
+    rung(NOW + WEEK)
+
+
+def rung(now):
+    assert timers.ring("504", now, lambda: True)
 
 
 def trained_elsewhere():
@@ -105,7 +112,7 @@ CHANGES = {
     "a correction": (busy.marked, asked(ADMINISTRATOR, f"{ENROLMENT.format(1)}/correction", CORRECTION, START)),
     "a promotion": (busy.freed, delivered({"kind": "promote", "class": "504-c1"})),
     "an escalation": (reminded, delivered(TIMERS, NOW + WEEK + LATE)),
-    "the start of a class": (one_waits, delivered(TIMERS, START + LATE)),
+    "the start of a class": (about_to_start, delivered(TIMERS, START + LATE)),
     "a mover judged": (busy.moving, delivered(PROJECT_2)),
     "a list ranked": (busy.freed_by_need, delivered(PROJECT_2)),
     "a verification": (
