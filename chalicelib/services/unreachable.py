@@ -1,12 +1,12 @@
 """People whom e-mail does not reach, and who is told of them (domain.md §9 N24, decision 0029)."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib import mail
 from chalicelib.domain.actor import Actor
-from chalicelib.domain.calendar import LONDON, london_day, london_time
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached
 from chalicelib.domain.notifications import Delivery
@@ -33,7 +33,7 @@ ENDS_AS = {
 """What becomes of an e-mail that is not tried."""
 
 _IN_WORDS = {
-    Unreached.BOUNCE: "their mail came back",
+    Unreached.BOUNCE: "our mail came back",
     Unreached.COMPLAINT: "they marked our mail as spam",
     Unreached.NO_ADDRESS: "we hold no address",
     Unreached.NO_SUCH_FORM: "what we hold is no e-mail address",
@@ -51,7 +51,7 @@ def obstacle(address: str | None, mailbox: Mailbox, now: datetime) -> Undelivera
 
 @retried
 def remember(employer: str, person: Person, found: Undeliverable, now: datetime, marks: bool = False) -> None:
-    """Note that e-mail does not reach somebody at their own address, and that administrators are to be told today; once.
+    """Note that e-mail does not reach somebody at their own address, and when administrators are told of it: once.
 
     `marks`: their mailbox keeps the address, so that it is not tried again. What an enrolment's own address refuses is only marked.
     """
@@ -59,9 +59,9 @@ def remember(employer: str, person: Person, found: Undeliverable, now: datetime,
     if marks:
         mailboxes.mark(transaction, person.id, found)
     if found.holds_for(person.email):
-        mailboxes.list_as_unreachable(transaction, employer, person.id, found)
-        at = digests.next_at(employer, now)
-        stored.set_timer(transaction, Timer(employer, at, TimerKind.UNREACHABLE, "people"))
+        told_at = digests.next_at(employer, now)
+        mailboxes.list_as_unreachable(transaction, employer, person.id, found, now, told_at)
+        stored.set_timer(transaction, Timer(employer, told_at, TimerKind.UNREACHABLE, "people"))
         facts = {"kind": found.kind.value}
         audit.record(transaction, audit.Entry(employer, MAIL_SYSTEM, "address.unreachable", now, person.id, facts))
     try:
@@ -78,22 +78,15 @@ def _mark_alone(person: Person, found: Undeliverable) -> None:
 
 
 def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
-    """Tell the learning administrators of whom it became known since the day before that they cannot be reached: once a day
-    (N24).
-    """
-    found = _here(timer.employer, mailboxes.unreachable_between(timer.employer, _day_before(timer.at), timer.at), now)
+    """Tell the learning administrators of whom they are to be told now that they cannot be reached: once a day (N24)."""
+    found = _here(timer.employer, mailboxes.unreachable_told_at(timer.employer, timer.at), now)
     to = administrators.of(timer.employer, now)
     if found and to:
-        event_id = f"undelivered.{london_day(timer.at)}.{timer.employer}"
+        event_id = f"undelivered.{timer.at:%Y-%m-%dT%H%M}.{timer.employer}"  # a day whose hour is changed has two
         data = said_of(found) | {"administrators": to}
         outbox.emit_once(Event(event_id, EventType.UNDELIVERED, timer.employer, None, timer.at, data))
     stored.rung(timer)
     return True
-
-
-def _day_before(at: datetime) -> datetime:
-    local = at.astimezone(LONDON)
-    return london_time(local.date() - timedelta(days=1), local.hour, local.minute)
 
 
 def said_of(found: list[Unreachable]) -> dict[str, Any]:

@@ -285,9 +285,9 @@ def unreachable(employer: str) -> str:
     return _join("E", employer, "UNR")
 
 
-def unreachable_sort(since: datetime, person_id: str) -> str:
-    """gsi1 sort `2026-11-23T09:00:00Z#01J9…`: by since when."""
-    return _join(instant(since), person_id)
+def unreachable_sort(noted_at: datetime, person_id: str) -> str:
+    """gsi1 sort `2026-11-23T09:00:00Z#01J9…`: by when it was noted."""
+    return _join(instant(noted_at), person_id)
 
 
 def external_training_queue(employer: str) -> str:

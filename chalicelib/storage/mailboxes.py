@@ -1,6 +1,6 @@
 """Mailboxes: how people want their messages, and whom e-mail does not reach (decision 0029)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -67,29 +67,38 @@ def mark(transaction: Transaction, person_id: str, undeliverable: Undeliverable)
     )
 
 
-class UnreachableRow(Record, discriminator="unreachable"):
-    """`P#p` / `E#504#UNR`: an employer could not reach somebody; gsi1 lists them by since when.
+LONGEST_UNTOLD = timedelta(hours=26)
+"""How long before administrators are told it can have been noted: a day, an hour where clocks change, and a while besides."""
 
-    Another address makes it untrue without anybody taking it away: it counts only for the address in it.
+
+class UnreachableRow(Record, discriminator="unreachable"):
+    """`P#p` / `E#504#UNR`: an employer could not reach somebody; gsi1 lists them by when it was noted.
+
+    Another address makes it untrue without anybody taking it away: it counts only for the address in it. `told_at` is the instant
+    at which administrators are told of it.
     """
 
     address = UnicodeAttribute()
     since = InstantAttribute()
     why = UnicodeAttribute()
     unreached = UnicodeAttribute()
+    told_at = InstantAttribute()
 
     @classmethod
-    def of(cls, employer: str, person_id: str, undeliverable: Undeliverable) -> "UnreachableRow":
+    def of(
+        cls, employer: str, person_id: str, undeliverable: Undeliverable, noted_at: datetime, told_at: datetime
+    ) -> "UnreachableRow":
         """The row of somebody at an employer; no address is an empty one."""
         return cls(
             keys.person(person_id),
             keys.unreachable(employer),
             gsi1pk=keys.unreachable(employer),
-            gsi1sk=keys.unreachable_sort(undeliverable.at, person_id),
+            gsi1sk=keys.unreachable_sort(noted_at, person_id),
             address=undeliverable.address or "",
             since=undeliverable.at,
             why=undeliverable.why,
             unreached=undeliverable.kind.value,
+            told_at=told_at,
         )
 
     def undeliverable(self) -> Undeliverable:
@@ -108,9 +117,18 @@ class AlreadyKnown(Exception):
     """That this address takes no e-mail has been noted before."""
 
 
-def list_as_unreachable(transaction: Transaction, employer: str, person_id: str, undeliverable: Undeliverable) -> None:
-    """Add to a transaction: an employer cannot reach somebody. AlreadyKnown if that is listed for the same address and reason."""
-    row = UnreachableRow.of(employer, person_id, undeliverable)
+def list_as_unreachable(
+    transaction: Transaction,
+    employer: str,
+    person_id: str,
+    undeliverable: Undeliverable,
+    noted_at: datetime,
+    told_at: datetime,
+) -> None:
+    """Add to a transaction: an employer cannot reach somebody, of which administrators are told at an instant. AlreadyKnown if that
+    is listed for the same address and reason.
+    """
+    row = UnreachableRow.of(employer, person_id, undeliverable, noted_at, told_at)
     other = (UnreachableRow.address != row.address) | (UnreachableRow.unreached != row.unreached)
     transaction.replace(row, Record.pk.does_not_exist() | other, otherwise=AlreadyKnown())
 
@@ -127,11 +145,11 @@ def unreachable_page(employer: str, limit: int, after: Any) -> tuple[list[Unreac
     return _still_so(rows), query.last_evaluated_key
 
 
-def unreachable_between(employer: str, since: datetime, until: datetime) -> list[Unreachable]:
-    """Those of whom it became known between two instants, the first included, that they cannot be reached."""
-    between = Record.gsi1sk.between(keys.instant(since), keys.instant(until))
+def unreachable_told_at(employer: str, told_at: datetime) -> list[Unreachable]:
+    """Those of whom administrators are told at an instant that they cannot be reached."""
+    between = Record.gsi1sk.between(keys.instant(told_at - LONGEST_UNTOLD), keys.instant(told_at))
     found = Record.gsi1.query(keys.unreachable(employer), between)
-    return _still_so([row for row in found if isinstance(row, UnreachableRow)])
+    return _still_so([row for row in found if isinstance(row, UnreachableRow) and row.told_at == told_at])
 
 
 def _still_so(rows: list[UnreachableRow]) -> list[Unreachable]:

@@ -243,7 +243,7 @@ def test_administrators_are_told_once_a_day(booked, monkeypatch):
     (told,) = rows("p9")
     assert told.template == "undelivered"
     assert told.subject == "E-mail does not reach 1 person"
-    assert told.data["people"] == [{"name": "Sam Testfold1", "why": "their mail came back"}]
+    assert told.data["people"] == [{"name": "Sam Testfold1", "why": "our mail came back"}]
 
 
 def test_the_audit_names_ids_only(booked):
