@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run tour reset test check bench bench-bookings bench-large package constraints install
+.PHONY: help run tour reset test check bench bench-bookings bench-messages bench-large package constraints install
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: install ## measure against the budgets, beside the emulator's own floor
 
 bench-bookings: install ## measure bookings alone: by one learner, through HTTP, many at once, and the last seats
 	@$(BIN)/python -m infrastructure.bench_bookings
+
+bench-messages: install ## measure messages alone: the life of one, from event to e-mail, and a thousand at once
+	@$(BIN)/python -m infrastructure.bench_messages
 
 bench-large: install ## measure a requirement for 10,000 staff: some minutes
 	@$(BIN)/python -m infrastructure.bench_workforce

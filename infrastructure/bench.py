@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infrastructure import Failure, bench_bookings, bench_catalogue, bench_workforce
+from infrastructure import Failure, bench_bookings, bench_catalogue, bench_messages, bench_workforce
 from infrastructure.capacity import Item, Meter
 from infrastructure.local import emulator as emulators
 from infrastructure.local import memory, settings, startup
@@ -349,8 +349,10 @@ def main() -> int:
     with console.status("Packaging …"):
         artefact = package(settings.STAGE)
     with deployed(artefact) as bench:
-        measured = operations(bench) + bench_bookings.operations(bench)
-        rates = bench_bookings.rates(bench)
+        measured = operations(bench) + bench_messages.operations(bench)
+        rates = list(bench_messages.rates(bench))  # while there is little that the functions have to catch up with
+        measured += bench_bookings.operations(bench)
+        rates += bench_bookings.rates(bench)
         measured += bench_workforce.operations(bench)
         rates += bench_workforce.rates(bench)
         measured += bench_catalogue.operations(bench)

@@ -8,10 +8,10 @@ alone measures nothing else.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -24,6 +24,7 @@ LIFE_UNITS = 7
 RENDER_MS = 2
 SECONDS_TO_SENT = 3
 MANY, INVOCATIONS = 1_000, 10
+FROM_A_QUEUE = 10
 ROUNDS = 200
 RACES = 10
 PATIENCE = 120  # seconds
@@ -33,6 +34,7 @@ _numbers = count()
 
 def operations(bench: Bench) -> list[Row]:
     """Each step in the life of a notification that is delivered and read. The budget is on the units of all of them together."""
+    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"  # they are printed
     from chalicelib.handlers import events
 
     steps = [
@@ -52,8 +54,9 @@ def rates(bench: Bench) -> Iterator[Line]:
     yield f"Rendering a message: {took:.2f} ms (budget {RENDER_MS})", took <= RENDER_MS
     bench.let_functions_run(True)
     seconds = [_event_to_mail(bench) for _ in range(RACES)]
-    median, slowest = statistics.median(seconds), max(seconds)
-    yield f"Event to e-mail: {median:.1f} s, slowest of {RACES} {slowest:.1f} s (budget {SECONDS_TO_SENT})", True
+    cold, *warm = seconds
+    line = f"Event to e-mail: {statistics.median(warm):.1f} s, slowest of {len(warm)} {max(warm):.1f} s, when cold {cold:.1f} s"
+    yield f"{line} (budget {SECONDS_TO_SENT})", True
     yield _a_thousand(bench)
     bench.let_functions_run(False)
 
@@ -154,8 +157,7 @@ def _event_to_mail(bench: Bench) -> float:
 
 
 def _mails(bench: Bench) -> int:
-    with urllib.request.urlopen(f"{bench.running.endpoint}/_ministack/ses/messages", timeout=10) as answer:
-        return len(json.load(answer)["messages"])
+    return int(bench.running.client("ses").get_send_quota()["SentLast24Hours"])
 
 
 def _wait(until: Callable[[], bool]) -> None:
@@ -183,24 +185,18 @@ def _a_thousand(bench: Bench) -> Line:
     times = {name: after - invoked[name] for name, after in _invocations(bench).items()}
     told = ", ".join(f"{name} {number}" for name, number in times.items())
     line = f"{MANY:,} notifications at once: {seconds:.0f} s; invocations: {told} (budget about {INVOCATIONS} each)"
-    return line, max(times.values()) <= 2 * INVOCATIONS
+    # Of a queue the emulator hands over ten messages at once, where AWS collects a hundred for a second.
+    return line, times["relay"] <= 2 * INVOCATIONS and times["mailer"] <= MANY / FROM_A_QUEUE + INVOCATIONS
 
 
 def _invocations(bench: Bench) -> dict[str, int]:
-    cloudwatch, now = bench.running.client("cloudwatch"), datetime.now(UTC)
-    found = {}
-    for name in ("relay", "mailer"):
-        points = cloudwatch.get_metric_statistics(
-            Namespace="AWS/Lambda",
-            MetricName="Invocations",
-            Dimensions=[{"Name": "FunctionName", "Value": f"{bench.deployment.stack}-{name}"}],
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(hours=1),
-            Period=7200,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        found[name] = int(sum(point["Sum"] for point in points))
-    return found
+    """How often each function has run: the emulator gives every invocation a log stream of its own."""
+    logs = bench.running.client("logs").get_paginator("describe_log_streams")
+    groups = {name: f"/aws/lambda/{bench.deployment.stack}-{name}" for name in ("relay", "mailer")}
+    return {
+        name: sum(len(page["logStreams"]) for page in logs.paginate(logGroupName=group))
+        for name, group in groups.items()
+    }
 
 
 if __name__ == "__main__":
