@@ -25,6 +25,8 @@ from .stack import Stack
 NUMBERS = [f"N{number}" for number in range(1, 25)]
 """Every message of domain.md §9."""
 
+ONCE_A_DAY = "N24"
+
 KIND = "X-ESR-Message"
 """The header of an e-mail that says which of them it brings: one, or all that a digest gathers."""
 
@@ -67,7 +69,12 @@ def play(console: Console) -> list[Mail]:
         stack.settle()
         progress.advance(bar)
     mailbox = Mailbox(settings.MAIL)
-    return list(mailbox.mails(sorted(set(mailbox.names()) - before)))
+    return [mail for mail in mailbox.mails(sorted(mailbox.names())) if mail.name not in before or _of_today(mail)]
+
+
+def _of_today(mail: Mail) -> bool:
+    """Whether it is what administrators are told once a day, and were told today by an earlier tour."""
+    return ONCE_A_DAY in mail.header(KIND) and mail.at.date() == datetime.now(UTC).date()
 
 
 def by_number(mails: Iterable[Mail]) -> dict[str, list[Mail]]:

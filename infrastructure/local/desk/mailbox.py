@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import lru_cache
@@ -44,10 +44,14 @@ class Mail:
     message: EmailMessage
 
     @property
+    def at(self) -> datetime:
+        """When it arrived."""
+        return datetime.fromtimestamp(int(self.name.partition("-")[0]) / 1e9, UTC)
+
+    @property
     def arrived(self) -> str:
         """In the time of this machine, e.g. `12 Dec 2026, 14:05:09`."""
-        seconds = int(self.name.partition("-")[0]) / 1e9
-        return datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M:%S")
+        return self.at.astimezone().strftime("%d %b %Y, %H:%M:%S")
 
     def header(self, name: str) -> str:
         """A header's value, decoded; empty if there is none."""
