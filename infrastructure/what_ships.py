@@ -131,8 +131,8 @@ def _compile(file: Path, code: Path) -> None:
 def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, _MAY_HAVE_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
-            if _is_enumeration(node):
-                continue  # the document tells what the words of a field mean
+            if _is_enumeration(node) or _is_dataclass(node):
+                continue  # the document tells what words of a field mean; a dataclass without a docstring writes itself one
             docstring = node.body.pop(0)
             if not node.body and not isinstance(node, ast.Module):
                 node.body = [ast.copy_location(ast.Pass(), docstring)]
@@ -142,6 +142,10 @@ def _is_enumeration(node: ast.AST) -> bool:
     return isinstance(node, ast.ClassDef) and any(
         isinstance(base, ast.Name) and base.id == "StrEnum" for base in node.bases
     )
+
+
+def _is_dataclass(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(each) for each in node.decorator_list)
 
 
 def without_symbols(library: bytes) -> bytes:

@@ -1,11 +1,13 @@
 """Everything one employer knows of one learner: what a single query brings."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.access import Standpoint, standpoints
-from chalicelib.domain.certifications import Subscription
 from chalicelib.domain.competency import Award
 from chalicelib.domain.compliance import Standing, evaluate
 from chalicelib.domain.decisions import Decision
@@ -13,6 +15,9 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.people import Assignment, Employment, EmploymentKind, Membership, Person
 from chalicelib.domain.permissions import ROLE_OF_EMPLOYMENT, Role
 from chalicelib.domain.requirements import Exemption, HeldBack, Rulebook
+
+if TYPE_CHECKING:
+    from chalicelib.domain.certifications import Subscription
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from chalicelib.domain.errors import EmployerNeeded, EmployerNotYours, Unauthent
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.permissions import Role
-from chalicelib.services import roles
 from chalicelib.storage import learner, people
 
 
@@ -23,6 +22,8 @@ def identify(login: str, employer: str | None, now: datetime) -> Actor:
     person = people.person_of_login(login)
     mine = learner.learners(person) if person else {}
     if login == os.environ.get("FIRST_ADMINISTRATOR") and NATIONAL not in mine:
+        from chalicelib.services import roles  # once in the life of an installation
+
         person = roles.appoint_first_administrator(login, person, now) or person
         mine = learner.learners(person, consistent=True) if person else {}
     if person is None:

@@ -1,27 +1,25 @@
-"""Subscriptions to certifications, with their periods."""
+"""Subscriptions to certifications, with their periods.
+
+Every request knows the row and few meet one, so what reading it takes is imported then.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.domain.catalogue import Grants, Mode, Use
-from chalicelib.domain.certifications import (
-    Done,
-    HistoryRow,
-    Period,
-    PeriodStatus,
-    Status,
-    Subscription,
-    Terms,
-)
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, Record
-from chalicelib.storage.catalogue import components_kept, components_of
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.transaction import Transaction
+
+if TYPE_CHECKING:
+    from chalicelib.domain.certifications import Period, Status, Subscription, Terms
 
 
 class SubscriptionRow(Record, discriminator="subscription"):
@@ -37,7 +35,7 @@ class SubscriptionRow(Record, discriminator="subscription"):
     revision = NumberAttribute()
 
     @classmethod
-    def of(cls, subscription: Subscription) -> "SubscriptionRow":
+    def of(cls, subscription: Subscription) -> SubscriptionRow:
         """The row of a subscription."""
         latest = subscription.open_period or subscription.held
         due_on = (latest.expires_on or latest.due_on) if latest else None
@@ -58,6 +56,8 @@ class SubscriptionRow(Record, discriminator="subscription"):
 
     def subscription(self) -> Subscription:
         """The subscription of this row."""
+        from chalicelib.domain.certifications import HistoryRow, Status, Subscription
+
         _, employer, _, certification = self.sk.split(keys.SEPARATOR)
         return Subscription(
             person=self.pk.split(keys.SEPARATOR)[1],
@@ -78,6 +78,8 @@ class SubscriptionRow(Record, discriminator="subscription"):
 
 
 def _terms_kept(terms: Terms) -> list[Any]:
+    from chalicelib.storage.catalogue import components_kept
+
     return [
         components_kept(terms.components),
         [[each.competency, each.level] for each in terms.grants],
@@ -90,6 +92,9 @@ def _terms_kept(terms: Terms) -> list[Any]:
 
 
 def _terms(kept: Sequence[Any]) -> Terms:
+    from chalicelib.domain.certifications import Terms
+    from chalicelib.storage.catalogue import components_of
+
     components, grants, minimum, months, window, reminders, limit = kept
     awarded = tuple(Grants(competency, level) for competency, level in grants)
     return Terms(components_of(components), awarded, minimum, months, window, tuple(reminders), limit)
@@ -113,6 +118,8 @@ def _period_kept(period: Period) -> list[Any]:
 
 
 def _period(kept: Sequence[Any]) -> Period:
+    from chalicelib.domain.certifications import Done, Period, PeriodStatus
+
     number, use, starts_on, due_on, status, elearning, done, completed_on, expires_on = kept
     return Period(
         number,

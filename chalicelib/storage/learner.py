@@ -1,12 +1,13 @@
 """One learner at one employer: one query."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.projection import Snapshot
 from chalicelib.storage import keys
 from chalicelib.storage.auto_enrolment import DecisionRow
 from chalicelib.storage.awards import AwardRow, ExemptionRow
@@ -21,7 +22,10 @@ from chalicelib.storage.people import (
     MembershipRow,
     PersonRow,
 )
-from chalicelib.storage.projection import SnapshotRow
+from chalicelib.storage.snapshots import SnapshotRow
+
+if TYPE_CHECKING:
+    from chalicelib.domain.projection import Snapshot
 
 _AT_EMPLOYER = "E" + keys.SEPARATOR
 

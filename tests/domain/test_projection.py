@@ -14,7 +14,7 @@ from chalicelib.domain.enrolment import Status
 from chalicelib.domain.people import Employment, EmploymentKind, Membership, PeriodOfService
 from chalicelib.domain.projection import NOTHING, UNASSIGNED, Counts, amber_from, deciding, facts_of, judge
 from chalicelib.domain.requirements import Exemption, Requirement, Rulebook, Target, TargetKind
-from chalicelib.storage.projection import SnapshotRow, _membership
+from chalicelib.storage.snapshots import SnapshotRow, _membership
 from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, TODAY
 
