@@ -1,6 +1,7 @@
 """Messages from their templates: `templates/email/<name>/` holds subject, text and HTML of each (domain.md §9)."""
 
 import functools
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ class Incomplete(Exception):
 
 
 def render(template: str, data: dict[str, Any], first_name: str | None = None) -> Rendered:
-    """Render a message. Without a first name it greets nobody: that is how the inbox keeps it.
+    """Render a message. Without a first name it greets nobody: that is how the inbox keeps it. Its subject heads the page, and a
+    part that is left out leaves no hole in the text: never more than one blank line.
 
     Raises Incomplete if the data lack something the template names.
     """
@@ -42,8 +44,8 @@ def render(template: str, data: dict[str, Any], first_name: str | None = None) -
         return environment.get_template(f"{template}/{name}").render(context).strip()
 
     try:
-        subject = " ".join(form("subject.txt").split())
-        return Rendered(subject, form("text.txt"), form("body.html"))
+        context["subject"] = " ".join(form("subject.txt").split())
+        return Rendered(context["subject"], re.sub(r"\n{3,}", "\n\n", form("text.txt")), form("body.html"))
     except (TemplateError, ValueError, TypeError, LookupError) as wrong:
         raise Incomplete(template) from wrong
 

@@ -32,7 +32,7 @@ ARRANGED = [
         "waits": True,
         "day": "8 December 2026",
         "first_for": None,
-        "subscribed": "Safe",
+        "subscribed": "Safe Care",
     },
 ]
 LEFT = [
@@ -41,7 +41,7 @@ LEFT = [
         "until": "1 December 2026",
         "outcome": outcome,
         "course": "Fire Safety",
-        "subscribed": "Safe",
+        "subscribed": "Safe Care",
     }
     for number, outcome in enumerate(
         ("choose a date", "several options", "all full", "prerequisite missing", "no option"), 1
@@ -90,7 +90,7 @@ FULL = {
     "link": "https://meet.test/new",
     "needed": ["First Aid"],
     "now_void": ["First Aid"],
-    "number": 2,
+    "number": 2, "parts": 2,
     "of_people": [{"id": "RC0x", "subject": "Booked: Sam Testfold, Fire Safety"}],
     "of_you": [{"id": "Ti0x", "subject": "Your training was verified: Fire Safety"}],
     "other_employer": "Harbour Trust",
@@ -104,6 +104,7 @@ FULL = {
         {"title": "Fire Safety", "until": "1 December 2026", "days": 7, "taking": None, "courses": [COURSE, COURSE]},
         {"title": "First Aid", "until": "2 December 2026", "days": 8, "taking": TAKING, "courses": []},
     ],
+    "refused": True,
     "rejected": ["First Aid: it is over"],
     "repeats": 2,
     "seat": True,
@@ -190,7 +191,11 @@ def wanted_by(template):
     tree = environment.parse((FOLDER / template).read_text())
     imported = {each.target for each in tree.find_all(nodes.Import)}
     above = [wanted_by(each) for each in meta.find_referenced_templates(tree)]
-    return set().union(meta.find_undeclared_variables(tree) - imported, *above) - {"portal_url", "first_name"}
+    return set().union(meta.find_undeclared_variables(tree) - imported, *above) - {
+        "portal_url",
+        "first_name",
+        "subject",
+    }
 
 
 def data_of(name, words):
@@ -210,6 +215,23 @@ def sparse(name):
             continue
         del data[each]
     return data
+
+
+def variants(name):
+    """What it may be told of: all, as little as may be, and all but one thing."""
+    data = full(name)
+    yield from (data, sparse(name))
+    without = data_of(name, SPARSE | OF_ITS_OWN.get(name, {})) | NOT_ALWAYS.get(name, {})
+    yield from (data | {each: value} for each, value in without.items() if value != data[each])
+
+
+def with_words(value, words):
+    """Data in which every free text, however deep, is these words; `outcome` is a code."""
+    if isinstance(value, dict):
+        return {each: one if each == "outcome" else with_words(one, words) for each, one in value.items()}
+    if isinstance(value, list):
+        return [with_words(one, words) for one in value]
+    return words if isinstance(value, str) and " " in value else value
 
 
 def links(text):
@@ -257,13 +279,105 @@ def test_it_reads_easily_at_eleven(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_somebody_writes_is_shown_and_never_run(name):
-    data = {
-        each: HOSTILE if isinstance(value, str) and value == FULL[each] and " " in value else value
-        for each, value in full(name).items()
-    }
-    message = rendering.render(name, data, HOSTILE)
+    message = rendering.render(name, with_words(full(name), HOSTILE), HOSTILE)
     assert "<script>" not in message.html
+    assert message.html.count("&lt;script&gt;") > 1
     assert "\n" not in message.subject
+
+
+LISTED = re.compile(r"- |  |[A-Z][a-z, ]{1,30}: \S")
+"""A line of a list: an item, what belongs to one, or a fact under its name."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_is_left_out_a_text_has_its_paragraphs_apart_and_says_what_its_link_is_for(name):
+    for data in variants(name):
+        text = rendering.render(name, data, "Alex").text
+        assert "\n\n\n" not in text
+        for line, following in zip(text.splitlines(), text.splitlines()[1:], strict=False):
+            if LISTED.match(line) and following:
+                assert LISTED.match(following), text
+            if following.startswith("https://"):
+                assert line.endswith(":"), text
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each.endswith("_in_team")])
+def test_a_managers_copy_is_about_somebody_else(name):
+    for data in variants(name):
+        assert not re.search(r"\byour?s?\b", rendering.render(name, data).text, re.IGNORECASE)
+
+
+ONLY_OF_CLASSES = {
+    "class_cancelled_for_instructor",
+    "class_changed_for_instructor",
+    "class_reminder",
+    "enrolment_passed_over",
+    "minimum_not_met",
+}
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if "sessions" in full(each) and each not in ONLY_OF_CLASSES])
+def test_of_elearning_which_has_no_dates_nothing_is_said_of_a_date_or_a_calendar(name):
+    message = rendering.render(name, full(name) | {"sessions": [], "venue": None, "link": None, "classes": []})
+    for form in (message.text, message.html):
+        said = form.replace("without dates", "")
+        assert not re.search(r"\b(dates?|meeting request|cannot come|where)\b|(changes|out of) your calendar", said), (
+            form
+        )
+
+
+def arranged(title, **how):
+    plain = {"online": False, "waits": False, "day": None, "first_for": None, "subscribed": None}
+    return {"title": title, **plain, **how}
+
+
+def left(title, outcome):
+    return {"title": title, "until": None, "outcome": outcome, "course": None, "subscribed": None}
+
+
+SEAT = arranged("First Aid", day="8 December 2026")
+ONLINE = arranged("Fire Safety", online=True)
+WAITS = arranged("First Aid", day="8 December 2026", waits=True)
+SUBSCRIBED = arranged("Safe Care", subscribed="Safe Care")
+CHOICE = left("Lifting", "several options")
+NO_OPTION = left("Lifting", "no option")
+
+
+@pytest.mark.parametrize(
+    ("found", "not_done", "subject", "of_them"),
+    [
+        ([SEAT, ONLINE, WAITS], [CHOICE], "Booked for you: First Aid and 1 more", "Training booked: Sam, First Aid"),
+        ([WAITS], [], "Waiting list: First Aid", "Waiting list: Sam, First Aid"),
+        ([SUBSCRIBED], [], "Signed up: Safe Care", "Signed up: Sam, Safe Care"),
+        ([], [NO_OPTION, CHOICE], "Please choose: Lifting", "Not booked yet: Sam, Lifting and 1 more"),
+        ([], [NO_OPTION], "Not booked yet: Lifting", "Not booked yet: Sam, Lifting"),
+    ],
+)
+def test_booked_is_what_has_a_seat_and_to_choose_is_where_there_is_a_choice(found, not_done, subject, of_them):
+    data = {"arranged": found, "left": not_done, "learner": "Sam", "person": "p1", "course": None}
+    assert rendering.render("training_arranged", data).subject == subject
+    assert rendering.render("training_arranged_in_team", data).subject.startswith(of_them)
+
+
+@pytest.mark.parametrize("found", [[ONLINE], [SUBSCRIBED], []])
+def test_a_date_that_does_not_suit_is_spoken_of_where_there_is_one(found):
+    data = {"arranged": found, "left": [NO_OPTION], "course": None}
+    assert "does not suit" in rendering.render("training_arranged", data | {"arranged": [*found, SEAT]}).text
+    assert "does not suit" not in rendering.render("training_arranged", data).text
+
+
+@pytest.mark.parametrize("leads_to", [{"course": "504-fire"}, {}])
+def test_a_reminder_leads_to_the_course_and_promises_no_date(leads_to):
+    due = {"title": "Fire Safety", "until": "1 December 2026", "days": 7, "courses": [COURSE]}
+    message = rendering.render("renewal_due", {"renewals": [due], **leads_to})
+    for form in (message.text, message.html):
+        assert "date" not in unescape(form).split("up to date", 1)[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_is_headed_by_its_subject(name):
+    message = rendering.render(name, full(name))
+    assert f"<h1>{message.subject}</h1>" in message.html
 
 
 def test_the_check_of_plain_words_is_not_blind():

@@ -349,7 +349,7 @@ def test_the_message_says_how_the_list_is_ordered(pump):
     events.relay_events({"Records": stream_records(seen)})
     (told,) = inbox.page("p2", 1, None)[0]
     assert "Seats go first to those whose training is missing or has expired" in said(told)
-    assert "so that your number on the list can change: your place says which it is." in said(told)
+    assert "So your number on the list can change: My learning shows it." in said(told)
     assert "You are number" not in said(told)
 
 
