@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.config import setting
 from chalicelib.domain.message_settings import MessageSettings
-from chalicelib.domain.notifications import OPTIONAL, Notification
+from chalicelib.domain.notifications import Notification
 from chalicelib.domain.people import Person
 from chalicelib.invitations import invitation
 from chalicelib.rendering import render
@@ -67,7 +67,7 @@ def compose(
     message["Message-ID"] = f"<{notification.natural_key}@esr-learning>"
     if possibly_repeated:
         message["X-Possibly-Repeated"] = "yes"
-    if notification.template in OPTIONAL:
+    if notification.optional:
         message["List-Unsubscribe"] = f"<{setting('PORTAL_URL')}/messages>"
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")

@@ -166,7 +166,8 @@ TOLD: dict[EventType, tuple[tuple[str, str], ...]] = {
     EventType.NOTICE_SENT: (("notice", "to"),),
     EventType.UNDELIVERED: (("undelivered", "administrators"),),
 }
-"""Which messages follow from an event, and to whom: its learner, or whoever its data name under that word, one or several.
+"""Which messages follow from an event, and to whom: its learner, or whoever its data name under that word: one, several, or each
+with what is said to them alone.
 
 An event of somebody's records names them as its learner; one that only tells them something names them under `to`, so that
 nothing is projected. An event without an entry tells nobody.
@@ -244,6 +245,11 @@ class Notification:
         told = (*self.data.get("of_people", ()), *self.data.get("of_you", ()))
         return [self.number] if self.number else list(dict.fromkeys(each["number"] for each in told if each["number"]))
 
+    @property
+    def optional(self) -> bool:
+        """Whether one can do without its e-mail, or has it gathered: then it says how to choose. News of others are no choice."""
+        return self.template in OPTIONAL or bool(self.data.get("of_you")) and not self.data["of_people"]
+
     def may_be_claimed(self, now: datetime) -> bool:
         """Waiting and due, parked and redriven, or claimed by somebody who has not come back within the lease."""
         if self.delivery is Delivery.SENDING:
@@ -268,18 +274,22 @@ def natural_key(event: Event, template: str) -> str:
 def messages(event: Event) -> list[tuple[str, str, dict[str, Any]]]:
     """The messages that follow from an event, each as template, person and data. Whom its data do not name is not told.
 
-    The data lack who else is told, and the enrolment's own address unless the message goes to its learner.
+    The data lack who else is told and what is said to them alone, and the enrolment's own address unless the message goes to its
+    learner.
     """
     to = {**event.data, LEARNER: event.person}
     said = {name: value for name, value in event.data.items() if name not in _RECIPIENTS}
     others = {name: value for name, value in said.items() if name != "email"}
     return [
-        (template, each, said if who in _OWN and len(people) == 1 else others)
+        (template, each, {**(said if who in _OWN and len(people) == 1 else others), **alone})
         for template, who in TOLD.get(event.type, ())
         for people in (_people(to.get(who)),)
-        for each in people
+        for each, alone in people.items()
     ]
 
 
-def _people(named: Any) -> list[str]:
-    return list(dict.fromkeys(named)) if isinstance(named, list) else [named] if named else []
+def _people(named: Any) -> dict[str, dict[str, Any]]:
+    """Whom an event names, with what is said to each of them alone."""
+    if isinstance(named, dict):
+        return named
+    return {each: {} for each in (named if isinstance(named, list) else [named] if named else [])}

@@ -46,23 +46,22 @@ def keep(notification: Notification, now: datetime) -> None:
 
 
 def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> bool:
-    """Whether a notification is to wait for its recipient's digest: they prefer that, it is not urgent, not late already, not about
-    what begins before, and brings nothing into their calendar, which takes an e-mail for each class.
-    """
+    """Whether a notification is to wait for its recipient's digest: they prefer that, it can wait so long, and is not late already."""
     return (
         mailbox.digest
-        and notification.timing is Timing.NORMAL
-        and notification.template != digests.DIGEST
         and notification.delivery is Delivery.PENDING
         and now - notification.at < FRESH
-        and not in_a_calendar(notification)
-        and not _begins_by(notification, next_at(notification.employer, now))
+        and can_wait(notification, next_at(notification.employer, now))
     )
 
 
-def _begins_by(notification: Notification, instant: datetime) -> bool:
-    sessions = notification.data.get("sessions") or ()
-    return any(datetime.fromisoformat(starts_at) <= instant for starts_at, _ in sessions)
+def can_wait(notification: Notification, until: datetime) -> bool:
+    """Whether a message is as good at a later instant: it is not urgent, nothing that it is about begins by the end of that day,
+    and it brings nothing into a calendar, which takes an e-mail for each class.
+    """
+    days = [london_day(datetime.fromisoformat(starts_at)) for starts_at, _ in notification.data.get("sessions") or ()]
+    urgent = notification.timing is not Timing.NORMAL or in_a_calendar(notification)
+    return not urgent and all(day > london_day(until) for day in days)
 
 
 def hold(key: NotificationKey, notification: Notification, now: datetime) -> None:
@@ -87,13 +86,11 @@ def _digest(person: str, employer: str, due: datetime, number: int = 1) -> Notif
 
 def close(key: NotificationKey, digest: Notification, now: datetime) -> Notification | None:
     """Say what a digest that is due holds, and go on with it as with any other e-mail. None if there is nothing to send: it holds
-    nothing, somebody else has closed it at this moment, or this is a message that a digest tells.
+    nothing, or somebody else has closed it at this moment.
 
     Safe to repeat and to do twice at once: what waits for a digest holds still once that is due, and one write closes it. What is
     more than one digest tells is left to another one, which is due at once.
     """
-    if digest.template != digests.DIGEST:
-        return None
     waiting = digests.waiting_for(digest.person, digest.employer, digest.at)
     number = int(digest.data["number"])
     if len(waiting) > MOST * number:
@@ -106,6 +103,7 @@ def close(key: NotificationKey, digest: Notification, now: datetime) -> Notifica
         "of_people": [_told(each) for each in told if each.timing is Timing.DIGEST],
         "of_you": [_told(each) for each in told if each.timing is not Timing.DIGEST],
         "number": number,
+        "parts": -(-len(waiting) // MOST),
     }
     subject = rendering.render(digests.DIGEST, data).subject
     if not digests.close(key, subject, data, listed=bool(data["of_people"]), now=now):

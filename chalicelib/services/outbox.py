@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from chalicelib import mail, rendering
 from chalicelib.domain.calendar import london_day, london_time
@@ -43,7 +44,7 @@ def _notifications(event: Event, now: datetime) -> list[Notification]:
             template=template,
             natural_key=natural_key(event, template),
             at=event.at,
-            subject=_subject(template, event),
+            subject=_subject(template, data),
             data=data,
             queued_at=now,
         )
@@ -51,10 +52,10 @@ def _notifications(event: Event, now: datetime) -> list[Notification]:
     ]
 
 
-def _subject(template: str, event: Event) -> str:
+def _subject(template: str, data: dict[str, Any]) -> str:
     """The subject; rendering all of it finds out now whether anything is missing."""
     try:
-        return rendering.render(template, event.data).subject
+        return rendering.render(template, data).subject
     except rendering.Incomplete as incomplete:
         raise Unrenderable(template) from incomplete
 
@@ -71,14 +72,11 @@ def deliver(key: NotificationKey, now: datetime) -> None:
 
     Raises NotSent if SES refuses this e-mail, Busy if it takes none now.
     """
-    notification = outbox.notification(key)
-    if notification is None or not notification.may_be_claimed(now):
+    notification = _to_send(key, now)
+    if notification is not None and notification.delivery is Delivery.HELD:
+        notification = digests.close(key, notification, now)
+    if notification is None:
         return
-    if notification.delivery is Delivery.HELD:
-        closed = digests.close(key, notification, now) if notification.template == DIGEST else None
-        if closed is None:
-            return
-        notification = closed
     if silence.no_longer_true(notification, now):
         outbox.record_unsent(key, notification, Delivery.SUPERSEDED, None, now)
         return
@@ -87,6 +85,14 @@ def deliver(key: NotificationKey, now: datetime) -> None:
         digests.hold(key, notification, now)
     else:
         _send(key, notification, person, mailbox, now)
+
+
+def _to_send(key: NotificationKey, now: datetime) -> Notification | None:
+    """A notification that may be claimed; None also for one that only a digest tells."""
+    found = outbox.notification(key)
+    if found is None or not found.may_be_claimed(now):
+        return None
+    return None if found.delivery is Delivery.HELD and found.template != DIGEST else found
 
 
 def _send(
@@ -101,9 +107,9 @@ def _send(
         outbox.record_unsent(key, notification, unreachable.ENDS_AS[obstacle.kind], obstacle.kind.value, now)
         return
     settings = settings_of(notification.employer)
-    if not _within_cap(notification, settings, now):
-        tomorrow = london_day(now) + timedelta(days=1)
-        outbox.wait(key, notification, Delivery.PENDING, london_time(tomorrow, MORNING), "the day's limit is reached")
+    tomorrow = london_time(london_day(now) + timedelta(days=1), MORNING)
+    if not _within_cap(notification, settings, now) and digests.can_wait(notification, tomorrow):
+        outbox.wait(key, notification, Delivery.PENDING, tomorrow, "the day's limit is reached")
         return
     spelled_out = notice_text.spelled_out(notification)
     message = mail.compose(spelled_out, person, settings, possibly_repeated=sending.repeats(notification))
@@ -111,8 +117,8 @@ def _send(
 
 
 def _within_cap(notification: Notification, settings: MessageSettings, now: datetime) -> bool:
-    """Whether the employer's cap leaves room for this e-mail today. What is urgent passes; what was tried before was counted
-    then.
+    """Whether the employer's cap leaves room for this e-mail today. What is urgent is not counted; what was tried before was
+    counted then.
     """
     if settings.daily_cap is None or notification.timing is Timing.AT_ONCE or notification.attempts:
         return True
@@ -121,8 +127,8 @@ def _within_cap(notification: Notification, settings: MessageSettings, now: date
 
 def postpone(key: NotificationKey, now: datetime) -> None:
     """Leave an e-mail for later, untried, because SES has just refused another of its batch."""
-    notification = outbox.notification(key)
-    if notification is not None and notification.may_be_claimed(now):
+    notification = _to_send(key, now)
+    if notification is not None:
         sending.postpone(key, notification, now)
 
 

@@ -26,6 +26,7 @@ from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.services import digests, enrolment, identity, inbox, outbox, preferences
 from chalicelib.services.sending import Busy
 from chalicelib.storage import digests as stored
+from chalicelib.storage import inbox as stored_inbox
 from chalicelib.storage import message_settings, queues
 from chalicelib.storage import outbox as kept_in
 from chalicelib.storage.base import new_id
@@ -262,9 +263,9 @@ def test_many_news_are_digests_of_a_hundred(ses, monkeypatch):
     told = [line for number in range(3) for line in ses.lines(number)]
     assert sorted(told) == sorted(f"Booked: Nurse {number}, Fire Safety" for number in range(25))
     assert [each["Subject"] for each in ses.accepted] == [
-        "News of your people: 10",
-        "News of your people: 10 (part 2)",
-        "News of your people: 5 (part 3)",
+        "News of your people: 10 (part 1 of 3)",
+        "News of your people: 10 (part 2 of 3)",
+        "News of your people: 5 (part 3 of 3)",
     ]
     assert len({each["Message-ID"] for each in ses.accepted}) == 3
     last = KeptRow.get("P#p1", "D#504#01E0024.enrolment_confirmed_in_team").notification()
@@ -283,7 +284,7 @@ def test_who_prefers_a_digest_gets_one_e_mail_and_sees_each_message_in_the_inbox
     shown, _ = inbox.page("p2", 20, None)
     assert {(each.template, each.delivery) for each in shown} == {("external_training_decided", Delivery.HELD)}
     mail_at(DIGEST)
-    assert [each["Subject"] for each in ses.accepted] == ["Your messages of today: 2"]
+    assert [each["Subject"] for each in ses.accepted] == ["News for you: 2"]
     assert [line.rpartition(" ")[2] for line in ses.lines()] == ["1", "2"]
     after, _ = inbox.page("p2", 20, None)
     assert {each.template for each in after} == {"external_training_decided"}
@@ -354,7 +355,7 @@ def test_what_comes_into_the_calendar_never_waits(ses):
     (sent,) = ses.to(2)
     assert any(part.get_content_type() == "text/calendar" for part in sent.walk())
     mail_at(DIGEST)
-    assert [each["Subject"] for each in ses.to(2)[1:]] == ["Your messages of today: 1"]
+    assert [each["Subject"] for each in ses.to(2)[1:]] == ["News for you: 1"]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +363,7 @@ def test_what_comes_into_the_calendar_never_waits(ses):
     [
         ({}, True),
         ({"template": "enrolment_cancelled"}, False),
-        ({"template": "notice"}, False),
+        ({"template": "notice"}, True),
         ({"template": "digest"}, False),
         ({"template": "no_longer_there"}, False),
         ({"delivery": Delivery.SENDING}, False),
@@ -395,7 +396,7 @@ def test_what_is_no_longer_true_when_the_digest_goes_is_left_out_and_says_so(ses
     enrolment.withdraw_myself(identity.identify("504-2", None, NOW), "504-c1~1", NOW)
     mail_at(DIGEST)
     (digest,) = ses.to(2)
-    assert digest["Subject"] == "Your messages of today: 1"
+    assert digest["Subject"] == "News for you: 1"
     assert "Waiting list" not in digest.get_body(("plain",)).get_content()
     assert {each.template: each.delivery for each in rows() if each.pk == "P#p2"} == {
         "digest": "sent",
@@ -412,6 +413,36 @@ def test_a_reminder_of_what_begins_before_the_next_digest_does_not_wait_for_it(a
     for now, waits in ((NOW, True), (NOW + timedelta(hours=8), False)):
         reminder = replace(told, at=now, data={"sessions": sessions})
         assert digests.may_wait(reminder, Mailbox(digest=True), now) is waits
+
+
+def test_what_is_delivered_again_at_the_hour_while_ses_is_busy_stays_in_its_digest(ses):
+    prefer_digest(2)
+    (key,) = verified(1)
+    mail_at(NOW)
+    outbox.postpone(key, DIGEST + timedelta(seconds=5))
+    mail_at(DIGEST + timedelta(minutes=10))
+    assert len(ses.lines()) == 1
+    assert inbox.message("p2", id_of_only("p2")).told_by.delivery is Delivery.SENT
+
+
+def id_of_only(person):
+    (only,), _ = inbox.page(person, 20, None)
+    return stored_inbox.id_of(only)
+
+
+def test_a_digest_of_ones_own_messages_says_how_to_choose_and_one_with_news_of_others_cannot(ses):
+    prefer_digest(1)
+    prefer_digest(2)
+    booked(1)
+    verified(1, person="p1")
+    verified(2)
+    mail_at(NOW)
+    mail_at(DIGEST)
+    (mixed,), (own,) = ses.to(1), ses.to(2)
+    assert own["List-Unsubscribe"] == "<https://portal.test/messages>"
+    assert mixed["List-Unsubscribe"] is None
+    for each in (own, mixed):
+        assert "choose to get each by itself" in " ".join(each.get_body(("plain",)).get_content().split())
 
 
 def test_who_has_chosen_each_by_itself_again_still_gets_what_was_held(ses):

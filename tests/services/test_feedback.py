@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.handlers import events, timers, work
-from chalicelib.services import enrolment, identity
+from chalicelib.services import enrolment, identity, outbox
 from chalicelib.storage import mailboxes, message_settings
 from chalicelib.storage import outbox as stored
 from chalicelib.storage.audit import AuditRow
@@ -17,6 +17,7 @@ from chalicelib.storage.timers import TimerRow
 from tests import builders as b
 from tests.builders import NOW
 from tests.pump import Pump
+from tests.services.test_digests import verdict
 from tests.services.test_outbox import Ses, key_of, relay
 
 ADDRESS = "person1@trust.invalid"
@@ -279,10 +280,15 @@ def test_an_employer_chooses_how_it_is_called_and_where_answers_go(booked):
     assert message["Bcc"] is None
 
 
-def test_over_the_days_cap_what_is_not_urgent_goes_the_next_morning(booked, time):
+def decided(number):
+    """Somebody is to hear something that is neither urgent nor for their calendar."""
+    outbox.notify(verdict(number, person="p1"), NOW)
+
+
+def test_over_the_days_cap_what_can_wait_goes_the_next_morning(booked, time):
     settle(daily_cap=1)
-    enrolment.enrol_myself(identity.identify("504-1", None, NOW), "504-c2", NOW)
-    relay()
+    decided(1)
+    decided(2)
     send()
     assert len(booked.accepted) == 1
     (waiting,) = [row for row in rows() if row.delivery == "pending"]
@@ -292,6 +298,31 @@ def test_over_the_days_cap_what_is_not_urgent_goes_the_next_morning(booked, time
     assert events.sweep_outbox() == 1
     send()
     assert len(booked.accepted) == 2
+
+
+def test_what_goes_into_a_calendar_or_out_of_it_passes_the_cap_and_is_counted(booked, time):
+    settle(daily_cap=1)
+    relay()
+    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c1~1", NOW + timedelta(seconds=1))
+    relay()
+    send()
+    decided(1)
+    send()
+    assert [row.template for row in rows() if row.delivery == "pending"] == ["external_training_decided"]
+    assert {row.template: row.delivery for row in rows()}["enrolment_withdrawn"] == "sent"
+
+
+@pytest.mark.parametrize(("days_before", "waits"), [(2, True), (1, False)])
+def test_a_reminder_of_what_begins_tomorrow_passes_the_cap(booked, time, days_before, waits):
+    settle(daily_cap=1)
+    relay()
+    row = rows()[0]
+    row.template = "class_reminder"
+    row.save()
+    time.at = b.class_().starts_at - timedelta(days=days_before)
+    stored.may_send_today("504", time.at.date(), 1)
+    send()
+    assert (rows()[0].delivery == "pending") is waits
 
 
 def test_what_is_urgent_passes_the_cap(booked):
