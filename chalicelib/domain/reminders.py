@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.compliance import Colour, Reason
+from chalicelib.domain.decisions import Outcome
 from chalicelib.domain.enrolment import OPEN, Enrolment, Status
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.learner import Learner
@@ -94,15 +95,18 @@ def renewals(learner: Learner, rulebook: Rulebook, since: date, day: date) -> tu
     """What somebody has to be told of on a day, red first: each required competency of which a lead's day, or a Monday while it is
     red, lies between the two days, both included; none that is booked in time.
 
-    Nothing for whoever has left: nothing is required of them.
+    Whoever was told of a competency by arranging training has heard all that its days until then had to say. Nothing for whoever
+    has left: nothing is required of them.
     """
-    weekly = bool(rulebook.renewal_leads) and monday_passed(since, day)
+    told = {each.competency: each.decided_on for each in learner.decisions if each.outcome is not Outcome.WITHDRAWN}
     found = []
     for standing in learner.compliance_on(day, rulebook):
         required, expires_on = standing.required, ends_on(standing.reason, standing.expires_on)
         if required is None:
             continue
-        lead = lead_passed(expires_on, rulebook.renewal_leads, since, day) if expires_on else None
+        first = max(since, told[required.competency] + timedelta(days=1)) if required.competency in told else since
+        lead = lead_passed(expires_on, rulebook.renewal_leads, first, day) if expires_on else None
+        weekly = bool(rulebook.renewal_leads) and monday_passed(first, day)
         red = standing.colour is Colour.RED
         if lead is None and not (red and weekly):
             continue

@@ -181,7 +181,7 @@ def _look(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetim
     from chalicelib.services import looking
 
     since, day = (date.fromisoformat(message[each]) for each in ("since", "on"))
-    looking.look_at(message["employer"], message["persons"], since, day, at)
+    looking.look_at(message["employer"], message["persons"], since, max(day, london_day(at)), at)
 
 
 def _pass_on(message: dict[str, Any], _remaining_ms: Callable[[], int], at: datetime) -> None:

@@ -22,7 +22,6 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.projection import Facts, is_due, judge
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.timers import Timer, TimerKind
@@ -31,8 +30,9 @@ from chalicelib.services import certifications as certifying
 from chalicelib.services import jobs, rule_changes, snapshot_walk
 from chalicelib.services.catalogue import SEES_EVERYTHING, SeenClass, Viewer
 from chalicelib.services.enrolment import as_placed, tell, tell_placed, through
+from chalicelib.services.managers import asking
 from chalicelib.services.units import title_of
-from chalicelib.storage import audit, classes, outbox, people, queues, rules, timers
+from chalicelib.storage import audit, classes, outbox, queues, rules, timers
 from chalicelib.storage import auto_enrolment as stored
 from chalicelib.storage import enrolment as enrolments
 from chalicelib.storage import learner as learners
@@ -245,7 +245,8 @@ def _set_timers(transaction: Transaction, case: Case, steps: Iterable[Step]) -> 
 
 def look_again(timer: Timer, now: datetime) -> None:
     """A day has come on which something is tried again for somebody: have them looked at, and take the timer away."""
-    queues.queue_looks(timer.employer, [timer.subject], london_day(now))
+    today = london_day(now)
+    queues.queue_looks(timer.employer, [timer.subject], today, today)
     timers.rung(timer)
 
 
@@ -253,19 +254,29 @@ def look_again(timer: Timer, now: datetime) -> None:
 
 
 def _said(case: Case, steps: Sequence[Step]) -> dict[str, Any]:
-    """What the event says for the messages to learner and managers: what was arranged, what was not and why, where to go on."""
+    """What the event says for the messages to learner and managers: what was arranged, what was not and why, where to go on. Each
+    manager is told of what the posts that they supervise ask for.
+    """
     learner = case.learner
-    failed = [each for each in steps if each.proposal.outcome not in ARRANGED]
-    arranged = [_said_of_place(each) for each in steps if each not in failed]
-    left = [_said_of_failure(each, case.rulebook) for each in failed]
+    managers = asking(learner, (each.proposal.required for each in steps), case.day)
     return {
         "to": learner.person.id,
-        "manager": _managers(case, steps),
+        "manager": {
+            manager: _said_of_steps([each for each in steps if each.proposal.competency in names], case.rulebook)
+            for manager, names in managers.items()
+        },
         "person": learner.person.id,
         "learner": learner.person.full_name,
-        "arranged": arranged,
-        "left": left,
-        "course": _only_course([each.proposal for each in failed]),
+        **_said_of_steps(steps, case.rulebook),
+        "course": _only_course([each.proposal for each in steps if each.proposal.outcome not in ARRANGED]),
+    }
+
+
+def _said_of_steps(steps: Sequence[Step], rulebook: Rulebook) -> dict[str, list[dict[str, Any]]]:
+    """What was arranged, and what is left to people."""
+    return {
+        "arranged": [_said_of_place(each) for each in steps if each.proposal.outcome in ARRANGED],
+        "left": [_said_of_failure(each, rulebook) for each in steps if each.proposal.outcome not in ARRANGED],
     }
 
 
@@ -294,6 +305,7 @@ def _said_of_failure(step: Step, rulebook: Rulebook) -> dict[str, Any]:
     until = rules_of.ends_on(step.standing)
     course = step.proposal.course
     return {
+        "competency": step.proposal.competency,
         "title": title_of(rulebook, step.proposal.competency),
         "until": long_day(until) if until else None,
         "outcome": step.proposal.outcome.value,
@@ -312,17 +324,6 @@ def _only_course(failed: Sequence[Proposal]) -> str | None:
     """The one course there is to choose, which the message then leads to; None where there is more to do, or nothing."""
     course = failed[0].course if len(failed) == 1 else None
     return course.id if course else None
-
-
-def _managers(case: Case, steps: Iterable[Step]) -> list[str]:
-    """Who supervises the assignments that ask for what was settled; of what a group or the person is asked for, the primary one.
-    Never the learner themself, nor anybody who has left.
-    """
-    held = case.learner.assignments_on(case.day)
-    numbers = {because.assignment for each in steps for because in each.proposal.required.because}
-    through_them = (chosen_assignment(held, number) for number in numbers)
-    found = {each.supervisor for each in through_them if each and each.supervisor} - {case.learner.person.id}
-    return sorted(found - people.left_by(case.learner.employer, found, case.day)) if found else []
 
 
 # --- why (somebody was, or was not, booked) -----------------------------------------------------------------------
@@ -487,6 +488,6 @@ def look_at_unit(job: Job, unit: str, now: datetime) -> dict[str, Any]:
     looked = 0
     for page in snapshots.pages_of_unit(job.employer, unit, snapshot_walk.MOST_SNAPSHOTS):
         due = list(dict.fromkeys(filter(None, (_person_due(each.facts, rulebook, today) for each in page))))
-        queues.queue_looks(job.employer, due, today)
+        queues.queue_looks(job.employer, due, today, today)
         looked += len(due)
     return {"looked_at": looked}

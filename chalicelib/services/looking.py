@@ -1,29 +1,28 @@
 """Looking at people to whom time has brought something: what their snapshots name is judged from their records (decision 0031)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime
 
+from chalicelib.domain.auto_enrolment import to_decide
+from chalicelib.domain.calendar import london_day
 from chalicelib.observability import log_fault
 from chalicelib.services import auto_enrolment, reminders
 from chalicelib.storage import learner as learners
-from chalicelib.storage import rules
+from chalicelib.storage import queues, rules
 
 
-class SomeFailed(Exception):
-    """Some people could not be looked at: the queue delivers the work again."""
-
-
-def look_at(employer: str, persons: Iterable[str], since: date, day: date, now: datetime) -> None:
-    """Look at several people, each by themselves. Raises SomeFailed once all have been tried; repeating is harmless."""
-    failed = 0
+def look_at(employer: str, persons: Sequence[str], since: date, day: date, now: datetime) -> None:
+    """Look at several people, each by themselves. Who fails is queued to be looked at alone, so that the others are not looked at
+    again with them; whoever fails alone is left to the queue, which delivers again and parks.
+    """
     for person in persons:
         try:
             look(employer, person, since, day, now)
         except Exception as fault:
+            if len(persons) == 1:
+                raise
             log_fault(fault, employer=employer, person=person)
-            failed += 1
-    if failed:
-        raise SomeFailed(f"{failed} people")
+            queues.queue_looks(employer, [person], since, day)
 
 
 def look(employer: str, person: str, since: date, day: date, now: datetime) -> None:
@@ -31,11 +30,13 @@ def look(employer: str, person: str, since: date, day: date, now: datetime) -> N
     they were not told of by that.
 
     Everything is judged from their records as they are now, strongly consistent, so that what is renewed, booked, no longer
-    required or of somebody who has left is passed over.
+    required or of somebody who has left is passed over, and what was arranged, by this look or by another, is known.
     """
     learner = learners.learner(person, employer, consistent=True)
     if learner is None:
         return
     rulebook, catalogue = rules.rulebook_and_catalogue(employer, consistent=True)
-    told = auto_enrolment.arrange(learner, rulebook, catalogue, now)
-    reminders.remind(learner, rulebook, catalogue, since, day, told)
+    if to_decide(learner, rulebook, london_day(now)):
+        auto_enrolment.arrange(learner, rulebook, catalogue, now)
+        learner = learners.learner(person, employer, consistent=True) or learner
+    reminders.remind(learner, rulebook, catalogue, since, day)

@@ -6,7 +6,7 @@ rules looks afterwards whether they still stand.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -100,7 +100,7 @@ def _arrange_training(learner: Learner, rulebook: Rulebook, now: datetime) -> No
     """Have training arranged for whom it is due, once more than needed rather than never (domain.md §4, decision 0035)."""
     today = london_day(now)
     if to_decide(learner, rulebook, today):
-        queues.queue_looks(learner.employer, [learner.person.id], today)
+        queues.queue_looks(learner.employer, [learner.person.id], today, today)
 
 
 @retried
@@ -116,14 +116,18 @@ def _write(changes: Iterable[Change], rulebook: Rulebook, now: datetime) -> None
     """Write snapshots, in the same transaction with whom time makes somebody look at: then they are looked at once, or again."""
 
     def look(written: Iterable[Change]) -> Event | None:
-        due: dict[str, set[str]] = {}
+        due: dict[str, date] = {}
         for before, after in written:
             if after and (since := looks_due(before, after, rulebook, london_day(now))):
-                due.setdefault(since.isoformat(), set()).add(after.facts.person)
-        said = {"look": {since: sorted(persons) for since, persons in due.items()}}
+                due[after.facts.person] = min(since, due.get(after.facts.person, since))
+        said = {"look": {since.isoformat(): _whose(since, due) for since in sorted({*due.values()})}}
         return Event(new_id(now), EventType.LOOK_DUE, rulebook.employer, None, now, said) if due else None
 
     stored.commit(changes, look)
+
+
+def _whose(since: date, due: Mapping[str, date]) -> list[str]:
+    return sorted(person for person, first in due.items() if first == since)
 
 
 def _expected(learner: Learner | None, rulebook: Rulebook, day: date) -> list[Snapshot]:

@@ -1,7 +1,8 @@
 """Reminding people to renew, and their managers, on the day on which it is due and no more (domain.md §9, N14; decision 0031)."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import count, takewhile
 from typing import Any
 
 from chalicelib.domain import reminders as rules_of
@@ -11,67 +12,113 @@ from chalicelib.domain.catalogue import Catalogue, Course
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.reminders import Renewal
 from chalicelib.domain.requirements import Required, Rulebook
 from chalicelib.services.catalogue import Viewer
+from chalicelib.services.managers import asking
 from chalicelib.services.units import title_of
-from chalicelib.storage import outbox, people
+from chalicelib.storage import outbox
 
 COURSES_NAMED = 2
 """Courses named for each competency: My Compliance finds the others."""
 
 
-def remind(
-    learner: Learner, rulebook: Rulebook, catalogue: Catalogue, since: date, day: date, told: Iterable[str] = ()
-) -> bool:
+LOOKED_BACK = timedelta(days=14)
+"""As long as a queue keeps a message: what was told before, no look that comes late tells again."""
+
+
+def remind(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, since: date, day: date) -> bool:
     """Tell somebody, and their managers, what they have to renew of which a day of reminding lies between two London days, both
     included: one event for everybody concerned. Whether there was something to tell that had not been told yet.
 
-    Of the competencies in `told` they are told otherwise. The event's id is of the day and the person, so that a repetition tells
-    nothing: of several looks at one day the first tells.
+    The event's id is of the day and the person, so that a repetition tells nothing. Where another look has told them of something
+    on that day, or a late one on a day between, this one tells the rest.
     """
-    already = frozenset(told)
-    due = [each for each in rules_of.renewals(learner, rulebook, since, day) if each.competency not in already]
-    own, team = rules_of.for_learner(due), rules_of.for_manager(due)
-    managers = _managers(learner, team, day)
-    if not own and not managers:
+    due = rules_of.renewals(learner, rulebook, since, day)
+    if not due:
         return False
-    data: dict[str, Any] = {"learner": learner.person.full_name, "person": learner.person.id}
-    if own:
-        viewer = _themselves(learner, rulebook, catalogue, day)
-        items = [_said_of(each, rulebook, day) | {"courses": _courses(each.required, viewer)} for each in own]
-        data |= {"to": learner.person.id, "renewals": items, **_where(items)}
-    if managers:
-        data |= {"manager": managers, "team": [_said_of(each, rulebook, day) for each in team]}
+    viewer = _themselves(learner, rulebook, catalogue, day)
+    managers = asking(learner, (each.required for each in rules_of.for_manager(due)), day)
+    said = {"learner": learner.person.full_name, "person": learner.person.id}
+    told = _told_between(learner, max(since, day - LOOKED_BACK), day)
+    number = 1
+    while readers := _readers(learner, due, managers, told, viewer):
+        event = _event(learner, day, number, said | readers)
+        if outbox.emit_once(event):
+            return True
+        told |= _told(outbox.written(event))
+        number += 1
+    return False
+
+
+Told = frozenset[tuple[str, str]]
+"""Who was told of which competency."""
+
+
+def _event(learner: Learner, day: date, number: int, data: dict[str, Any]) -> Event:
+    """The event of a day, of which there is a second one only if a second look had more to say."""
     event_id = f"renewal.{day.isoformat()}.{learner.employer}.{learner.person.id}"
-    event = Event(event_id, EventType.RENEWAL_DUE, learner.employer, None, london_time(day, 0), data)
-    return outbox.emit_once(event)
+    event_id += f".{number}" if number > 1 else ""
+    return Event(event_id, EventType.RENEWAL_DUE, learner.employer, None, london_time(day, 0), data)
 
 
-def _managers(learner: Learner, team: Sequence[Renewal], day: date) -> list[str]:
-    """Who supervises the assignments that require it; of what groups or the person require, the primary one. Never the learner
-    themself, nor anybody who has left.
-    """
-    held = tuple(each for each in learner.assignments_on(day) if each.active_on(day))
-    through = {because.assignment for each in team for because in each.required.because}
-    assignments = [chosen_assignment(held, number) for number in through]
-    found = {each.supervisor for each in assignments if each and each.supervisor} - {learner.person.id}
-    return sorted(found - people.left_by(learner.employer, found, day)) if found else []
+def _told(event: Event | None) -> Told:
+    readers = {**event.data.get("to", {}), **event.data.get("manager", {})} if event else {}
+    return frozenset(
+        (reader, item["competency"])
+        for reader, said in readers.items()
+        for item in (*said.get("renewals", ()), *said.get("team", ()))
+    )
+
+
+def _told_between(learner: Learner, first: date, day: date) -> Told:
+    """What was told from a day on and before another. Nothing is read where both are the same, as they are of a look in time."""
+    found: Told = frozenset()
+    while first < day:
+        events = takewhile(bool, (outbox.written(_event(learner, first, number, {})) for number in count(1)))
+        found = found.union(*map(_told, events))
+        first += timedelta(days=1)
+    return found
+
+
+def _readers(
+    learner: Learner, due: Sequence[Renewal], managers: Mapping[str, frozenset[str]], told: Told, viewer: Viewer
+) -> dict[str, dict[str, Any]]:
+    """Who is told, and what is said to each of them alone: a message carries nothing that only another one's reader needs."""
+    person = learner.person.id
+    own = [each for each in rules_of.for_learner(due) if (person, each.competency) not in told]
+    team = {
+        manager: [
+            each
+            for each in rules_of.for_manager(due)
+            if each.competency in names and (manager, each.competency) not in told
+        ]
+        for manager, names in managers.items()
+    }
+    readers: dict[str, dict[str, Any]] = {}
+    if own:
+        items = [_said_of(each, viewer) | {"courses": _courses(each.required, viewer)} for each in own]
+        readers["to"] = {person: {"renewals": items, **_where(items)}}
+    if any(team.values()):
+        readers["manager"] = {
+            manager: {"team": [_said_of(each, viewer) for each in items]} for manager, items in team.items() if items
+        }
+    return readers
 
 
 # --- what the message says ------------------------------------------------------------------------------------
 
 
-def _said_of(renewal: Renewal, rulebook: Rulebook, day: date) -> dict[str, Any]:
-    """`days` are those left until the last valid day, below nothing once it is past; None: not achieved at all. As short as can be:
-    what a message says is written with every step of its life.
+def _said_of(renewal: Renewal, viewer: Viewer) -> dict[str, Any]:
+    """`days` are those left until the last valid day, below nothing once it is past; None: not achieved at all. By `competency`
+    it is found out whether it is still true. As short as can be: what a message says is written with every step of its life.
     """
     expires_on, taking = renewal.expires_on, renewal.taking
     said = {
-        "title": title_of(rulebook, renewal.competency),
+        "competency": renewal.competency,
+        "title": title_of(viewer.rulebook, renewal.competency),
         "until": long_day(expires_on) if expires_on else None,
-        "days": (expires_on - day).days if expires_on else None,
+        "days": (expires_on - viewer.day).days if expires_on else None,
     }
     return {**said, "taking": _said_of_taking(taking)} if taking else said
 

@@ -184,6 +184,12 @@ def emit_once(event: Event) -> bool:
     return True
 
 
+def written(event: Event) -> Event | None:
+    """What was told under an event's id at its instant, read strongly consistent; None if nothing was."""
+    rows = EventRow.batch_get([(keys.event(event.at, event.id), event.id)], consistent_read=True)
+    return next((row.event() for row in rows), None)
+
+
 def event_from_stream(image: dict[str, Any]) -> Event | None:
     """The event in a new image of the messages stream; None for rows of another kind."""
     if image.get("kind", {}).get("S") != "event":

@@ -71,7 +71,7 @@ def _send_all(queue: str, messages: Sequence[dict[str, Any]], delay_seconds: int
             raise NotQueued(f"{len(answer['Failed'])} of {len(entries)} messages were not taken.")
 
 
-def queue_looks(employer: str, persons: Sequence[str], day: date) -> None:
-    """Have people looked at for what a London day brings them, a few with each message."""
-    look = {"kind": "look", "employer": employer, "on": day.isoformat(), "since": day.isoformat()}
+def queue_looks(employer: str, persons: Sequence[str], since: date, day: date) -> None:
+    """Have people looked at for what the London days between two, both included, bring them, a few with each message."""
+    look = {"kind": "look", "employer": employer, "on": day.isoformat(), "since": since.isoformat()}
     queue_works([{**look, "persons": list(persons[at : at + 10])} for at in range(0, len(persons), 10)])

@@ -11,7 +11,16 @@ from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.workforce import AssignmentSection, Change
-from chalicelib.services import auto_enrolment, catalogue_items, competence, enrolment, projection, timers, workforce
+from chalicelib.services import (
+    auto_enrolment,
+    catalogue_items,
+    competence,
+    enrolment,
+    looking,
+    projection,
+    timers,
+    workforce,
+)
 from chalicelib.storage import audit, classes, rules
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored_timers
@@ -20,7 +29,7 @@ from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.transaction import Transaction
 from tests import builders as b
-from tests.builders import FIRE, MOVING, NOW, SYSTEM, TODAY
+from tests.builders import FIRE, MOVING, NOW, PREVENT, SYSTEM, TODAY
 from tests.pump import Pump
 from tests.seams import before_commit, colliding_transactions, counted
 
@@ -337,11 +346,49 @@ def test_learner_and_manager_are_told_of_everything_in_one_message(trust):
     b.person(assignments=[b.assignment(supervisor="p9")])
     assert arranged() == {FIRE, MOVING}
     (data,) = told()
-    assert (data["to"], data["manager"], data["course"]) == ("p1", ["p9"], None)
-    assert [each["title"] for each in data["arranged"]] == ["Fire Safety"]
-    assert [(each["title"], each["outcome"]) for each in data["left"]] == [
-        ("Moving and Handling - Level 2 - 2 Years", "no option")
-    ]
+    assert (data["to"], list(data["manager"]), data["course"]) == ("p1", ["p9"], None)
+    for said in (data, data["manager"]["p9"]):
+        assert [each["title"] for each in said["arranged"]] == ["Fire Safety"]
+        assert [(each["title"], each["outcome"]) for each in said["left"]] == [
+            ("Moving and Handling - Level 2 - 2 Years", "no option")
+        ]
+
+
+def test_a_manager_is_told_of_what_the_post_they_supervise_asks_for_from_its_first_day_on(trust):
+    asked = [b.requirement(each, TargetKind.POSITION, post) for each, post in ((MOVING, "P1"), (PREVENT, "P2"))]
+    competence.require(SYSTEM, "504", asked, NOW)
+    for number in (8, 9):
+        b.person(number)
+    posts = (
+        b.assignment("1", supervisor="p8", position="P1"),
+        b.assignment("2", unit="estates", supervisor="p9", primary=False, position="P2"),
+    )
+    b.person(assignments=posts, awards=[b.award(FIRE, expires_on=None)])
+    assert arranged() == {MOVING, PREVENT}
+    (data,) = told()
+    said = {manager: [each["competency"] for each in said["left"]] for manager, said in data["manager"].items()}
+    assert said == {"p8": [MOVING], "p9": [PREVENT]}
+
+
+def test_one_who_fails_has_nobody_else_told_twice_of_what_was_arranged(trust, monkeypatch):
+    """The day on which training is arranged is that of the first reminder, too."""
+    automatic(b.class_(), auto_book=False)
+    for number in (1, 2):
+        b.person(number, awards=[b.award_expiring(TODAY + timedelta(days=90))])
+    look, failing = looking.look, ["p2"]
+
+    def fail_once(employer, person, *given):
+        if person in failing:
+            failing.remove(person)
+            raise ZeroDivisionError
+        look(employer, person, *given)
+
+    monkeypatch.setattr(looking, "look", fail_once)
+    for _ in range(2):  # and delivered again
+        looking.look_at("504", ["p1", "p2"], TODAY, TODAY, NOW)
+    trust.run()
+    assert sorted(each["to"] for each in told()) == ["p1", "p2"]
+    assert [row for row in EventRow.scan() if row.type == "renewal.due"] == []
 
 
 def test_the_one_course_there_is_to_choose_is_where_the_message_leads(trust):
@@ -349,7 +396,7 @@ def test_the_one_course_there_is_to_choose_is_where_the_message_leads(trust):
     b.person()
     arranged()
     assert told()[0]["course"] == "504-fire"
-    assert told()[0]["manager"] == []
+    assert told()[0]["manager"] == {}
 
 
 def test_no_name_reaches_the_audit(trust):

@@ -1,6 +1,7 @@
 """Reminders to renew, night after night: once on each of their days, to the right people, and silence when it matters no more."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import boto3
@@ -11,6 +12,7 @@ from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_time
 from chalicelib.domain.catalogue import CourseStatus
+from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.events import EventType
 from chalicelib.domain.notifications import messages
@@ -23,7 +25,7 @@ from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import EventRow
 from chalicelib.storage.people import EmploymentRow
 from tests import builders as b
-from tests.builders import FIRE, MOVING, NOW, SYSTEM, TODAY
+from tests.builders import FIRE, MOVING, NOW, PREVENT, SYSTEM, TODAY
 from tests.pump import Pump, queued, stream_records
 from tests.seams import before_commit, failing_calls, intercepted
 
@@ -87,8 +89,18 @@ def told(template="renewal_due", person="p1"):
     return [date.fromisoformat(each.id.split(".")[1]) for each in events() if (template, person) in recipients(each)]
 
 
+def said(event, template="renewal_due", to=None):
+    """What a message of an event says, to somebody or to the only one it goes to."""
+    (data,) = [data for name, person, data in messages(event) if name == template and to in (None, person)]
+    return data
+
+
 def text(event, template="renewal_due"):
-    return rendering.render(template, event.data, "Alex").text
+    return rendering.render(template, said(event, template), "Alex").text
+
+
+def titles(items):
+    return [each["title"].split(" - ")[0] for each in items]
 
 
 # --- when -----------------------------------------------------------------------------------------------------
@@ -146,17 +158,78 @@ def test_a_person_with_two_posts_gets_one_message_and_so_does_each_of_their_mana
     ]
 
 
+def test_each_manager_is_told_of_what_the_post_they_supervise_asks_for(trust):
+    asked = [b.requirement(each, TargetKind.POSITION, post) for each, post in ((MOVING, "P1"), (PREVENT, "P2"))]
+    competence.require(SYSTEM, "504", asked, NOW)
+    posts = (
+        b.assignment("1", supervisor="boss", position="P1"),
+        b.assignment("2", unit="estates", supervisor="other", primary=False, position="P2"),
+    )
+    awards = [b.award(FIRE, expires_on=None), *(b.award_expiring(EXPIRY, each) for each in (MOVING, PREVENT))]
+    employed(trust, assignments=posts, awards=awards)
+    trust.night(before(30))
+    (event,) = events()
+    managers = {each: titles(said(event, "renewal_due_in_team", each)["team"]) for each in ("boss", "other")}
+    assert managers == {"boss": ["Moving and Handling"], "other": ["Preventing Radicalisation"]}
+    assert sorted(titles(said(event)["renewals"])) == ["Moving and Handling", "Preventing Radicalisation"]
+
+
+def test_what_one_look_of_a_day_has_not_told_another_one_tells_whichever_comes_first(trust):
+    competence.require(SYSTEM, "504", [b.requirement(MOVING)], NOW)
+    day = before(28)
+    employed(trust, awards=[b.award_expiring(EXPIRY), b.award_expiring(day + timedelta(30), MOVING)])
+    at = trust.clock(day)
+    for since in (day, before(30), before(30), day):
+        looking.look("504", "p1", since, day, at)
+    assert [titles(said(each)["renewals"]) for each in events()] == [["Moving and Handling"], ["Fire Safety"]]
+    assert [titles(said(each, "renewal_due_in_team")["team"]) for each in events()] == [
+        ["Moving and Handling"],
+        ["Fire Safety"],
+    ]
+
+
+def test_two_posts_that_were_missed_since_different_days_are_one_look(trust):
+    asked = [b.requirement(each, TargetKind.POSITION, post) for each, post in ((MOVING, "P1"), (PREVENT, "P2"))]
+    competence.require(SYSTEM, "504", asked, NOW)
+    day = before(28)
+    posts = (b.assignment("1", position="P1"), b.assignment("2", unit="estates", primary=False, position="P2"))
+    awards = [b.award_expiring(EXPIRY, MOVING), b.award_expiring(day + timedelta(30), PREVENT)]
+    employed(trust, assignments=posts, awards=[b.award(FIRE, expires_on=None), *awards])
+    trust.night(before(31))
+    trust.night(day)
+    *_, look = events(EventType.LOOK_DUE)
+    assert look.data == {"look": {before(30).isoformat(): ["p1"]}}
+    *_, event = events()
+    assert titles(said(event)["renewals"]) == ["Moving and Handling", "Preventing Radicalisation"]
+
+
+def test_work_that_comes_days_late_says_how_many_are_left_by_then_and_tells_nobody_twice(trust):
+    employed(trust)
+    trust.clock(before(30))
+    projection.day("504", work.now())
+    trust.pump.project()
+    (message,) = queued()
+    trust.clock(before(25))
+    for each in (message, message):
+        assert work.do_work({"Records": [each]}, lambda: 60_000) == {"batchItemFailures": []}
+    assert told() == [before(25)]
+    assert "in 25 days" in text(events()[0])
+    trust.clock(before(24))
+    assert work.do_work({"Records": [message]}, lambda: 60_000) == {"batchItemFailures": []}
+    assert told() == [before(25)]
+
+
 def test_several_competencies_are_one_list_the_most_urgent_first(trust):
     competence.require(SYSTEM, "504", [b.requirement(FIRE), b.requirement(MOVING)], NOW)
     employed(trust, awards=[b.award_expiring(EXPIRY + timedelta(60), MOVING), b.award_expiring(EXPIRY, FIRE)])
     trust.night(before(30))
     (event,) = events()
-    assert [(each["title"], each["days"]) for each in event.data["renewals"]] == [
+    assert [(each["title"], each["days"]) for each in said(event)["renewals"]] == [
         ("Fire Safety - 1 Year", 30),
         ("Moving and Handling - Level 2 - 2 Years", 90),
     ]
-    assert [each["title"] for each in event.data["team"]] == ["Fire Safety - 1 Year"]
-    assert rendering.render("renewal_due", event.data).subject.endswith("Fire Safety - 1 Year and 1 more")
+    assert [each["title"] for each in said(event, "renewal_due_in_team")["team"]] == ["Fire Safety - 1 Year"]
+    assert rendering.render("renewal_due", said(event)).subject.endswith("Fire Safety - 1 Year and 1 more")
 
 
 def test_what_was_never_achieved_is_told_to_the_manager_on_mondays(trust):
@@ -281,8 +354,10 @@ def test_of_what_they_are_told_otherwise_no_reminder_speaks(trust):
     employed(trust)
     learner = looking.learners.learner("p1", "504")
     rulebook, catalogue = looking.rules.rulebook_and_catalogue("504")
-    assert not reminders.remind(learner, rulebook, catalogue, before(30), before(30), told={FIRE})
+    arranged = replace(learner, decisions=(Decision(FIRE, Outcome.CHOOSE_DATE, 1, before(29)),))
+    assert not reminders.remind(arranged, rulebook, catalogue, before(30), before(28))
     assert events() == []
+    assert reminders.remind(arranged, rulebook, catalogue, before(30), before(7))
 
 
 # --- what it says ---------------------------------------------------------------------------------------------
@@ -297,7 +372,7 @@ def test_it_names_the_courses_they_can_find_and_leads_there_if_there_is_one(trus
     employed(trust)
     trust.night(before(30))
     (event,) = events()
-    assert event.data["renewals"][0]["courses"] == [{"id": "504-fire", "title": "Fire Safety in the classroom"}]
+    assert said(event)["renewals"][0]["courses"] == [{"id": "504-fire", "title": "Fire Safety in the classroom"}]
     assert "https://portal.test/courses/504-fire" in text(event)
     assert "estates" not in json.dumps(event.data)
 
@@ -321,6 +396,18 @@ def test_a_message_of_one_competency_is_less_than_a_kilobyte(trust):
     assert len(json.dumps(events()[0].data)) < 700
 
 
+def test_a_message_says_what_its_reader_needs_and_nothing_of_what_is_said_to_the_others(trust):
+    competence.require(SYSTEM, "504", [b.requirement(MOVING)], NOW)
+    employed(trust, awards=[b.award_expiring(EXPIRY, each) for each in (FIRE, MOVING)])
+    place(day=None)
+    trust.pump.run()
+    trust.night(before(30))
+    (event,) = events()
+    own, copy = said(event), said(event, "renewal_due_in_team")
+    assert (own.keys() & {"team"}, copy.keys() & {"renewals", "enrolment", "course"}) == (set(), set())
+    assert max(len(json.dumps(each)) for each in (own, copy)) < 600
+
+
 def test_whatever_a_course_or_a_person_is_called_is_shown_and_never_run(trust):
     b.offered(
         b.class_("504-c9", sessions=[b.session(before(10))]), course_id="504-fire", title="<script>alert(1)</script>"
@@ -331,7 +418,7 @@ def test_whatever_a_course_or_a_person_is_called_is_shown_and_never_run(trust):
     trust.night(before(30))
     (event,) = events()
     for template in ("renewal_due", "renewal_due_in_team"):
-        rendered = rendering.render(template, event.data, "Alex")
+        rendered = rendering.render(template, said(event, template), "Alex")
         assert not {"<script>", "<i>", "<b>Sam"} & set(rendered.html.split())
         assert "<script>" not in rendered.html
         assert "<i>" not in rendered.html
@@ -404,9 +491,12 @@ def test_somebody_who_cannot_be_looked_at_keeps_nobody_else_from_it(trust, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(reminders, "remind", broken)
-        assert work.do_work({"Records": [message]}, lambda: 60_000)["batchItemFailures"]
+        assert work.do_work({"Records": [message]}, lambda: 60_000) == {"batchItemFailures": []}
+        (alone,) = queued()
+        assert json.loads(alone["body"]) == json.loads(message["body"]) | {"persons": ["p2"]}
+        assert work.do_work({"Records": [alone]}, lambda: 60_000)["batchItemFailures"]
     assert [told(person=each) for each in ("p1", "p2", "p3")] == [[before(30)], [], [before(30)]]
-    assert work.do_work({"Records": [message]}, lambda: 60_000) == {"batchItemFailures": []}
+    assert work.do_work({"Records": [alone]}, lambda: 60_000) == {"batchItemFailures": []}
     assert told(person="p2") == [before(30)]
 
 
@@ -429,7 +519,7 @@ def test_who_has_more_rows_than_a_transaction_holds_is_looked_at_once_and_told_o
     trust.night(before(91))
     trust.night(before(90))  # the day on which amber begins, too
     assert [each.data for each in events(EventType.LOOK_DUE)] == [{"look": {before(90).isoformat(): ["p1"]}}]
-    assert len(events()[0].data["renewals"]) == 10
+    assert len(said(events()[0])["renewals"]) == 10
     assert list(projection.recount("504", ["ward-9"], trust.clock(before(90)))) == []
 
 
