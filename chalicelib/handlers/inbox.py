@@ -107,7 +107,13 @@ def my_notifications(request: Request) -> Any:
 class StepView(msgspec.Struct, frozen=True):
     """A step in the life of a message: created, queued, sending, sent, and what became of it."""
 
-    state: str
+    state: Annotated[
+        str,
+        msgspec.Meta(
+            description="created, queued, sending, sent, and how it ended: delivered, bounced, complained, superseded (untrue "
+            "when it was to be sent), suppressed (the address is known to take none), failed, parked (somebody looks after it)."
+        ),
+    ]
     at: datetime
 
 
@@ -150,9 +156,7 @@ class MessageView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, message: Message) -> "MessageView":
         """Present a message."""
-        own, digest = message.notification, message.told_by
-        e_mail = digest or own
-        steps = [("created", own.at), *(each for each in e_mail.life() if each[0] != "created")]
+        own, e_mail, digest = message.notification, message.e_mail, message.told_by
         return cls(
             id=id_of(own),
             at=own.at,
@@ -169,7 +173,7 @@ class MessageView(msgspec.Struct, frozen=True):
             why=e_mail.why,
             due_at=e_mail.due_at,
             told_by=id_of(digest) if digest and digest.data["of_people"] else None,
-            life=[StepView(state, at) for state, at in steps],
+            life=[StepView(*each) for each in message.steps],
         )
 
 

@@ -7,11 +7,12 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.notifications import Notification
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.http import Request, Routes
+from chalicelib.handlers.inbox import Email, Number, StepView
 from chalicelib.handlers.paging import NextCursor, Page
 from chalicelib.services import message_lives, unreachable
+from chalicelib.services.message_lives import Life
 from chalicelib.storage import cursor
 from chalicelib.storage.mailboxes import Unreachable
 
@@ -22,50 +23,37 @@ routes = Routes(blueprint, "Messages")
 # --- GET /v1/people/{person_id}/messages --------------------------------------------------------------------------
 
 
-class Step(msgspec.Struct, frozen=True):
-    """Something that became of a message, and when."""
-
-    state: Annotated[
-        str,
-        msgspec.Meta(
-            description="created, queued, sending, sent, and how it ended: delivered, bounced, complained, superseded (untrue "
-            "when it was to be sent), suppressed (the address is known to take none), failed, parked (somebody looks after it)."
-        ),
-    ]
-    at: datetime
-
-
 class MessageView(msgspec.Struct, frozen=True):
-    """A message to somebody, without its text, and what became of its e-mail."""
+    """A message to somebody, without its text, and what became of its e-mail: of the digest's, if that tells it."""
 
     id: str
-    number: Annotated[str | None, msgspec.Meta(description="N4, as in the catalogue of messages; null for a digest.")]
+    number: Number
     subject: str
     at: datetime
-    email: Annotated[
-        str,
-        msgspec.Meta(description="Where its e-mail stands: pending, held (for the day's digest), sending, or an end."),
-    ]
+    email: Email
     why: Annotated[str | None, msgspec.Meta(description="What stands in its way, if anything does.")]
     tried_again_at: datetime | None
     possibly_repeated: bool
     read: bool
-    life: list[Step]
+    tells: Annotated[list[str], msgspec.Meta(description="Of a digest: the subjects of what it tells.")]
+    life: list[StepView]
 
     @classmethod
-    def of(cls, notification: Notification) -> "MessageView":
+    def of(cls, life: Life) -> "MessageView":
         """Present a message."""
+        own, e_mail = life.notification, life.e_mail
         return cls(
-            notification.natural_key,
-            notification.number,
-            notification.subject,
-            notification.at,
-            notification.delivery.value,
-            notification.why,
-            notification.due_at,
-            notification.possibly_repeated,
-            notification.read_at is not None,
-            [Step(state, at) for state, at in notification.life()],
+            own.natural_key,
+            own.number,
+            own.subject,
+            own.at,
+            e_mail.delivery.value,
+            e_mail.why,
+            e_mail.due_at,
+            e_mail.possibly_repeated,
+            own.read_at is not None,
+            [each["subject"] for each in life.tells],
+            [StepView(*each) for each in life.steps],
         )
 
 
@@ -76,7 +64,7 @@ class MessagePage(msgspec.Struct, frozen=True):
     next_cursor: NextCursor
 
     @classmethod
-    def of(cls, result: tuple[list[Notification], Any, str]) -> "MessagePage":
+    def of(cls, result: tuple[list[Life], Any, str]) -> "MessagePage":
         """Present a page."""
         page, after, person_id = result
         return cls([MessageView.of(each) for each in page], cursor.seal(f"messages of {person_id}", after))
@@ -91,8 +79,12 @@ class MessagePage(msgspec.Struct, frozen=True):
     answer=MessagePage,
     refusals=(errors.NotFound,),
 )
-def messages_of_person(request: Request) -> tuple[list[Notification], Any, str]:
-    """What this employer has told somebody, newest first, and what became of each e-mail. Texts are for their reader alone."""
+def messages_of_person(request: Request) -> tuple[list[Life], Any, str]:
+    """What this employer has told somebody, newest first, and what became of each e-mail. Texts are for their reader alone.
+
+    As in their inbox: a digest is here if it has news of others, with what it tells. What it tells its reader of themself is here
+    by itself.
+    """
     person_id = request.path["person_id"]
     after = cursor.unseal(f"messages of {person_id}", request.query.cursor)
     page, following = message_lives.of_person(request.actor, person_id, request.query.limit, after)

@@ -145,7 +145,10 @@ class NoticeView(msgspec.Struct, frozen=True):
 
     notice_id: str
     state: Annotated[
-        str, msgspec.Meta(description="scheduled, sending, sent (all of it is on its way to everybody) or stopped.")
+        str,
+        msgspec.Meta(
+            description="scheduled, sending, sent (nothing is left to write: its progress says who has it) or stopped."
+        ),
     ]
     subject: str
     text: str
@@ -203,9 +206,13 @@ class ProgressView(msgspec.Struct, frozen=True):
     """A notice, how far it is, and its delivery report. Numbers are of people."""
 
     notice: NoticeView
-    percent: Annotated[int, msgspec.Meta(description="Of its recipients, how many were seen to. 100 means all.")]
+    percent: Annotated[
+        int, msgspec.Meta(description="Of its recipients, how many have it in their inbox. 100 means all.")
+    ]
     written: Annotated[int, msgspec.Meta(description="Have it in their inbox.")]
-    waiting: Annotated[int, msgspec.Meta(description="Their e-mail is to go yet.")]
+    waiting: Annotated[
+        int, msgspec.Meta(description="Their e-mail is to go yet, also with the digest that they prefer.")
+    ]
     sent: int
     delivered: Annotated[int, msgspec.Meta(description="Of those sent, taken by the recipient's mail system.")]
     failed: int
@@ -221,7 +228,7 @@ class ProgressView(msgspec.Struct, frozen=True):
         of = progress.figures
         return cls(
             NoticeView.of(progress.notice),
-            progress.job.percent if progress.job else 0,
+            progress.percent,
             of.written,
             of.waiting,
             of.sent,

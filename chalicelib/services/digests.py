@@ -4,6 +4,7 @@ Whatever waits names the instant of its digest, and that digest is a notificatio
 one conditional write says what the digest holds, and from then on it is an e-mail like any other: claimed, sent and recorded.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -36,17 +37,21 @@ def next_at(employer: str, now: datetime) -> datetime:
     return at if at >= earliest else london_time(day + timedelta(days=1), hour)
 
 
-def keep(notification: Notification, now: datetime) -> None:
-    """Let a message that always comes with a digest (Timing.DIGEST) wait for the next one: instead of a notification of its own.
+def keep(notification: Notification, now: datetime) -> bool:
+    """Let a message that comes with a digest (Timing.DIGEST) wait for the next one: instead of a notification of its own. False if
+    that is too late for what it is about, and it has to go by itself.
 
     Safe to repeat: what is kept already stays with the digest that it is kept for.
     """
-    due = digests.keep(notification, next_at(notification.employer, now))
-    _open(notification.person, notification.employer, due)
+    due = next_at(notification.employer, now)
+    if _begins_by(notification, due) and not digests.is_kept(notification):
+        return False
+    _open(notification.person, notification.employer, digests.keep(notification, due))
+    return True
 
 
 def may_wait(notification: Notification, mailbox: Mailbox, now: datetime) -> bool:
-    """Whether a notification is to wait for its recipient's digest: they prefer that, it can wait so long, and is not late already."""
+    """Whether a notification is to wait for its recipient's digest: they prefer that, it can wait, and is not late already."""
     return (
         mailbox.digest
         and notification.delivery is Delivery.PENDING
@@ -59,9 +64,14 @@ def can_wait(notification: Notification, until: datetime) -> bool:
     """Whether a message is as good at a later instant: it is not urgent, nothing that it is about begins by the end of that day,
     and it brings nothing into a calendar, which takes an e-mail for each class.
     """
-    days = [london_day(datetime.fromisoformat(starts_at)) for starts_at, _ in notification.data.get("sessions") or ()]
     urgent = notification.timing is not Timing.NORMAL or in_a_calendar(notification)
-    return not urgent and all(day > london_day(until) for day in days)
+    return not urgent and not _begins_by(notification, until)
+
+
+def _begins_by(notification: Notification, until: datetime) -> bool:
+    """Whether anything that a message is about begins by the end of a day."""
+    sessions = notification.data.get("sessions") or ()
+    return any(london_day(datetime.fromisoformat(starts_at)) <= london_day(until) for starts_at, _ in sessions)
 
 
 def hold(key: NotificationKey, notification: Notification, now: datetime) -> None:
@@ -128,10 +138,32 @@ def that_tells(held: Notification) -> Notification | None:
     """The digest that told a message which waited for one, or will tell it; None if there is none yet."""
     if held.due_at is None:
         return None
-    wanted, number = inbox.id_of(held), 1
-    while digest := outbox.notification(digests.key_of(_digest(held.person, held.employer, held.due_at, number))):
-        told = [each["id"] for each in (*digest.data["of_people"], *digest.data["of_you"])]
-        if wanted in told or len(told) < MOST:
-            return digest
+    number = 1
+    while (digest := outbox.notification(_key_of_digest(held, held.due_at, number))) and not _tells(digest, held):
         number += 1
-    return None
+    return digest
+
+
+def that_tell(messages: Sequence[Notification]) -> list[Notification | None]:
+    """Of each of some messages the digest that told it or will tell it, None where its e-mail is its own: read together."""
+    keys = [_key_of_digest(each, each.due_at) if each.due_at and _is_held(each) else None for each in messages]
+    first = outbox.notifications(dict.fromkeys(key for key in keys if key))
+    digest_of = [first.get(key) if key else None for key in keys]
+    return [
+        that_tells(each) if digest and not _tells(digest, each) else digest
+        for each, digest in zip(messages, digest_of, strict=True)
+    ]
+
+
+def _is_held(notification: Notification) -> bool:
+    return notification.delivery is Delivery.HELD and notification.template != digests.DIGEST
+
+
+def _key_of_digest(held: Notification, due: datetime, number: int = 1) -> NotificationKey:
+    return digests.key_of(_digest(held.person, held.employer, due, number))
+
+
+def _tells(digest: Notification, held: Notification) -> bool:
+    """Whether a digest tells a message, or is the last one that may."""
+    told = [each["id"] for each in (*digest.data["of_people"], *digest.data["of_you"])]
+    return inbox.id_of(held) in told or len(told) < MOST

@@ -9,15 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 from chalicelib.config import setting
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.notifications import Delivery, Notification, Timing
 from chalicelib.rendering import Incomplete, render
 from chalicelib.services import digests, notice_text
+from chalicelib.services.message_lives import Life
 from chalicelib.storage import inbox
-from chalicelib.storage.digests import DIGEST
 
 AT_ONCE = 100
 """Unread messages that are marked as read between two looks at the clock."""
@@ -34,23 +32,14 @@ class Show(StrEnum):
     ARCHIVED = "archived"
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(Life, frozen=True):
     """A message as a whole. `text` is None if its template has changed since, so that only the subject can be told. `link` leads to
-    what it is about, in the portal. `told_by` is the digest that tells it, if it went with one.
+    what it is about, in the portal.
     """
 
-    notification: Notification
     text: str | None
     link: str | None
     about: dict[str, str]
-    told_by: Notification | None
-
-    @property
-    def tells(self) -> list[dict[str, str]]:
-        """Of a digest: the ids and subjects of what it tells, news of one's people first."""
-        if self.notification.template != DIGEST:
-            return []
-        return [*self.notification.data["of_people"], *self.notification.data["of_you"]]
 
 
 def page(
@@ -90,7 +79,7 @@ def message(person: str, message_id: str) -> Message:
         text = None
     about = {name: found.data[name] for name in ABOUT if isinstance(found.data.get(name), str)}
     told_by = digests.that_tells(found) if found.delivery is Delivery.HELD else None
-    return Message(found, text, _link(text), about, told_by)
+    return Message(found, told_by, text, _link(text), about)
 
 
 def _link(text: str | None) -> str | None:

@@ -33,7 +33,7 @@ from chalicelib.domain.notices import (
 from chalicelib.domain.notifications import natural_key
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.domain.timers import Timer, TimerKind
-from chalicelib.services import jobs
+from chalicelib.services import digests, jobs
 from chalicelib.services.notice_audience import Gathered, gather
 from chalicelib.services.notice_text import TEMPLATE
 from chalicelib.storage import audit, outbox, people, timers
@@ -42,6 +42,7 @@ from chalicelib.storage import learner as learners
 from chalicelib.storage import notices as stored
 from chalicelib.storage.base import new_id
 from chalicelib.storage.idempotency import Idempotency
+from chalicelib.storage.outbox import NotificationKey
 from chalicelib.storage.transaction import Transaction, retried
 
 MOST_NAMED = 100
@@ -67,12 +68,18 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """A notice, how far its job is, and its delivery report; `failed` are people whom its e-mail did not reach, with names."""
+    """A notice and its delivery report; `failed` are people whom its e-mail did not reach, with names."""
 
     notice: Notice
-    job: Job | None
     figures: Figures
     failed: tuple[tuple[Written, str], ...]
+
+    @property
+    def percent(self) -> int:
+        """Of its recipients, how many have it."""
+        if self.notice.recipients is None:
+            return 0
+        return 100 * self.figures.written // self.notice.recipients if self.notice.recipients else 100
 
 
 # --- writing one ------------------------------------------------------------------------------------------------
@@ -224,7 +231,7 @@ def progress(actor: Actor, notice_id: str) -> Progress:
     failed = [each for each in written if each.delivery in FAILED][:MOST_NAMED]
     names = people.names_of(notice.employer, (each.person for each in failed))
     named = tuple((each, names.get(each.person, "")) for each in failed)
-    return Progress(_as_seen(notice), _job_of(notice), figures(written), named)
+    return Progress(_as_seen(notice), figures(written), named)
 
 
 def _sees_all(actor: Actor) -> bool:
@@ -238,13 +245,11 @@ def _found(actor: Actor, notice_id: str) -> Notice:
     return notice
 
 
-def _job_of(notice: Notice) -> Job | None:
-    return stored_jobs.job(notice.employer, notice.job) if notice.job else None
-
-
 def _as_seen(notice: Notice) -> Notice:
     """A notice as sent once its job is done."""
-    job = _job_of(notice) if notice.state is State.SENDING else None
+    if notice.state is not State.SENDING or notice.job is None:
+        return notice
+    job = stored_jobs.job(notice.employer, notice.job)
     return replace(notice, state=State.SENT) if job and job.state is JobState.DONE else notice
 
 
@@ -256,12 +261,20 @@ def _written(notice: Notice) -> list[Written]:
         for part, recipients in stored.recipients(notice.employer, notice.job).items()
         for event_id, told in events_of(notice.id, part, recipients).items()
     ]
+    at = notice.begun_at
     keys = [
-        (person, natural_key(Event(event_id, EventType.NOTICE_SENT, notice.employer, None, notice.begun_at), TEMPLATE))
+        NotificationKey.of(
+            person, at, natural_key(Event(event_id, EventType.NOTICE_SENT, notice.employer, None, at), TEMPLATE)
+        )
         for event_id, told in events
         for person in told
     ]
-    return list(stored.written(notice.begun_at, keys))
+    found = list(outbox.notifications(keys).values())
+    e_mails = [digest or own for own, digest in zip(found, digests.that_tell(found), strict=True)]
+    return [
+        Written(own.person, e_mail.delivery, e_mail.why, own.read_at is not None)
+        for own, e_mail in zip(found, e_mails, strict=True)
+    ]
 
 
 @retried

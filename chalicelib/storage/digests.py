@@ -75,6 +75,19 @@ def keep(notification: Notification, due: datetime) -> datetime:
     return due
 
 
+def is_kept(notification: Notification) -> bool:
+    """Whether news of somebody's people wait for a digest, or were told by one."""
+    try:
+        KeptRow.get(
+            keys.person(notification.person),
+            keys.kept(notification.employer, notification.natural_key),
+            consistent_read=True,
+        )
+    except KeptRow.DoesNotExist:
+        return False
+    return True
+
+
 def hold(key: NotificationKey, due: datetime) -> bool:
     """Let a message that is about to be sent wait for a digest; False if somebody has dealt with it meanwhile.
 
@@ -86,7 +99,7 @@ def hold(key: NotificationKey, due: datetime) -> bool:
 
 def key_of(digest: Notification) -> NotificationKey:
     """Where a digest lies."""
-    return NotificationKey(keys.person(digest.person), keys.notification(digest.at, digest.natural_key))
+    return NotificationKey.of(digest.person, digest.at, digest.natural_key)
 
 
 def open_(digest: Notification, due: datetime) -> None:
@@ -161,6 +174,6 @@ def _own(person_id: str, employer: str, due: datetime) -> list[Notification]:
 
 def supersede(held: Notification, now: datetime) -> None:
     """A message is no longer true when its digest goes: no e-mail tells it."""
-    key = NotificationKey(keys.person(held.person), keys.notification(held.at, held.natural_key))
+    key = NotificationKey.of(held.person, held.at, held.natural_key)
     actions = [NotificationRow.delivery.set(Delivery.SUPERSEDED.value), NotificationRow.settled_at.set(now)]
     _changed(key, actions, NotificationRow.delivery == Delivery.HELD.value)

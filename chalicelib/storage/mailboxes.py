@@ -48,9 +48,17 @@ def with_mailbox(person_id: str) -> tuple[Person | None, Mailbox]:
     return found
 
 
+class AlreadyChosen(Exception):
+    """Somebody has chosen this before; whoever has chosen nothing has each e-mail by itself."""
+
+
 def prefer_digest(transaction: Transaction, person_id: str, digest: bool) -> None:
-    """Add to a transaction: somebody wants one e-mail a day for what is not urgent, or each by itself."""
-    transaction.update(MailboxRow.at(person_id), [MailboxRow.kind.set(MailboxRow), MailboxRow.digest.set(digest)])
+    """Add to a transaction: somebody wants one e-mail a day for what is not urgent, or each by itself. AlreadyChosen if they do."""
+    chosen = [MailboxRow.kind.set(MailboxRow), MailboxRow.digest.set(digest)]
+    other = MailboxRow.digest == (not digest)
+    if digest:
+        other = other | MailboxRow.digest.does_not_exist()
+    transaction.update(MailboxRow.at(person_id), chosen, other, otherwise=AlreadyChosen())
 
 
 def mark(transaction: Transaction, person_id: str, undeliverable: Undeliverable) -> None:

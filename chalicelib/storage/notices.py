@@ -1,6 +1,6 @@
 """Notices, whom they are for, and what became of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -10,24 +10,20 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, Un
 
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.enrolment import Status
-from chalicelib.domain.notices import Audience, AudienceKind, Notice, State, Written, parts_of
-from chalicelib.domain.notifications import Delivery
+from chalicelib.domain.notices import Audience, AudienceKind, Notice, State, parts_of
 from chalicelib.domain.people import Assignment
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Record
+from chalicelib.storage.base import InstantAttribute, Record, read_many
 from chalicelib.storage.cursor import going_on
-from chalicelib.storage.outbox import NOTIFICATION_DAYS, NotificationRow
+from chalicelib.storage.outbox import NOTIFICATION_DAYS
 from chalicelib.storage.people import AssignmentRow, EmploymentRow, MembershipRow, PersonRow
 from chalicelib.storage.transaction import Transaction
 
 KEPT = timedelta(days=NOTIFICATION_DAYS + 2)
 """A notice stays longer than the last message that shows its text."""
 
-TOGETHER = 100
-"""Rows of one batch read."""
-
 READERS = 8
-"""Batches read at the same time."""
+"""Rows written, and units read, at the same time."""
 
 
 class NoticeRow(Record, discriminator="notice"):
@@ -208,7 +204,7 @@ def here_and_left(employer: str, person_ids: Iterable[str], day: date) -> tuple[
     """Of some people: who has an employment here that is not over on a day, and who had one. The others are unknown here."""
     here: set[str] = set()
     left: set[str] = set()
-    for row in _read(EmploymentRow, [(keys.person(each), keys.employment(employer)) for each in person_ids]):
+    for row in read_many(EmploymentRow, [(keys.person(each), keys.employment(employer)) for each in person_ids]):
         employment = row.employment()
         if employment is not None:
             (left if employment.left_before(day) else here).add(_person(row))
@@ -217,27 +213,9 @@ def here_and_left(employer: str, person_ids: Iterable[str], day: date) -> tuple[
 
 def without_address(person_ids: Iterable[str]) -> int:
     """How many of some people no e-mail address is held of."""
-    rows = _read(PersonRow, [(keys.person(each), keys.PROFILE) for each in person_ids])
+    rows = read_many(PersonRow, [(keys.person(each), keys.PROFILE) for each in person_ids])
     return sum(not row.email for row in rows)
 
 
 def _person(row: Record) -> str:
     return str(row.pk.split(keys.SEPARATOR)[1])
-
-
-# --- what became of it ------------------------------------------------------------------------------------------
-
-
-def written(at: datetime, natural_keys: Iterable[tuple[str, str]]) -> Iterator[Written]:
-    """What became of messages, each named by its person and natural key; those that are not written yet are missing. May lag."""
-    wanted = [(keys.person(person), keys.notification(at, key)) for person, key in natural_keys]
-    for row in _read(NotificationRow, wanted):
-        yield Written(_person(row), Delivery(row.delivery), row.failure, row.read_at is not None)
-
-
-def _read(row: Any, wanted: Sequence[tuple[str, str]]) -> Iterator[Any]:
-    """Rows by their keys, batches of them at the same time."""
-    batches = [wanted[start : start + TOGETHER] for start in range(0, len(wanted), TOGETHER)]
-    with ThreadPoolExecutor(READERS) as pool:
-        for found in pool.map(lambda batch: list(row.batch_get(batch)), batches):
-            yield from found

@@ -15,7 +15,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import FEEDBACK, LEASE, Delivery, Notification
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of
+from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of, read_many
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.transaction import Transaction
 
@@ -136,6 +136,11 @@ class NotificationKey(msgspec.Struct, frozen=True):
     pk: str
     sk: str
 
+    @classmethod
+    def of(cls, person_id: str, at: datetime, natural_key: str) -> "NotificationKey":
+        """Where the message of an instant with this natural key lies."""
+        return cls(keys.person(person_id), keys.notification(at, natural_key))
+
     def tags(self) -> dict[str, str]:
         """The key as tags of an e-mail, from which SES's reports find it; none if it is longer than tags may be."""
         tags = {name: _as_tag(part) for name, part in (("partition", self.pk), ("message", self.sk))}
@@ -217,6 +222,12 @@ def notification(key: NotificationKey) -> Notification | None:
         return None
 
 
+def notifications(wanted: Iterable[NotificationKey]) -> dict[NotificationKey, Notification]:
+    """Notifications by their keys, a hundred in a read and eight reads at once; those that are not there are missing. May lag."""
+    rows = read_many(NotificationRow, [(each.pk, each.sk) for each in wanted])
+    return {NotificationKey(row.pk, row.sk): row.notification() for row in rows}
+
+
 def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
     """Take a notification for sending: from the state it was read in to SENDING; False if somebody else was first.
 
@@ -285,24 +296,25 @@ def waiting(sk: str, until: datetime) -> list[Action]:
     return [Path("pending_pk").set(keys.pending(shard)), Path("due_at").set(keys.instant(until))]
 
 
-def unanswered(key: NotificationKey, claimed_at: datetime) -> None:
-    """SES did not answer: look again once the claim has run out, unless it reports on the e-mail before."""
+def unanswered(key: NotificationKey, claimed_at: datetime, until: datetime) -> None:
+    """SES did not answer: look again at an instant, but not before the claim has run out, unless it reports on the e-mail before."""
     _changed(
         key,
-        waiting(key.sk, claimed_at + LEASE + timedelta(seconds=1)),
+        waiting(key.sk, max(until, claimed_at + LEASE + timedelta(seconds=1))),
         NotificationRow.delivery == Delivery.SENDING.value,
     )
 
 
-def refused(key: NotificationKey, why: str, parked_at: datetime | None) -> None:
-    """SES refused the e-mail for what it is: the queue's next delivery tries again; or it was the last one, and the queue parks
-    it.
-    """
-    delivery = Delivery.PARKED if parked_at else Delivery.PENDING
-    actions: list[Action] = [NotificationRow.delivery.set(delivery.value), NotificationRow.failure.set(why)]
-    if parked_at:
-        actions.append(NotificationRow.settled_at.set(parked_at))
+def refused(key: NotificationKey, why: str) -> None:
+    """SES refused the e-mail for what it is: the queue's next delivery tries again."""
+    actions = [NotificationRow.delivery.set(Delivery.PENDING.value), NotificationRow.failure.set(why)]
     _changed(key, actions, NotificationRow.delivery == Delivery.SENDING.value)
+
+
+def parked(key: NotificationKey, now: datetime) -> None:
+    """The queue has given up on the message and parks it: unless SES may have the e-mail, or it waits for a time of its own."""
+    actions = [NotificationRow.delivery.set(Delivery.PARKED.value), NotificationRow.settled_at.set(now)]
+    _changed(key, actions, (NotificationRow.delivery == Delivery.PENDING.value) & Path("pending_pk").does_not_exist())
 
 
 def report(key: NotificationKey, delivery: Delivery, at: datetime, why: str | None) -> bool:
@@ -357,13 +369,14 @@ def queued(waiting: Waiting) -> None:
 def of_person(
     person_id: str, employer: str, limit: int, after: dict[str, Any] | None
 ) -> tuple[list[Notification], dict[str, Any] | None]:
-    """A page of what an employer has told somebody, newest first, and where to go on. An inbox is one of all employers', so that
-    this reads past what others have told them.
+    """A page of what an employer has told somebody, newest first, and where to go on: what is in their inbox. That is one of all
+    employers', so that this reads past what others have told them.
     """
     query = NotificationRow.query(
         keys.person(person_id),
         NotificationRow.sk.startswith("N" + keys.SEPARATOR),
-        NotificationRow.employer == employer,
+        (NotificationRow.employer == employer)
+        & (NotificationRow.unread_pk.does_not_exist() | (NotificationRow.unread_pk != keys.unlisted(person_id))),
         scan_index_forward=False,
         limit=limit,
         last_evaluated_key=going_on(after, "pk", keys.person(person_id)),

@@ -23,7 +23,18 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mailbox import Mailbox
 from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.domain.notifications import Delivery, Notification
-from chalicelib.services import digests, enrolment, identity, inbox, outbox, preferences
+from chalicelib.services import (
+    competence,
+    digests,
+    enrolment,
+    identity,
+    inbox,
+    looking,
+    outbox,
+    preferences,
+    projection,
+    takeover,
+)
 from chalicelib.services.sending import Busy
 from chalicelib.storage import digests as stored
 from chalicelib.storage import inbox as stored_inbox
@@ -31,10 +42,13 @@ from chalicelib.storage import message_settings, queues
 from chalicelib.storage import outbox as kept_in
 from chalicelib.storage.base import new_id
 from chalicelib.storage.digests import KeptRow
+from chalicelib.storage.enrolment import EnrolmentRow
 from chalicelib.storage.outbox import NotificationKey, NotificationRow
+from chalicelib.storage.people import EmploymentRow
 from tests import builders as b
-from tests.builders import NOW
+from tests.builders import NOW, SYSTEM, TODAY
 from tests.conftest import Api
+from tests.pump import stream_records
 from tests.seams import counted, intercepted
 
 DIGEST = NOW.replace(hour=16)
@@ -415,6 +429,25 @@ def test_a_reminder_of_what_begins_before_the_next_digest_does_not_wait_for_it(a
         assert digests.may_wait(reminder, Mailbox(digest=True), now) is waits
 
 
+def test_administrators_see_what_became_of_a_message_by_the_digest_that_told_it(ses):
+    prefer_digest(1)
+    verified(1, person="p1")
+    booked(1)
+    mail_at(NOW)
+    ada = identity.identify(b.person(9, assignments=(), role="learning_administrator"), None, NOW)
+
+    def lives():
+        found, _ = message_lives.of_person(ada, "p1", 20, None)
+        return {each.notification.subject: (each.e_mail.delivery, len(each.tells)) for each in found}
+
+    assert lives() == {"Checked: Study day 1": (Delivery.HELD, 0)}
+    mail_at(DIGEST)
+    sent = Delivery.SENT
+    assert lives() == {"Checked: Study day 1": (sent, 0), "News of your people: 1, and 1 for you": (sent, 2)}
+    own = next(each for each in message_lives.of_person(ada, "p1", 20, None)[0] if not each.tells)
+    assert [state for state, _ in own.steps] == ["created", "queued", "sending", "sent"]
+
+
 def test_what_is_delivered_again_at_the_hour_while_ses_is_busy_stays_in_its_digest(ses):
     prefer_digest(2)
     (key,) = verified(1)
@@ -645,3 +678,112 @@ def test_a_row_that_waits_is_at_most_a_kilobyte(ses):
     (row,) = [each for each in KeptRow.scan() if isinstance(each, KeptRow)]
     assert len(str(row.to_dynamodb_dict())) < 1000
     assert digests.FRESH + timedelta(days=1) < stored.WINDOW
+
+
+# --- news of one's people that are no longer true, or cannot wait ---------------------------------------------------
+
+
+def relayed(at):
+    """Every event that is there, relayed at a moment: once more than before, which is nothing new."""
+    for record in stream_records():
+        notify(kept_in.event_from_stream(record["dynamodb"]["NewImage"]), at)
+
+
+def who_is_told_of(ses):
+    """The beginnings of the lines of the manager's only e-mail."""
+    (digest,) = ses.to(1)
+    return [line.split(",")[0] for line in ses.lines(ses.accepted.index(digest))]
+
+
+def taught_on(day):
+    b.offered(b.class_(sessions=(b.session(day),)))
+
+
+def test_a_managers_digest_announces_no_place_that_was_given_back(ses):
+    taught_on(TODAY + timedelta(7))
+    place = enrolment.enrol_myself(identity.identify("504-2", None, NOW), "504-c1", NOW)
+    relayed(NOW)
+    enrolment.withdraw_myself(identity.identify("504-2", None, NOW), place.id, NOW + timedelta(hours=1))
+    relayed(NOW + timedelta(hours=1))
+    mail_at(NOW + timedelta(hours=1))
+    mail_at(DIGEST)
+    assert [each["Subject"].partition(":")[0] for each in ses.to(1)] == ["Place given back"]
+
+
+def test_a_managers_digest_plans_nobody_for_a_day_to_which_the_class_does_not_come(ses):
+    taught_on(TODAY + timedelta(7))
+    enrolment.enrol_myself(identity.identify("504-2", None, NOW), "504-c1", NOW)
+    enrolment.enrol_myself(identity.identify("504-3", None, NOW), "504-c1", NOW)
+    relayed(NOW)
+    moved = EnrolmentRow.get("P#p2", EnrolmentRow.of(b.enrolment(person="p2")).sk)
+    moved.sessions = EnrolmentRow.of(b.enrolment(at=b.class_(sessions=(b.session(TODAY + timedelta(8)),)))).sessions
+    moved.save()
+    mail_at(DIGEST)
+    assert who_is_told_of(ses) == ["Booked: Sam Testfold3"]
+
+
+def test_a_manager_hears_of_a_place_before_its_class_and_once(ses):
+    evening = NOW.replace(hour=17)
+    taught_on(TODAY + timedelta(1))
+    enrolment.enrol_myself(identity.identify("504-2", None, evening), "504-c1", evening)
+    for _ in range(2):
+        relayed(evening)
+    mail_at(evening)
+    assert [each["Subject"].partition(":")[0] for each in ses.to(1)] == ["Booked"]
+    mail_at(DIGEST + timedelta(days=1))
+    assert len(ses.to(1)) == 1
+
+
+def test_what_was_kept_for_a_digest_stays_there_when_it_is_relayed_again_later(ses):
+    taught_on(TODAY + timedelta(1))
+    enrolment.enrol_myself(identity.identify("504-2", None, NOW), "504-c1", NOW)
+    relayed(NOW)
+    mail_at(DIGEST)
+    relayed(DIGEST + timedelta(hours=1))
+    mail_at(DIGEST + timedelta(hours=1))
+    assert [each["Subject"] for each in ses.to(1)] == ["News of your people: 1"]
+
+
+def due_for_renewal(number):
+    """Somebody under the manager, who is to renew by a month from now and prefers digests; told of it."""
+    held = [b.assignment(str(number), supervisor="p1")]
+    b.person(number, assignments=held, awards=[b.award_expiring(TODAY + timedelta(30))])
+    prefer_digest(number)
+    projection.project(f"p{number}", "504", NOW)
+    looking.look("504", f"p{number}", TODAY, TODAY, NOW)
+    relayed(NOW)
+    mail_at(NOW)
+
+
+def test_reminders_that_wait_stop_the_moment_the_training_is_renewed(ses):
+    due_for_renewal(4)
+    due_for_renewal(5)
+    takeover.take_over(SYSTEM, "504", "p4", [b.award()], [], NOW)
+    projection.project("p4", "504", NOW)
+    mail_at(DIGEST)
+    assert ses.to(4) == []
+    assert [each["Subject"] for each in ses.to(5)] == ["News for you: 1"]
+    assert who_is_told_of(ses) == ["Training due: Sam Testfold5"]
+
+
+@pytest.mark.parametrize("day", [29, 31])
+def test_reminders_that_wait_stop_once_a_class_is_booked_in_time(ses, day):
+    due_for_renewal(4)
+    at = b.class_("504-c9", sessions=[b.session(TODAY + timedelta(day))])
+    takeover.take_over(SYSTEM, "504", "p4", [], [b.enrolment(at=at, person="p4", counted=False)], NOW)
+    projection.project("p4", "504", NOW)
+    mail_at(DIGEST)
+    assert len(ses.to(4)) == len(ses.to(1)) == (1 if day > 30 else 0)
+
+
+def test_reminders_that_wait_stop_once_nothing_requires_it_or_they_have_left(ses):
+    due_for_renewal(4)
+    due_for_renewal(5)
+    gone = EmploymentRow.get("P#p5", "E#504#WHO")
+    gone.ends_on = TODAY - timedelta(1)
+    gone.save()
+    competence.require(SYSTEM, "504", [b.requirement(ends_on=TODAY - timedelta(1))], NOW)
+    for person in ("p4", "p5"):
+        projection.project(person, "504", NOW)
+    mail_at(DIGEST)
+    assert (ses.to(4), ses.to(5), ses.to(1)) == ([], [], [])

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import NobodyToTell, NoticeOver
 from chalicelib.domain.notices import Audience, AudienceKind, State
 from chalicelib.domain.notifications import Delivery
 from chalicelib.handlers import events, work
-from chalicelib.services import identity, notices, outbox, timers
+from chalicelib.services import identity, notices, outbox, preferences, timers
 from chalicelib.services.notices import Draft
 from chalicelib.storage import jobs as stored_jobs
 from chalicelib.storage import outbox as stored
@@ -313,3 +313,28 @@ def test_the_report_counts_each_reader_and_names_whom_the_e_mail_did_not_reach(t
     assert (numbers.written, numbers.sent, numbers.delivered, numbers.failed, numbers.read) == (7, 6, 1, 1, 1)
     ((unreached, name),) = found.failed
     assert (unreached.person, unreached.why, name) == ("p2", "no such mailbox", "Sam Testfold2")
+
+
+def test_of_whoever_prefers_a_digest_the_report_says_what_became_of_that(trust, ses):
+    preferences.prefer_digest(identity.identify("504-1", None, NOW), True, NOW)
+    notice = sent()
+    trust.run()
+    relayed()
+    mail_all()
+    assert (figures(notice).waiting, figures(notice).sent) == (1, 6)
+    (digest,) = [row for row in NotificationRow.scan() if isinstance(row, NotificationRow) and row.template == "digest"]
+    outbox.deliver(key_of(digest), NOW.replace(hour=16))
+    assert (figures(notice).waiting, figures(notice).sent) == (0, 7)
+    stored.report(key_of(digest), Delivery.BOUNCED, NOW.replace(hour=17), "5.1.1")
+    report = notices.progress(ada(), notice.id)
+    assert [(each.person, each.delivery, each.why) for each, _ in report.failed] == [("p1", Delivery.BOUNCED, "5.1.1")]
+    with pytest.raises(NoticeOver):
+        notices.stop(ada(), notice.id, LATER)
+
+
+def test_progress_is_of_what_is_in_inboxes_and_not_of_what_is_about_to_be(trust, ses):
+    notice = sent()
+    trust.run()
+    assert notices.progress(ada(), notice.id).percent == 0
+    relayed()
+    assert notices.progress(ada(), notice.id).percent == 100
