@@ -30,6 +30,7 @@ from chalicelib.services import (
     identity,
     inbox,
     looking,
+    message_lives,
     outbox,
     preferences,
     projection,
