@@ -21,6 +21,7 @@ class TimerKind(StrEnum):
     UNREACHABLE = "unreachable"
     AUTO_ENROLMENT = "auto-enrolment"
     NOTICE = "notice"
+    TRANSFER = "transfer"
 
 
 @dataclass(frozen=True, slots=True)

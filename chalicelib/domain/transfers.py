@@ -60,8 +60,32 @@ def may_travel(award: Award, day: date) -> bool:
 
 def arrived_already(award: Award, held: Iterable[Award]) -> Award | None:
     """The award held that is this one: it arrived before, some other way. It may have been voided since."""
-    same = (award.competency, award.awarded_on, award.source)
-    return next((each for each in held if (each.competency, each.awarded_on, each.source) == same), None)
+    same = _which(award, award.source)
+    return next((each for each in held if _which(each, each.source) == same), None)
+
+
+def _which(award: Award, source: str) -> tuple[str, date, str]:
+    """What tells an award from any other at an employer, under its source there: one completion may award several competencies."""
+    return award.competency, award.awarded_on, source
+
+
+# --- what an employer has set ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an employer has set about transfers and updates.
+
+    `automatic_release`: what another employer asks for is released at once. `recognised` are the employers whose training counts
+    here without an administrator's look, by transfer or update; None: all of them.
+    """
+
+    automatic_release: bool = False
+    recognised: frozenset[str] | None = None
+
+    def recognises(self, employer: str) -> bool:
+        """Whether training of that employer is recognised."""
+        return self.recognised is None or employer in self.recognised
 
 
 # --- several employers ----------------------------------------------------------------------------------------
@@ -76,30 +100,43 @@ class Update:
     void: tuple[Award, ...] = ()
 
 
-def update_of(there: Learner, here: Learner, competencies: Mapping[str, Competency], day: date) -> Update:
-    """What the records at one employer (`here`) lack of those made at another (`there`) on a day.
+def update_of(
+    there: Learner, here: Learner, competencies: Mapping[str, Competency], settings: Settings, day: date
+) -> Update:
+    """What the records at one employer (`here`) lack of those made at another (`there`) on a day; of much, as much as one
+    transaction holds.
 
-    An award arrives if both employed the person when it was made and do so now, and if it is better than what is held. What was
-    taken over is left alone: the system used before passed it on already. An award that became void goes void wherever it arrived.
-    `competencies` are those in use here.
+    An award arrives if both employed the person when it was made and do so now, and if a transfer would be accepted by itself.
+    What was taken over is left alone: the system used before passed it on already. An award that became void goes void wherever
+    it arrived. `competencies` are all known here, `settings` those of here.
     """
     arrived = [each for each in here.awards if (origin := made_at(each)) and origin[0] == there.employer]
-    void = {source_at_another(there.employer, each.source) for each in there.awards if each.void}
-    voided = tuple(each for each in arrived if not each.void and each.source in void)
+    void = {_which(each, source_at_another(there.employer, each.source)) for each in there.awards if each.void}
+    voided = tuple(each for each in arrived if not each.void and _which(each, each.source) in void)
     held = [each for each in here.awards if each not in voided]
     found: list[Award] = []
     for award in sorted(there.awards, key=_longest_first):
-        if award.competency in competencies and _is_for_both(award, there, here, day):
-            new = arriving(award, there.employer, competencies[award.competency])
-            if new.valid_on(day) and not arrived_already(new, held) and better(new, [*held, *found], day):
+        if _is_for_both(award, there, here, day):
+            competency = competencies.get(award.competency)
+            new = arriving(award, there.employer, competency)
+            weighed = _weighed(new, [*held, *found], there.employer, competency, settings, day)
+            if weighed is Because.BETTER and not arrived_already(new, held):
                 found.append(new)
-    return Update(there.employer, tuple(found), voided)
+    void_now = voided[:MOST_ITEMS]
+    return Update(there.employer, tuple(found[: MOST_ITEMS - len(void_now)]), void_now)
 
 
 def _is_for_both(award: Award, there: Learner, here: Learner, day: date) -> bool:
     if not may_travel(award, day) or award.origin is Origin.TAKEOVER:
         return False
     return all(employed_on(each.employment, on) for each in (there, here) for on in (award.awarded_on, day))
+
+
+def may_receive(employment: Employment | None, day: date) -> bool:
+    """Whether a transfer brings somebody their training on a day: applicants and employees (domain.md §7)."""
+    if employment is None or not employment.active_on(day):
+        return False
+    return employment.kind_on(day) is not EmploymentKind.EXTERNAL
 
 
 def employed_on(employment: Employment | None, day: date) -> bool:
@@ -129,16 +166,20 @@ class Step(StrEnum):
     MATCH = "match"
     RELEASE = "release"
     REFUSE = "refuse"
+    WITHDRAW = "withdraw"
     RECEIVE = "receive"
     FINISH = "finish"
     FAIL = "fail"
 
 
 class Party(StrEnum):
-    """Who takes a step: administrators of the employer that asks, of the one that is asked, or nobody but the service."""
+    """Who takes a step: administrators of the employer that asks, of the one that is asked, whose training it is, or nobody but
+    the service.
+    """
 
     NEW = "new employer"
     OLD = "old employer"
+    LEARNER = "learner"
     SERVICE = "service"
 
 
@@ -152,7 +193,7 @@ MOVES: dict[tuple[Status, Step], tuple[frozenset[Status], frozenset[Party]]] = {
     (Status.INITIATED, Step.FAIL): (frozenset({Status.FAILED}), _SERVICE),
     (Status.MATCHED, Step.RELEASE): (frozenset({Status.RELEASED}), _OLD | _SERVICE),
     (Status.MATCHED, Step.REFUSE): (frozenset({Status.REJECTED}), _OLD),
-    (Status.MATCHED, Step.FAIL): (frozenset({Status.FAILED}), _SERVICE),
+    (Status.MATCHED, Step.WITHDRAW): (frozenset({Status.FAILED}), _NEW | {Party.LEARNER}),
     (Status.RELEASED, Step.RECEIVE): (frozenset({Status.RECEIVED}), _SERVICE),
     (Status.RELEASED, Step.FAIL): (frozenset({Status.FAILED}), _SERVICE),
     (Status.RECEIVED, Step.FINISH): (OUTCOMES, _NEW | _SERVICE),
@@ -161,7 +202,7 @@ MOVES: dict[tuple[Status, Step], tuple[frozenset[Status], frozenset[Party]]] = {
 
 _WAY_ON = {
     Status.INITIATED: "The person has to be found at the other employer first.",
-    Status.MATCHED: "It waits for the other employer, who releases or refuses it.",
+    Status.MATCHED: "It waits for the other employer, who releases or refuses it. Who asked, or the learner, may withdraw it.",
     Status.RELEASED: "It is about to be received.",
     Status.RECEIVED: "Its items wait for an administrator of the new employer.",
     Status.APPLIED: "If an award is wrong, void it: POST /v1/people/{person_id}/awards/void.",
@@ -169,6 +210,17 @@ _WAY_ON = {
     Status.REJECTED: "Ask again: POST /v1/people/{person_id}/transfers.",
     Status.FAILED: "Ask again: POST /v1/people/{person_id}/transfers.",
 }
+
+
+class Why(StrEnum):
+    """Why a transfer came to a state, where nobody says so in words of their own."""
+
+    UNKNOWN = "not known there"
+    NOBODY = "nobody there can release it"
+    LEFT = "left the new employer"
+    NOTHING = "nothing to bring"
+    WITHDRAWN = "withdrawn"
+    CONSENT = "consent taken back"
 
 
 class ItemState(StrEnum):
@@ -209,7 +261,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One change: the state reached, the UTC instant, who made it (a person id or a named system), and why if they said so."""
+    """One change: the state reached, the UTC instant, who made it (a person id or a named system), and why: a `Why`, or the words
+    of an administrator who refused.
+    """
 
     status: Status
     at: datetime
@@ -241,7 +295,7 @@ class Transfer:
 
     @property
     def reason(self) -> str | None:
-        """Why it came to its present state, if that was said."""
+        """Why it came to its present state: a `Why`, or the words of an administrator who refused; None if nothing was said."""
         return self.history[-1].reason
 
     @property
@@ -253,9 +307,19 @@ class Transfer:
         """The items of which this became."""
         return tuple(each for each in self.items if each.state is state)
 
-    def item(self, number: int) -> Item | None:
-        """The item with this number, or None."""
-        return next((each for each in self.items if each.number == number), None)
+    def item(self, number: str) -> Item | None:
+        """The item with this number, as written without zeros before it, or None."""
+        return next((each for each in self.items if str(each.number) == number), None)
+
+    def seen_by(self, employer: str) -> "Transfer":
+        """The transfer as administrators of an employer see it: what the new one made of the items is no matter of the old one,
+        whose part ends with the release (domain.md §7).
+        """
+        if employer == self.to or not self.items:
+            return self
+        upto = next(number for number, row in enumerate(self.history, 1) if row.status is Status.RELEASED)
+        items = tuple(Item(each.number, each.award) for each in self.items)
+        return replace(self, status=Status.RELEASED, history=self.history[:upto], items=items)
 
     def with_items(self, items: Iterable[Item]) -> "Transfer":
         """The same transfer with other items, its revision one higher."""
@@ -317,7 +381,7 @@ def move(
 # --- its items ------------------------------------------------------------------------------------------------
 
 MOST_ITEMS = 60
-"""Awards that one transfer carries: they are written in one transaction."""
+"""Awards that one transfer carries, or one update brings and takes back: they are written in one transaction."""
 
 
 def items_of(there: Learner, day: date) -> tuple[Item, ...]:
@@ -339,22 +403,6 @@ def _longest_first(award: Award) -> tuple[int, int, str]:
     return -award.level, -last.toordinal(), award.source
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What an employer has set about transfers.
-
-    `automatic_release`: what another employer asks for is released at once. `recognised` are the employers whose training counts
-    here without an administrator's look; None: all of them.
-    """
-
-    automatic_release: bool = False
-    recognised: frozenset[str] | None = None
-
-    def recognises(self, employer: str) -> bool:
-        """Whether training of that employer is recognised."""
-        return self.recognised is None or employer in self.recognised
-
-
 def judged(
     item: Item, transfer: Transfer, here: Learner, competency: Competency | None, settings: Settings, day: date
 ) -> Item:
@@ -363,15 +411,22 @@ def judged(
     if present := arrived_already(award, here.awards):
         state = ItemState.WAITING if present.void else ItemState.ACCEPTED
         return replace(item, state=state, because=Because.VOID if present.void else Because.ARRIVED)
-    if not settings.recognises(transfer.origin):
-        return replace(item, because=Because.NOT_RECOGNISED)
+    because = _weighed(award, here.awards, transfer.origin, competency, settings, day)
+    state = ItemState.ACCEPTED if because is Because.BETTER else ItemState.WAITING
+    return replace(item, state=state, because=because)
+
+
+def _weighed(
+    award: Award, held: Iterable[Award], origin: str, competency: Competency | None, settings: Settings, day: date
+) -> Because:
+    """What the rule of domain.md §7 says of an award that arrives from an employer: better, or what stands in its way."""
+    if not settings.recognises(origin):
+        return Because.NOT_RECOGNISED
     if competency is None or not competency.in_use_on(day):
-        return replace(item, because=Because.NOT_IN_USE)
+        return Because.NOT_IN_USE
     if not award.valid_on(day):
-        return replace(item, because=Because.OVER)
-    if not better(award, here.awards, day):
-        return replace(item, because=Because.NOT_BETTER)
-    return replace(item, state=ItemState.ACCEPTED, because=Because.BETTER)
+        return Because.OVER
+    return Because.BETTER if better(award, held, day) else Because.NOT_BETTER
 
 
 def decided(item: Item, state: ItemState, by: str, reason: str | None) -> Item:

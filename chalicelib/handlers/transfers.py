@@ -8,7 +8,7 @@ from chalice import Blueprint
 
 from chalicelib.domain import errors
 from chalicelib.domain.permissions import Capability
-from chalicelib.domain.transfers import Item, ItemState, Settings
+from chalicelib.domain.transfers import Item, ItemState, Settings, Status
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor, Page
 from chalicelib.services import transfers as service
@@ -54,7 +54,12 @@ class ItemView(msgspec.Struct, frozen=True):
     expires_on: Annotated[
         date | None, msgspec.Meta(description="As the old employer holds it; null: it never expires.")
     ]
-    state: Annotated[str, msgspec.Meta(description="waiting (for an administrator), accepted or rejected.")]
+    state: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="waiting (for an administrator), accepted or rejected. null, as what follows, to the old employer."
+        ),
+    ]
     because: Annotated[str | None, msgspec.Meta(description="The rule that decided, or left it to an administrator.")]
     decided_by: Annotated[str | None, msgspec.Meta(description="Person id of the administrator who did.")]
     reason: str | None
@@ -71,7 +76,7 @@ class ItemView(msgspec.Struct, frozen=True):
             level=award.level,
             awarded_on=award.awarded_on,
             expires_on=award.expires_on,
-            state=item.state.value,
+            state=None if shown.transfer.status is Status.RELEASED else item.state.value,
             because=item.because.value if item.because else None,
             decided_by=item.by,
             reason=item.reason,
@@ -100,10 +105,17 @@ class TransferView(msgspec.Struct, frozen=True):
         str,
         msgspec.Meta(
             description="initiated, matched (waits for the old employer), released, received (items wait for an administrator of "
-            "the new employer), applied, partly applied, rejected or failed."
+            "the new employer), applied, partly applied, rejected or failed. To the old employer it ends with released."
         ),
     ]
-    reason: Annotated[str | None, msgspec.Meta(description="Why it was refused, or failed.")]
+    reason: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Why it was refused, in the words of who did. Of one that failed: `not known there`, `left the new "
+            "employer`, `nothing to bring`, `withdrawn` by who asked, or `consent taken back`. Of one that is matched: `nobody "
+            "there can release it`, if so when it was asked for; else null."
+        ),
+    ]
     items: list[ItemView]
     history: list[StepView]
 
@@ -158,7 +170,7 @@ def ask_for_transfer(request: Request) -> Shown:
     """Ask an employer where somebody works or worked for their training, once they agreed to it: for applicants and employees.
 
     Only national competencies in date come, with their day of award. What is better than what is held is awarded at once; the rest
-    waits for an administrator. It comes at once where the other employer releases by itself.
+    waits for an administrator. It comes at once where the other employer releases by itself. Both employers' audits keep it.
     """
     body = request.body
     return service.ask(
@@ -232,8 +244,37 @@ def waiting_transfers(request: Request) -> ShownPage:
     refusals=(errors.NotFound,),
 )
 def show_transfer(request: Request) -> Shown:
-    """One transfer, to administrators of either employer."""
+    """One transfer, to administrators of either employer; to those of the old one, no further than its release."""
     return service.one(request.actor, request.path["person_id"], request.path["transfer_id"])
+
+
+# --- withdrawing ----------------------------------------------------------------------------------------------
+
+
+@routes.route(
+    "POST",
+    "/v1/transfers/{person_id}/{transfer_id}/withdrawal",
+    capability=Capability.EDIT_COMPETENCE_RULES,
+    summary="Withdraw a transfer",
+    answer=TransferView,
+    refusals=(errors.NotFound, errors.OwnTransfer, errors.TransferNotThere, errors.Conflict),
+)
+def withdraw_transfer(request: Request) -> Shown:
+    """Take back what you asked for, while the old employer has not answered. The learner is told."""
+    return service.withdraw(request.actor, request.path["person_id"], request.path["transfer_id"], request.now)
+
+
+@routes.route(
+    "POST",
+    "/v1/me/transfers/{transfer_id}/withdrawal",
+    capability=Capability.VIEW_COMPLIANCE,
+    summary="Take back my consent to a transfer",
+    answer=TransferView,
+    refusals=(errors.NotFound, errors.TransferNotThere, errors.Conflict),
+)
+def withdraw_my_transfer(request: Request) -> Shown:
+    """No longer agree that your training goes to another employer, while the old one has not answered. Who asked is told."""
+    return service.withdraw_own(request.actor, request.path["transfer_id"], request.now)
 
 
 # --- releasing and deciding -----------------------------------------------------------------------------------
@@ -250,7 +291,7 @@ DECIDING = (errors.NotFound, errors.OwnTransfer, errors.TransferNotThere, errors
     refusals=DECIDING,
 )
 def release_transfer(request: Request) -> Shown:
-    """Let the employer that asks have what is held here, national and in date."""
+    """Let the employer that asks have what is held here, national and in date. What it makes of that is not shown here."""
     return service.release(request.actor, request.path["person_id"], request.path["transfer_id"], request.now)
 
 
@@ -315,7 +356,8 @@ Employers = Annotated[
     list[EmployerCode],
     msgspec.Meta(
         max_length=500,
-        description="Whose training counts here without an administrator's look; null: of every employer of this service.",
+        description="Whose training counts here without an administrator's look, by a transfer or, for who works at both, an "
+        "update; null: of every employer of this service.",
     ),
 ]
 
@@ -361,5 +403,7 @@ def show_transfer_settings(request: Request) -> Settings:
     answer=TransferSettings,
 )
 def change_transfer_settings(request: Request) -> Settings:
-    """Whether to release by itself, and whose training to recognise. It holds for transfers asked for, or released, from now on."""
+    """Whether to release by itself, and whose training to recognise. It holds for transfers asked for, or released, and for updates
+    from now on.
+    """
     return service.change_settings(request.actor, request.body.settings(), request.now)

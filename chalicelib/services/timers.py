@@ -27,6 +27,7 @@ from chalicelib.services import (
     class_notices,
     external_training,
     notices,
+    transfers,
     unreachable,
     waiting,
 )
@@ -269,5 +270,6 @@ _RING: dict[TimerKind, Callable[[Timer, datetime, Callable[[], bool]], bool]] = 
     TimerKind.CLASS_AHEAD: class_notices.ring,
     TimerKind.UNREACHABLE: unreachable.ring,
     TimerKind.NOTICE: notices.ring,
+    TimerKind.TRANSFER: transfers.ring,
 }
 """Who looks after a timer of each kind: False if time ran out."""

@@ -4,9 +4,9 @@ Whatever arrives is an award under a source that names where it was made, writte
 entry: so it arrives once, whichever way and however often it is sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,9 +19,10 @@ from chalicelib.domain.compliance import Colour
 from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, TransferUnderway, refuse_body
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
-from chalicelib.domain.transfers import Item, ItemState, Party, Settings, Status, Step, Transfer, Update
+from chalicelib.domain.timers import Timer, TimerKind
+from chalicelib.domain.transfers import Item, ItemState, Party, Settings, Status, Step, Transfer, Update, Why
 from chalicelib.services import administrators
-from chalicelib.storage import audit, outbox, rules
+from chalicelib.storage import audit, outbox, rules, timers
 from chalicelib.storage import awards as stored_awards
 from chalicelib.storage import learner as learners
 from chalicelib.storage import transfers as stored
@@ -35,6 +36,9 @@ from chalicelib.storage.transfers import Queue
 TRANSFERS = "system:transfers"
 """Who moves transfers on, and passes awards on to other employers, where nobody decides."""
 
+REMINDER = timedelta(days=7)
+"""How long the old employer has before it is told again of what waits there, and then again."""
+
 MOST_LINES = 10
 """Lines of one list in a message; what is left out is counted."""
 
@@ -44,24 +48,26 @@ MOST_LINES = 10
 def pass_on(person: str, employer: str, now: datetime) -> None:
     """Bring what was awarded at this employer, or made void there, to every other that employs the person (N18).
 
-    Each other employer is one transaction. What is there already stays as it is, so that repeating this changes nothing and
-    tells nobody, and nothing comes back or goes any further.
+    Each other employer is one transaction, or several where one does not hold all. What is there already stays as it is, so that
+    repeating this changes nothing and tells nobody, and nothing comes back or goes any further.
     """
     for other in learners.learners(person, consistent=True):
         if other != employer:
-            _update(person, employer, other, now)
+            while _update(person, employer, other, now):
+                pass
 
 
 @retried
-def _update(person: str, employer: str, other: str, now: datetime) -> None:
+def _update(person: str, employer: str, other: str, now: datetime) -> bool:
+    """Bring to one other employer what one transaction holds; whether there may be more."""
     known = learners.learners(person, consistent=True)
     there, here = known.get(employer), known.get(other)
     if there is None or here is None:
-        return
+        return False
     competencies = rules.rulebook(other).competencies
-    update = rules_of.update_of(there, here, competencies, london_day(now))
+    update = rules_of.update_of(there, here, competencies, stored.settings_of(other), london_day(now))
     if not (update.arriving or update.void):
-        return
+        return False
     transaction = Transaction()
     for award in update.arriving:
         transaction.create(AwardRow.of(person, other, award))
@@ -77,13 +83,14 @@ def _update(person: str, employer: str, other: str, now: datetime) -> None:
     }
     audit.record(transaction, audit.Entry(other, TRANSFERS, "awards.passed-on", now, person, facts))
     transaction.commit()
+    return len(update.arriving) + len(update.void) >= rules_of.MOST_ITEMS
 
 
 def _told_of_update(
     here: Learner, update: Update, competencies: Mapping[str, Competency], now: datetime
 ) -> dict[str, Any]:
     return {
-        "to": here.person.id,
+        "to": _reader(here, now),
         "administrators": administrators.of(here.employer, now),
         "learner": here.person.full_name,
         "person": here.person.id,
@@ -99,7 +106,7 @@ def _told_of_update(
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A transfer with what reading it needs: competencies, names of people and employers, and who looks at it."""
+    """A transfer as who looks at it sees it, with what reading it needs: competencies, names of people and employers."""
 
     transfer: Transfer
     competencies: Mapping[str, Competency]
@@ -121,14 +128,14 @@ def ask(
 ) -> Shown:
     """Ask another employer for the training of somebody who joins or has joined this one, and agreed to it.
 
-    Where that employer releases by itself, everything follows at once. Raises NotFound, OwnTransfer, TransferUnderway, and
-    Invalid naming every wrong field.
+    Where that employer releases by itself, everything follows at once. Both audits keep who was asked about, known there or not.
+    Raises NotFound, OwnTransfer, TransferUnderway, and Invalid naming every wrong field.
     """
     today = london_day(now)
     known = learners.learners(person, consistent=True)
     here = known.get(actor.employer)
-    if here is None or not _is_with(here, today):
-        raise NotFound("There is no such person at this employer.", person=person)
+    if here is None or not rules_of.may_receive(here.employment, today):
+        raise NotFound("There is no such applicant or employee at this employer.", person=person)
     refuse_body(rules_of.wrong_fields(actor.employer, origin, rules.employers(), consented_on, today))
     before = rules_of.begun(new_id(now), person, actor.employer, origin, consented_on, actor.person, now)
     if any(each.is_open and (each.to, each.origin) == (before.to, origin) for each in stored.of_person(person)):
@@ -136,7 +143,8 @@ def ask(
     transaction = Transaction()
     after = _matched(transaction, before, known, now)
     stored.create(transaction, after)
-    _audit(transaction, actor.employer, actor.person, after, "transfer.asked", now)
+    for employer in (after.to, after.origin):
+        _audit(transaction, employer, actor.person, after, "transfer.asked", now)
     shown = _shown(actor.employer, after)
     if once:
         once.remember(transaction, shown, now)
@@ -148,17 +156,79 @@ def _matched(transaction: Transaction, before: Transfer, known: Mapping[str, Lea
     """The transfer once its person was looked for at the old employer, and what follows from that."""
     there = known.get(before.origin)
     if there is None or there.employment is None:
-        return _failed(before, now, "They are not known at that employer.")
-    matched = rules_of.move(before, Step.MATCH, Party.SERVICE, TRANSFERS, now)
+        return _failed(before, now, Why.UNKNOWN)
     if stored.settings_of(before.origin).automatic_release:
-        _audit(transaction, before.origin, TRANSFERS, matched, "transfer.released", now)
+        matched = rules_of.move(before, Step.MATCH, Party.SERVICE, TRANSFERS, now)
         return _released(transaction, matched, known, Party.SERVICE, TRANSFERS, now)
-    _tell_old_employer(transaction, matched, there, now)
+    able = _who_can_release(before, now)
+    matched = rules_of.move(before, Step.MATCH, Party.SERVICE, TRANSFERS, now, reason=None if able else Why.NOBODY)
+    _ask_to_release(transaction, matched, there, able, now)
     return matched
 
 
-def _is_with(learner: Learner, day: date) -> bool:
-    return learner.employment is not None and learner.employment.active_on(day)
+def _who_can_release(transfer: Transfer, now: datetime) -> list[str]:
+    """The administrators of the old employer, less whose training it is."""
+    return [each for each in administrators.of(transfer.origin, now) if each != transfer.person]
+
+
+def _ask_to_release(
+    transaction: Transaction, transfer: Transfer, there: Learner, able: list[str], now: datetime
+) -> None:
+    """Add to a transaction: the message to who can release a transfer, and the timer after which they are told again."""
+    if able:
+        told = _told(transfer, there, transfer.to)
+        waits_since = long_day(london_day(transfer.asked_at)) if now > transfer.asked_at else None
+        data = {**told, "administrators": able, "stage": "asked", "waits_since": waits_since}
+        outbox.emit(transaction, Event(new_id(now), EventType.TRANSFER_RECEIVED, transfer.origin, None, now, data))
+    facts = {"person": transfer.person, "transfer": transfer.id}
+    timers.set_timer(transaction, Timer(transfer.origin, now + REMINDER, TimerKind.TRANSFER, transfer.id, facts))
+
+
+@retried
+def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
+    """Tell the old employer again of a transfer that still waits for it."""
+    person = timer.facts["person"]
+    transfer = stored.transfer(person, timer.facts["transfer"])
+    transaction = Transaction()
+    timers.ring(transaction, timer)
+    if transfer and transfer.status is Status.MATCHED:
+        there = learners.learners(person)[transfer.origin]
+        _ask_to_release(transaction, transfer, there, _who_can_release(transfer, now), now)
+    transaction.commit()
+    return True
+
+
+@retried
+def withdraw(actor: Actor, person: str, transfer_id: str, now: datetime) -> Shown:
+    """Take back what this employer asked for, while nobody has answered. Raises NotFound, OwnTransfer or TransferNotThere.
+
+    Repeating it changes nothing.
+    """
+    before = _theirs(actor, person, transfer_id, Party.NEW)
+    return _shown(actor.employer, _withdrawn(before, Party.NEW, actor.person, Why.WITHDRAWN, now))
+
+
+@retried
+def withdraw_own(actor: Actor, transfer_id: str, now: datetime) -> Shown:
+    """Take back that one agreed to a transfer of one's own training. Raises NotFound, or TransferNotThere once it was released.
+
+    Repeating it changes nothing.
+    """
+    before = _theirs(actor, actor.person, transfer_id)
+    return _shown(before.to, _withdrawn(before, Party.LEARNER, actor.person, Why.CONSENT, now))
+
+
+def _withdrawn(before: Transfer, party: Party, by: str, why: Why, now: datetime) -> Transfer:
+    if (before.reason, before.history[-1].by) == (why, by):
+        return before
+    after = rules_of.move(before, Step.WITHDRAW, party, by, now, reason=why)
+    transaction = Transaction()
+    stored.change(transaction, before, after)
+    if here := learners.learner(before.person, before.to, consistent=True):
+        _tell(transaction, after, here, False, now)
+    _audit(transaction, before.to, by, after, "transfer.withdrawn", now)
+    transaction.commit()
+    return after
 
 
 # --- releasing ------------------------------------------------------------------------------------------------
@@ -179,7 +249,6 @@ def release(actor: Actor, person: str, transfer_id: str, now: datetime) -> Shown
     stored.change(transaction, before, after)
     if not after.items and (here := known.get(after.to)):
         _tell(transaction, after, here, False, now)
-    _audit(transaction, actor.employer, actor.person, after, "transfer.released", now)
     transaction.commit()
     return _shown(actor.employer, after)
 
@@ -192,15 +261,15 @@ def _released(
     by: str,
     now: datetime,
 ) -> Transfer:
-    """The transfer released and received, its items judged; with, in the transaction, the awards and the message of that."""
+    """The transfer released and received, its items judged; with, in the transaction, awards, message and audit entries of that."""
     today = london_day(now)
     released = rules_of.move(before, Step.RELEASE, party, by, now)
     here, there = known.get(before.to), known[before.origin]
     items = rules_of.items_of(there, today)
-    if here is None or not _is_with(here, today):
-        return _failed(released, now, "They are not with the new employer any more.")
+    if here is None or not rules_of.may_receive(here.employment, today):
+        return _in_vain(transaction, released, by, now, Why.LEFT)
     if not items:
-        return _failed(released, now, "Nothing is held there that is national and in date.")
+        return _in_vain(transaction, released, by, now, Why.NOTHING)
     competencies = rules.rulebook_now(before.to).competencies
     settings = stored.settings_of(before.to)
     judged = [
@@ -210,8 +279,15 @@ def _released(
     after = _finished(received, Party.SERVICE, TRANSFERS, now)
     made = _award(transaction, after, after.those(ItemState.ACCEPTED), here, competencies)
     facts = {"awarded": [_facts(each) for each in made], "waiting": len(after.those(ItemState.WAITING))}
+    _audit(transaction, before.origin, by, released, "transfer.released", now)
     _audit(transaction, before.to, TRANSFERS, after, "transfer.received", now, facts)
     _tell(transaction, after, replace(here, awards=(*here.awards, *made)), bool(made), now)
+    return after
+
+
+def _in_vain(transaction: Transaction, released: Transfer, by: str, now: datetime, why: Why) -> Transfer:
+    after = _failed(released, now, why)
+    _audit(transaction, after.origin, by, after, "transfer.failed", now)
     return after
 
 
@@ -247,7 +323,7 @@ def decide(
     it changes nothing.
     """
     before = _theirs(actor, person, transfer_id, Party.NEW)
-    item = before.item(int(number)) if number.isdecimal() and number.isascii() else None
+    item = before.item(number)
     here = learners.learner(person, before.to, consistent=True)
     if item is None or here is None:
         raise NotFound("This transfer has no such item.")
@@ -294,8 +370,8 @@ def _finished(transfer: Transfer, party: Party, by: str, now: datetime) -> Trans
     return rules_of.move(transfer, Step.FINISH, party, by, now, to=outcome) if outcome else transfer
 
 
-def _failed(transfer: Transfer, now: datetime, reason: str) -> Transfer:
-    return rules_of.move(transfer, Step.FAIL, Party.SERVICE, TRANSFERS, now, reason=reason)
+def _failed(transfer: Transfer, now: datetime, why: Why) -> Transfer:
+    return rules_of.move(transfer, Step.FAIL, Party.SERVICE, TRANSFERS, now, reason=why)
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -316,7 +392,7 @@ def of_person(actor: Actor, person: str) -> ShownPage:
 
 def mine(actor: Actor) -> ShownPage:
     """The actor's own transfers that concern this employer, newest first."""
-    return _page(actor.employer, "mine", stored.of_person(actor.person))
+    return _page(actor.employer, "mine", stored.of_person(actor.person), own=True)
 
 
 def waiting(actor: Actor, queue: Queue, limit: int, after: Any) -> ShownPage:
@@ -325,12 +401,14 @@ def waiting(actor: Actor, queue: Queue, limit: int, after: Any) -> ShownPage:
     return _page(actor.employer, queue.value, found, following)
 
 
-def _page(employer: str, of: str, transfers: Iterable[Transfer], after: Any = None) -> ShownPage:
+def _page(employer: str, of: str, transfers: Iterable[Transfer], after: Any = None, own: bool = False) -> ShownPage:
+    """Those of an employer as its administrators see them; `own`: as whose training it is sees them, whole."""
     ours = [each for each in transfers if employer in (each.to, each.origin)]
     names = names_of(employer, (each.person for each in ours))
     employers = stored.employer_names(code for each in ours for code in (each.to, each.origin))
     competencies = rules.rulebook(employer).competencies if ours else {}
-    return ShownPage(of, tuple(Shown(each, competencies, names, employers) for each in ours), after)
+    seen = [each if own else each.seen_by(employer) for each in ours]
+    return ShownPage(of, tuple(Shown(each, competencies, names, employers) for each in seen), after)
 
 
 def _shown(employer: str, transfer: Transfer) -> Shown:
@@ -379,16 +457,6 @@ def change_settings(actor: Actor, after: Settings, now: datetime) -> Settings:
 # --- telling --------------------------------------------------------------------------------------------------
 
 
-def _tell_old_employer(transaction: Transaction, transfer: Transfer, there: Learner, now: datetime) -> None:
-    """Add to a transaction: the event that tells the old employer's administrators what waits for them."""
-    data = {
-        **_told(transfer, there, transfer.to),
-        "administrators": administrators.of(transfer.origin, now),
-        "stage": "asked",
-    }
-    outbox.emit(transaction, Event(new_id(now), EventType.TRANSFER_RECEIVED, transfer.origin, None, now, data))
-
-
 def _tell(transaction: Transaction, transfer: Transfer, here: Learner, changed: bool, now: datetime) -> None:
     """Add to a transaction: the event that tells the learner and the new employer's administrators what came of it (N17).
 
@@ -399,7 +467,7 @@ def _tell(transaction: Transaction, transfer: Transfer, here: Learner, changed: 
     red = [each for each in here.compliance_on(london_day(now), rulebook) if each.colour is Colour.RED]
     data = {
         **_told(transfer, here, transfer.origin),
-        "to": transfer.person,
+        "to": _reader(here, now),
         "administrators": administrators.of(transfer.to, now),
         "stage": "received" if transfer.items else "nothing",
         "accepted": _lines(
@@ -422,8 +490,18 @@ def _told(transfer: Transfer, learner: Learner, other: str) -> dict[str, Any]:
         "transfer": transfer.id,
         "other_employer": stored.employer_names([other])[other],
         "reason": transfer.reason,
+        "refused": transfer.status is Status.REJECTED,
         **{each: [] for each in ("accepted", "to_decide", "rejected", "needed")},
     }
+
+
+def _reader(learner: Learner, now: datetime) -> str | None:
+    """Whom to write to of a learner: themselves, unless they have left."""
+    return learner.person.id if _is_with(learner, now) else None
+
+
+def _is_with(learner: Learner, now: datetime) -> bool:
+    return learner.employment is not None and learner.employment.active_on(london_day(now))
 
 
 def _lines(lines: Iterable[str]) -> list[str]:
@@ -466,5 +544,6 @@ def _audit(
     now: datetime,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    told = {"transfer": transfer.id, "from": transfer.origin, "to": transfer.to, "status": transfer.status.value}
+    status = transfer.seen_by(employer).status.value
+    told = {"transfer": transfer.id, "from": transfer.origin, "to": transfer.to, "status": status}
     audit.record(transaction, audit.Entry(employer, by, action, now, transfer.person, {**told, **(facts or {})}))

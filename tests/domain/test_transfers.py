@@ -31,7 +31,7 @@ def arrived(award, employer="505"):
 
 
 def update(there, here):
-    return t.update_of(there, here, COMPETENCIES, TODAY)
+    return t.update_of(there, here, COMPETENCIES, EVERYBODY, TODAY)
 
 
 # --- what an award is worth -----------------------------------------------------------------------------------
@@ -97,6 +97,27 @@ def test_no_other_award_arrives(award):
     assert update(at("505", award), at("504")) == t.Update("505")
 
 
+def test_an_update_obeys_the_rules_of_a_transfer():
+    there, here = at("505", b.award(awarded_on=LAST_WEEK)), at("504")
+    ended = {FIRE: replace(COMPETENCIES[FIRE], ends_on=LAST_WEEK)}
+    only = {each: Settings(recognised=frozenset({each})) for each in ("505", "506")}
+    assert t.update_of(there, here, COMPETENCIES, only["505"], TODAY).arriving
+    assert not t.update_of(there, here, COMPETENCIES, only["506"], TODAY).arriving
+    assert not t.update_of(there, here, ended, EVERYBODY, TODAY).arriving
+
+
+def test_an_update_holds_no_more_than_one_transaction():
+    names = [f"NHS|CSTF|Skill {number} - 1 Year|" for number in range(100)]
+    made = [b.award(each, awarded_on=LAST_WEEK, source=each) for each in names]
+    known = {each: b.competency(each) for each in names}
+    new = t.update_of(at("505", *made), at("504"), known, EVERYBODY, TODAY)
+    assert len(new.arriving) == t.MOST_ITEMS
+    here = at("504", *(t.arriving(each, "505", known[each.competency]) for each in made[:70]))
+    gone = [replace(each, void=True) for each in made[:50]]
+    both = t.update_of(at("505", *gone, *made[50:]), here, known, EVERYBODY, TODAY)
+    assert (len(both.void), len(both.arriving)) == (50, t.MOST_ITEMS - 50)
+
+
 def test_what_is_held_and_as_good_stays_alone():
     made = b.award(awarded_on=LAST_WEEK)
     assert not update(at("505", made), at("504", b.award(awarded_on=TODAY))).arriving
@@ -131,6 +152,12 @@ def test_what_is_made_void_where_it_was_made_goes_void_wherever_it_arrived():
     assert not update(at("506", replace(made, void=True)), here).void
     gone = at("505", replace(made, void=True), ends_on=TODAY - timedelta(days=1))
     assert update(gone, here).void
+
+
+def test_of_two_awards_of_one_completion_the_one_that_is_good_stays():
+    made = [b.award(each, awarded_on=LAST_WEEK, source="504-c1~1") for each in (FIRE, MOVING)]
+    here = at("504", *map(arrived, made))
+    assert update(at("505", replace(made[0], void=True), made[1]), here).void == (arrived(made[0]),)
 
 
 def test_a_corrected_award_arrives_in_place_of_the_wrong_one():
@@ -189,6 +216,18 @@ def test_a_step_is_taken_where_the_table_says_and_by_whom_it_says(status, step, 
 def test_only_the_old_employer_refuses_and_only_it_or_its_setting_releases():
     assert t.MOVES[Status.MATCHED, Step.REFUSE][1] == {Party.OLD}
     assert t.MOVES[Status.MATCHED, Step.RELEASE][1] == {Party.OLD, Party.SERVICE}
+
+
+def test_the_old_employer_sees_a_transfer_no_further_than_its_release():
+    matched = replace(transfer(Status.MATCHED), items=(t.Item(1, b.award()),))
+    released = t.move(matched, Step.RELEASE, Party.OLD, "p8", NOW)
+    after = t.move(released, Step.RECEIVE, Party.SERVICE, "system", NOW).with_items(
+        [t.Item(1, b.award(), ItemState.REJECTED, Because.ADMINISTRATOR, "p9", "why")]
+    )
+    assert after.seen_by("504") is after
+    theirs = after.seen_by("505")
+    assert (theirs.status, theirs.items) == (Status.RELEASED, (t.Item(1, b.award()),))
+    assert theirs.history == released.history
 
 
 def test_nobody_asks_for_their_own():

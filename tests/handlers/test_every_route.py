@@ -275,6 +275,7 @@ OF_ONE_EMPLOYER = {
         "show_transfer",
         "release_transfer",
         "refuse_transfer",
+        "withdraw_transfer",
     ),
     *("accept_transfer_item", "reject_transfer_item", "show_transfer_settings", "change_transfer_settings"),
     *("show_message_settings", "change_message_settings"),

@@ -13,7 +13,9 @@ from chalicelib.domain.notifications import messages
 from chalicelib.domain.people import Employment, EmploymentKind, Person, Unit
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Target, TargetKind
-from chalicelib.services import workforce
+from chalicelib.services import transfers, workforce
+from chalicelib.services.timers import ring
+from chalicelib.storage import timers
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.outbox import EventRow
@@ -69,9 +71,25 @@ def asked(api):
 
 
 def released(api):
-    answer = act(api, asked(api), "release")
+    """A transfer once the old employer has released it, as the new one sees it."""
+    return release(api, asked(api))
+
+
+def release(api, transfer):
+    answer = act(api, transfer, "release")
+    assert answer.status_code == 200, answer.json_body
+    return seen(api, transfer)
+
+
+def seen(api, transfer, as_=OURS):
+    answer = api.get(f"/v1/transfers/p1/{transfer['id']}", as_=as_)
     assert answer.status_code == 200, answer.json_body
     return answer.json_body
+
+
+def sam_left(employer, on=LAST_WEEK):
+    sam = Person("p1", "Sam", "Testfold1", email="person1@trust.invalid", login="505-1")
+    EmploymentRow.of(sam, Employment(employer, EmploymentKind.EMPLOYEE, "77", date(2024, 1, 1), on)).save()
 
 
 def set_up(api, as_, automatic_release=False, recognised=None):
@@ -122,7 +140,7 @@ def test_a_movers_training_waits_for_the_old_employer_and_counts_once_it_is_rele
     waiting = trusts.get("/v1/transfers?queue=release", as_=THEIRS).json_body["transfers"]
     assert [(each["id"], each["name"]) for each in waiting] == [(transfer["id"], "Sam Testfold1")]
 
-    after = act(trusts, transfer, "release").json_body
+    after = release(trusts, transfer)
     assert after["status"] == "applied"
     assert [each["status"] for each in after["history"]] == ["initiated", "matched", "released", "received", "applied"]
     fire = held()[FIRE]
@@ -138,6 +156,8 @@ def test_it_comes_at_once_where_the_old_employer_releases_by_itself(trusts):
     assert asked(trusts)["status"] == "applied"
     assert set(held()) == {FIRE}
     assert [each.pk.split("#")[1] for each in audited("transfer.released")] == ["505"]
+    asked_of = {each.pk.split("#")[1]: each.facts["status"] for each in audited("transfer.asked")}
+    assert asked_of == {"504": "applied", "505": "released"}
 
 
 def test_an_applicant_sees_what_came_as_green_in_my_compliance(trusts):
@@ -201,23 +221,115 @@ def test_the_old_employer_may_refuse_and_everybody_is_told_why(trusts):
 def test_who_is_not_known_there_or_holds_nothing_to_bring_is_said_to_be(trusts):
     b.person(1)
     failed = asked(trusts)
-    assert (failed["status"], failed["reason"]) == ("failed", "They are not known at that employer.")
+    assert (failed["status"], failed["reason"]) == ("failed", "not known there")
 
 
-def test_nothing_to_bring_is_told_to_who_asked(trusts):
+def test_that_somebody_was_asked_about_is_in_the_audit_of_both_employers(trusts):
+    b.person(1)
+    asked(trusts)
+    assert sorted(each.pk.split("#")[1] for each in audited("transfer.asked")) == ["504", "505"]
+
+
+def test_nothing_to_bring_is_told_to_who_asked_and_the_learner_each_in_their_own_words(trusts):
     at_both(b.award(INDUCTION))
     transfer = released(trusts)
-    assert (transfer["status"], transfer["items"]) == ("failed", [])
-    assert [person for _, person, text in mails("transfer.received") if "did not come" in text] == ["p1", "p9"]
+    assert (transfer["status"], transfer["reason"], transfer["items"]) == ("failed", "nothing to bring", [])
+    texts = {person: text for _, person, text in mails("transfer.received") if "did not come" in text}
+    assert set(texts) == {"p1", "p9"}
+    assert "Why: They hold nothing of yours that is national and in date." in texts["p1"]
+    assert "Why: They hold nothing that is national and in date." in texts["p9"]
+    assert [each.facts["status"] for each in audited("transfer.failed")] == ["failed"]
+    assert audited("transfer.released") == []
 
 
-def test_who_has_left_the_new_employer_meanwhile_gets_nothing(trusts):
+def test_who_has_left_the_new_employer_meanwhile_gets_nothing_and_no_message(trusts):
     at_both(b.award(awarded_on=LAST_WEEK))
     transfer = asked(trusts)
-    sam = Person("p1", "Sam", "Testfold1")
-    EmploymentRow.of(sam, Employment("504", EmploymentKind.EMPLOYEE, "77", date(2024, 6, 1), LAST_WEEK)).save()
-    assert act(trusts, transfer, "release").json_body["status"] == "failed"
+    sam_left("504")
+    assert release(trusts, transfer)["reason"] == "left the new employer"
     assert held() == {}
+    last = [(person, text) for _, person, text in mails("transfer.received") if "did not come" in text]
+    assert [person for person, _ in last] == ["p9"]
+    assert "Why: They are not with us any more." in last[0][1]
+    assert [each.pk.split("#")[1] for each in audited("transfer.failed")] == ["505"]
+
+
+def test_external_learners_get_no_transfers(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK), kind=EmploymentKind.EXTERNAL)
+    assert problem(ask(trusts)) == (404, "not-found")
+
+
+# --- nobody answers -------------------------------------------------------------------------------------------
+
+
+def test_who_asked_may_take_it_back_and_ask_again(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK))
+    transfer = asked(trusts)
+    after = act(trusts, transfer, "withdrawal", as_=OURS).json_body
+    assert (after["status"], after["reason"]) == ("failed", "withdrawn")
+    assert act(trusts, transfer, "withdrawal", as_=OURS).json_body == after
+    assert len(audited("transfer.withdrawn")) == 1
+    assert trusts.get("/v1/transfers?queue=release", as_=THEIRS).json_body["transfers"] == []
+    assert problem(act(trusts, transfer, "release")) == (409, "transfer-not-there")
+    texts = {person: text for _, person, text in mails("transfer.received") if "did not come" in text}
+    assert "Why: We have taken back what we asked for." in texts["p1"]
+    assert "Why: The learning team has taken back what it asked for." in texts["p9"]
+    assert asked(trusts)["status"] == "matched"
+
+
+def test_the_learner_may_take_back_that_they_agreed(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK))
+    transfer = asked(trusts)
+    address = f"/v1/me/transfers/{transfer['id']}/withdrawal"
+    assert problem(trusts.post(address, as_=OURS)) == (404, "not-found")
+    for employer in ("504", "505"):
+        after = trusts.post(f"{address}?employer={employer}", as_="505-1").json_body
+        assert (after["status"], after["reason"]) == ("failed", "consent taken back")
+    assert problem(act(trusts, transfer, "release")) == (409, "transfer-not-there")
+    assert held() == {}
+    texts = {person: text for _, person, text in mails("transfer.received") if "did not come" in text}
+    assert "Why: You no longer agree to it." in texts["p1"]
+    assert "Why: They no longer agree to it." in texts["p9"]
+    assert [each.pk.split("#")[1] for each in audited("transfer.withdrawn")] == ["504"]
+
+
+def test_what_was_released_can_not_be_taken_back(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK), here=[b.award(awarded_on=TODAY)])
+    transfer = released(trusts)
+    assert transfer["status"] == "received"
+    assert problem(act(trusts, transfer, "withdrawal", as_=OURS)) == (409, "transfer-not-there")
+    assert problem(act(trusts, transfer, "withdrawal")) == (404, "not-found")
+    own = trusts.post(f"/v1/me/transfers/{transfer['id']}/withdrawal?employer=504", as_="505-1")
+    assert problem(own) == (409, "transfer-not-there")
+
+
+def test_the_answer_says_where_nobody_at_the_old_employer_can_release_it(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK))
+    assert asked(trusts)["reason"] is None
+    GrantRow.of(RoleGrant("p8", "505", Role.LEARNING_ADMINISTRATOR)).delete()
+    b.person(2, employer="505", role="learning_administrator")
+    also_here = Employment("504", EmploymentKind.EMPLOYEE, "78", date(2024, 6, 1))
+    EmploymentRow.of(Person("p2", "Sam", "Testfold2"), also_here).save()
+    alone = ask(trusts, person="p2").json_body
+    assert (alone["status"], alone["reason"]) == ("matched", "nobody there can release it")
+    assert [person for _, person, text in mails("transfer.received") if "Testfold2" in text] == []
+
+
+def test_the_old_employer_is_reminded_each_week_until_it_answers(trusts, clock):
+    at_both(b.award(awarded_on=LAST_WEEK))
+    transfer = asked(trusts)
+
+    def reminded(after):
+        ring("505", NOW + after, lambda: True)
+        return [text for _, person, text in mails("transfer.received") if person == "p8"][1:]
+
+    assert reminded(timedelta(days=6)) == []
+    (text,) = reminded(timedelta(days=7, hours=1))
+    assert "It has waited since Monday 23 November 2026." in text
+    assert len(reminded(timedelta(days=14, hours=2))) == 2
+    release(trusts, transfer)
+    assert len(reminded(timedelta(days=28))) == 2
+    assert timers.due("505", NOW + timedelta(days=90), 9) == []
 
 
 # --- what is told ---------------------------------------------------------------------------------------------
@@ -319,6 +431,24 @@ def test_nobody_moves_their_own_training(trusts):
     assert problem(trusts.post(f"{address}/release?employer=505", as_="505-1")) == (409, "own-transfer")
 
 
+def test_the_old_employer_does_not_see_what_the_new_one_made_of_it(trusts):
+    at_both(b.award(awarded_on=LAST_WEEK), here=[b.award(awarded_on=TODAY)])
+    transfer = asked(trusts)
+    answer = act(trusts, transfer, "release").json_body
+    act(trusts, transfer, "items/1/rejection", {"reason": "Failed our own check."}, as_=OURS)
+    listed = trusts.get("/v1/people/p1/transfers", as_=THEIRS).json_body["transfers"]
+    for theirs in (answer, seen(trusts, transfer, as_=THEIRS), *listed):
+        assert [each["status"] for each in theirs["history"]] == ["initiated", "matched", "released"]
+        assert (theirs["status"], theirs["reason"]) == ("released", None)
+        (item,) = theirs["items"]
+        assert item["title"] == "Fire Safety - 1 Year"
+        assert [item[each] for each in ("state", "because", "decided_by", "reason")] == [None] * 4
+    assert [each.facts["status"] for each in audited("transfer.released")] == ["released"]
+    assert seen(trusts, transfer)["items"][0]["reason"] == "Failed our own check."
+    (own,) = trusts.get("/v1/me/transfers?employer=505", as_="505-1").json_body["transfers"]
+    assert own["items"][0]["reason"] == "Failed our own check."
+
+
 # --- bad input, repetitions and races ---------------------------------------------------------------------------
 
 
@@ -344,7 +474,7 @@ def test_every_wrong_field_is_named_and_nothing_happens(trusts):
 def test_an_item_that_is_none_is_not_found(trusts):
     at_both(b.award(awarded_on=LAST_WEEK), here=[b.award(awarded_on=TODAY)])
     transfer = released(trusts)
-    for number in ("0", "2", "x", "9" * 70):
+    for number in ("0", "2", "x", "01", "²", "9" * 70):
         assert problem(act(trusts, transfer, f"items/{number}/acceptance", as_=OURS)) == (404, "not-found")
 
 
@@ -382,7 +512,7 @@ def test_collisions_are_tried_again(trusts):
     at_both(b.award(awarded_on=LAST_WEEK))
     transfer = asked(trusts)
     with colliding_transactions(3):
-        assert act(trusts, transfer, "release").json_body["status"] == "applied"
+        assert release(trusts, transfer)["status"] == "applied"
 
 
 def test_what_was_made_void_here_does_not_come_back(trusts):
@@ -463,6 +593,49 @@ def test_what_is_void_at_one_employer_is_void_at_the_other(two):
     assert "Harbour Trust has taken back what it awarded." in dict(back)["p1"]
 
 
+def test_whoever_has_left_is_not_written_to_and_administrators_read_what_goes_void(two):
+    made = record(two)
+    two.pump.run()
+    sam_left("505")
+    sam_left("504")
+    which = {each: made[each] for each in ("competency", "awarded_on", "source")}
+    two.post("/v1/people/p1/awards/void", {**which, "reason": "Never took place."}, as_=THEIRS)
+    two.pump.run()
+    assert held() == {}
+    texts = [text for _, person, text in mails("multiple-employer.update") if person == "p9"]
+    (came,) = (each for each in texts if "You need not do anything." in each)
+    (void,) = (each for each in texts if "They may have to do it again." in each)
+    assert "Sam Testfold1 also works for Harbour Trust" in came
+    assert "Harbour Trust has taken back training of Sam Testfold1" in void
+    assert "also works" not in void
+    assert "need not do anything" not in void
+    assert len(mails("multiple-employer.update")) == 3
+
+
+def test_training_of_an_employer_not_recognised_comes_by_no_update(two):
+    set_up(two, OURS, recognised=[])
+    record(two)
+    two.pump.run()
+    assert held() == {}
+    set_up(two, OURS, recognised=["505"])
+    record(two, MOVING)
+    two.pump.run()
+    assert set(held()) == {FIRE, MOVING}
+
+
+def test_more_than_one_transaction_holds_comes_in_several(two, monkeypatch):
+    monkeypatch.setattr("chalicelib.domain.transfers.MOST_ITEMS", 2)
+    for each in (FIRE, MOVING, PREVENT):
+        AwardRow.of("p1", "505", b.award(each, awarded_on=LAST_WEEK)).save()
+    transfers.pass_on("p1", "505", NOW)
+    assert set(held()) == {FIRE, MOVING, PREVENT}
+    assert [len(each.data["arrived"]) for each in told("multiple-employer.update")] in ([2, 1], [1, 2])
+    for row in AwardRow.query("P#p1", AwardRow.sk.startswith("E#505#AWD#")):
+        AwardRow.of("p1", "505", replace(row.award(), void=True)).save()
+    transfers.pass_on("p1", "505", NOW)
+    assert held() == {}
+
+
 def test_a_correction_arrives_in_one_message(two):
     made = record(two, awarded_on=TODAY)
     two.pump.run()
@@ -481,8 +654,6 @@ def test_local_awards_stay_where_they_were_made(two):
 
 
 def test_an_update_that_fails_is_tried_again_and_tells_once(two):
-    from chalicelib.services import transfers
-
     record(two)
     with failing_calls("TransactWriteItems", "InternalServerError", times=1, after=True), pytest.raises(Unavailable):
         transfers.pass_on("p1", "505", NOW)
@@ -493,8 +664,6 @@ def test_an_update_that_fails_is_tried_again_and_tells_once(two):
 
 
 def test_two_workers_at_once_write_and_tell_once(two):
-    from chalicelib.services import transfers
-
     record(two)
     with before_commit(lambda: transfers.pass_on("p1", "505", NOW)):
         transfers.pass_on("p1", "505", NOW)

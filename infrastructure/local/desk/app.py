@@ -42,6 +42,7 @@ PORTAL = {
         "GET /v1/transfers/{person}/{transfer}",
         "POST /v1/transfers/{person}/{transfer}/release",
         "POST /v1/transfers/{person}/{transfer}/refusal",
+        "POST /v1/transfers/{person}/{transfer}/withdrawal",
     ],
     "/messages": ["GET /v1/me/notifications", "GET /v1/me/message-preferences"],
     "/certifications/<certification>": ["GET /v1/me/certifications"],
