@@ -19,7 +19,7 @@ PART = 500
 """People of one part of the work: a stop takes effect between parts."""
 
 MOST_PEOPLE = 1_000
-"""As many people as an audience lists one by one."""
+"""As many people as the audiences of a notice list one by one, all together."""
 
 LONGEST_AHEAD = timedelta(days=366)
 """How far ahead a notice is planned at most."""
@@ -70,7 +70,10 @@ _TARGETS = {
 
 
 def wrong_fields(audiences: Sequence[Audience], rulebook: Rulebook) -> Iterator[FieldError]:
-    """What is wrong with an audience, each by its place: missing, meaningless, or unknown to the employer."""
+    """What is wrong with audiences: too many listed in all; or, by its place, missing, meaningless, or unknown to the employer."""
+    listed = sum(len(each.people) for each in audiences)
+    if listed > MOST_PEOPLE:
+        yield FieldError("audience", f"lists {listed:,} people one by one, and may list {MOST_PEOPLE:,} in all")
     for place, audience in enumerate(audiences):
         for field, reason in _wrong(audience, rulebook):
             yield FieldError(f"audience[{place}].{field}", reason)

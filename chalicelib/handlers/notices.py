@@ -42,7 +42,10 @@ class AudienceBody(msgspec.Struct, frozen=True):
     statuses: Annotated[list[Status], msgspec.Meta(max_length=len(Status))] = []
     colours: Annotated[list[Colour], msgspec.Meta(max_length=len(Colour))] = []
     unit: Identifier | None = None
-    people: Annotated[list[Identifier], msgspec.Meta(max_length=MOST_PEOPLE, description="Person ids.")] = []
+    people: Annotated[
+        list[Identifier],
+        msgspec.Meta(max_length=MOST_PEOPLE, description=f"Person ids; {MOST_PEOPLE:,} in all audiences."),
+    ] = []
 
     def audience(self) -> Audience:
         """The audience in the words of the rules."""

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from chalicelib.domain.notices import State
 from chalicelib.domain.notifications import Notification
 from chalicelib.storage import notices
 
@@ -21,8 +20,5 @@ def spelled_out(notification: Notification) -> Notification:
 
 
 def was_stopped(notification: Notification) -> bool:
-    """Whether a message is of a notice that was stopped: its e-mail does not go any more. Reads the notice anew."""
-    if notification.template != TEMPLATE:
-        return False
-    notice = notices.notice(notification.employer, notification.data["notice"])
-    return notice is not None and notice.state is State.STOPPED
+    """Whether a message is of a notice that was stopped: its e-mail does not go any more."""
+    return notification.template == TEMPLATE and notices.was_stopped(notification.employer, notification.data["notice"])

@@ -570,6 +570,11 @@ def notices_by(employer: str, person_id: str) -> str:
     return _join("E", employer, "NTC", person_id)
 
 
+def stopped_notices(employer: str) -> str:
+    """`E#504#NTC#STOPPED`: those that were stopped, sorted by their ULID."""
+    return _join("E", employer, "NTC", "STOPPED")
+
+
 def recipients(part: str) -> str:
     """`TO#001`: in the partition of the job that writes a notice, whom one part of it tells."""
     return _join("TO", part)

@@ -114,6 +114,19 @@ def _audience(packed: dict[str, Any]) -> Audience:
     )
 
 
+class StoppedRow(Record, discriminator="stopped notice"):
+    """`E#504#NTC#STOPPED` / ulid: that a notice was stopped, which the mailer asks before each of its e-mails: in a row of its own,
+    as the notice weighs what its words weigh.
+    """
+
+    expires_at = TTLAttribute()
+
+    @classmethod
+    def of(cls, notice: Notice) -> "StoppedRow":
+        """The row of a notice that is stopped."""
+        return cls(keys.stopped_notices(notice.employer), notice.id, expires_at=notice.send_at + KEPT)
+
+
 class RecipientsRow(Record, discriminator="recipients"):
     """`E#504#JOB#ulid` / `TO#001`: whom a part of a notice is for, as its audience was when it began."""
 
@@ -129,6 +142,8 @@ def create(transaction: Transaction, notice: Notice) -> None:
 def replace(transaction: Transaction, before: Notice, after: Notice) -> None:
     """Add to a transaction: a notice as it is now, if nobody changed it since it was read."""
     transaction.replace(NoticeRow.of(after), NoticeRow.revision == before.revision)
+    if after.state is State.STOPPED:
+        transaction.create(StoppedRow.of(after))
 
 
 def notice(employer: str, notice_id: str) -> Notice | None:
@@ -137,6 +152,11 @@ def notice(employer: str, notice_id: str) -> Notice | None:
         return NoticeRow.get(keys.notices(employer), notice_id, consistent_read=True).notice()
     except NoticeRow.DoesNotExist:
         return None
+
+
+def was_stopped(employer: str, notice_id: str) -> bool:
+    """Whether a notice was stopped, strongly consistent: at one read unit, however long it is."""
+    return bool(list(StoppedRow.batch_get([(keys.stopped_notices(employer), notice_id)], consistent_read=True)))
 
 
 @lru_cache(maxsize=64)

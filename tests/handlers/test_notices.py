@@ -255,6 +255,13 @@ def test_an_audience_that_is_none_is_named_by_its_place(trust, audience, wrong):
     assert {each.split("[1]")[1].split(".")[1].split("[")[0] for each in found} == wrong
 
 
+def test_all_audiences_together_list_a_thousand_people_so_that_a_notice_fits_its_row(trust):
+    longest = [f"p1.{number:077d}" for number in range(1_000)]
+    within = [{"kind": "people", "people": each} for each in (longest[:500], [*longest[500:999], "p1"])]
+    assert send(trust, *within, text="\U0001f525" * 10_000).status_code == 201
+    assert fields(send(trust, *within, {"kind": "people", "people": ["p2"]})) == {"body.audience"}
+
+
 def test_an_unknown_class_course_or_notice_is_not_found(trust):
     for audience in (
         {"kind": "class", "id": "504-zz"},

@@ -1,5 +1,6 @@
 """Notices on their way: each reader once, whatever is repeated, dies, or is stopped in between; and what became of them."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from tests import builders as b
 from tests.approving import leave
 from tests.builders import NOW
 from tests.pump import Pump, plenty, queued, stream_records
-from tests.seams import before_commit
+from tests.seams import before_commit, intercepted
 from tests.services.test_outbox import Ses
 
 READERS = [f"p{number}" for number in range(1, 8)]
@@ -338,3 +339,19 @@ def test_progress_is_of_what_is_in_inboxes_and_not_of_what_is_about_to_be(trust,
     assert notices.progress(ada(), notice.id).percent == 0
     relayed()
     assert notices.progress(ada(), notice.id).percent == 100
+
+
+def test_before_each_e_mail_the_notice_itself_is_not_read_again_however_long_it_is(trust, ses):
+    notice = sent(text="Long. " * 1_000)
+    trust.run()
+    relayed()
+    read = []
+
+    def listen(call, operation, request):
+        read.append(json.dumps(request, default=str))
+        return call(operation, request)
+
+    with intercepted(listen):
+        mail_all()
+    assert sum(notice.id in each and "STOPPED" not in each and '"E#504#NTC"' in each for each in read) <= 1
+    assert len(ses.accepted) == len(READERS)
