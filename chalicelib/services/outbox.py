@@ -30,7 +30,7 @@ def notify(event: Event, now: datetime) -> list[NotificationKey]:
     """Write the notifications that follow from an event; those whose e-mails are to be queued now. Raises Unrenderable.
 
     Delivered twice, it finds them written and names them once more, which the mailer's claim makes harmless. What goes with a
-    digest is kept for it.
+    digest is kept for it, if it can wait so long.
     """
     written = [_written(each, now) for each in _notifications(event, now)]
     return list(dict.fromkeys(key for key in written if key is not None))
@@ -61,8 +61,7 @@ def _subject(template: str, data: dict[str, Any]) -> str:
 
 
 def _written(notification: Notification, now: datetime) -> NotificationKey | None:
-    if notification.timing is Timing.DIGEST:
-        digests.keep(notification, now)
+    if notification.timing is Timing.DIGEST and digests.keep(notification, now):
         return None
     return outbox.put_if_absent(notification)
 

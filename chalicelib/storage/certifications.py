@@ -146,6 +146,17 @@ def keep(transaction: Transaction, before: Subscription | None, after: Subscript
         transaction.replace(row, SubscriptionRow.revision == before.revision)
 
 
+def one(person_id: str, employer: str, certification: str) -> Subscription | None:
+    """Somebody's subscription to a certification, read strongly consistent; None if there is none."""
+    try:
+        row = SubscriptionRow.get(
+            keys.person(person_id), keys.subscription(employer, certification), consistent_read=True
+        )
+    except SubscriptionRow.DoesNotExist:
+        return None
+    return row.subscription()
+
+
 def subscribers(
     employer: str, certification: str, status: Status | None, limit: int, after: Any
 ) -> tuple[list[Subscription], Any]:
