@@ -25,23 +25,26 @@ class Undeliverable:
 
     def holds_for(self, address: str | None) -> bool:
         """Whether this is about the address that is held now: another one is tried."""
-        return _same(self.address) == _same(address)
+        return same(self.address) == same(address)
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """How somebody wants their messages, and the address that does not take them, if it bounced or they complained.
 
-    `digest`: what is not urgent comes once a day in one e-mail.
+    `digest`: what is not urgent comes once a day in one e-mail. `others`: addresses beside their own that take none, as `same`
+    writes them.
     """
 
     digest: bool = False
     undeliverable: Undeliverable | None = None
+    others: frozenset[str] = frozenset()
 
     def refuses(self, address: str) -> bool:
         """Whether this address is known not to take e-mail."""
-        return self.undeliverable is not None and self.undeliverable.holds_for(address)
+        return same(address) in self.others or bool(self.undeliverable and self.undeliverable.holds_for(address))
 
 
-def _same(address: str | None) -> str | None:
+def same(address: str | None) -> str | None:
+    """An address in the one form in which addresses are compared."""
     return address.strip().casefold() if address else None

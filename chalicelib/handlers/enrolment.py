@@ -133,7 +133,9 @@ class EnrolmentView(msgspec.Struct, frozen=True):
     score: Annotated[float | None, msgspec.Meta(description="Per cent.")]
     email: Annotated[
         str | None,
-        msgspec.Meta(description="Where messages about it go, if that was said; shown to its learner alone."),
+        msgspec.Meta(
+            description="Where messages about it go, if that was said; shown to its learner, and once to whoever has said it."
+        ),
     ]
     awarded: list[AwardedView]
     certificate: Certificate
@@ -170,6 +172,16 @@ class EnrolmentView(msgspec.Struct, frozen=True):
             steps=steps_of(shown) if shown is given else [],
             history=[HistoryView(row.status.value, row.at, row.by, row.reason) for row in enrolment.history],
         )
+
+
+class MadeView(EnrolmentView, frozen=True):
+    """An enrolment to whoever has just made it, who may check the address that they gave."""
+
+    @classmethod
+    def of(cls, given: Enrolment | Shown) -> "EnrolmentView":
+        """Present an enrolment that was just made."""
+        enrolment = given.enrolment if isinstance(given, Shown) else given
+        return msgspec.structs.replace(super().of(given), email=enrolment.email)
 
 
 def href_of(shown: Shown) -> str:
@@ -293,7 +305,7 @@ class Enrol(msgspec.Struct, frozen=True):
     capability=Capability.SELF_ENROL,
     summary="Enrol on a class",
     body=Enrol,
-    answer=EnrolmentView,
+    answer=MadeView,
     status=201,
     refusals=REFUSED_PLACES,
 )

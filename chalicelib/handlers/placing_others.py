@@ -10,7 +10,7 @@ from chalice import Blueprint
 from chalicelib.domain import errors
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.permissions import Capability
-from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView, MessagesTo, OverriddenView
+from chalicelib.handlers.enrolment import REFUSED_PLACES, EnrolmentView, MadeView, MessagesTo, OverriddenView
 from chalicelib.handlers.fields import Identifier, SaidWhy
 from chalicelib.handlers.http import Request, Routes, time_to_answer
 from chalicelib.handlers.problems import Problem, problem_of
@@ -64,7 +64,7 @@ class EnrolOther(msgspec.Struct, frozen=True):
     capability=Capability.EDIT_ENROLMENTS,
     summary="Place somebody on a class",
     body=EnrolOther,
-    answer=EnrolmentView,
+    answer=MadeView,
     status=201,
     refusals=(*REFUSED_PLACES, errors.PrerequisiteMissing, errors.OwnEnrolment, errors.NotYourSubject),
 )

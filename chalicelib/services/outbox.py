@@ -100,6 +100,7 @@ def _send(
     if person is None:
         outbox.record_unsent(key, notification, Delivery.FAILED, "nobody is known under this id", now)
         return
+    notification = unreachable.readdressed(notification, mailbox)
     address = mail.address_of(notification, person)
     if obstacle := unreachable.obstacle(address, mailbox, now):
         unreachable.remember(notification.employer, person, obstacle, now)

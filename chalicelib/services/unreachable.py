@@ -1,6 +1,7 @@
 """People whom e-mail does not reach, and who is told of them (domain.md §9 N24, decision 0029)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached
-from chalicelib.domain.notifications import Delivery
+from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.domain.people import Person
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.services import administrators, digests
@@ -46,18 +47,28 @@ def obstacle(address: str | None, mailbox: Mailbox, now: datetime) -> Undelivera
         return Undeliverable(None, now, Unreached.NO_ADDRESS, "")
     if not mail.is_address(address):
         return Undeliverable(address, now, Unreached.NO_SUCH_FORM, "")
-    return mailbox.undeliverable if mailbox.refuses(address) else None
+    marked = mailbox.undeliverable
+    return marked if marked and marked.holds_for(address) else None
+
+
+def readdressed(notification: Notification, mailbox: Mailbox) -> Notification:
+    """A message to the learner's own address, where the one that their enrolment holds takes no e-mail; else as it is."""
+    given = notification.data.get("email")
+    if given is None or (mail.is_address(given) and not mailbox.refuses(given)):
+        return notification
+    return replace(notification, data={name: said for name, said in notification.data.items() if name != "email"})
 
 
 @retried
 def remember(employer: str, person: Person, found: Undeliverable, now: datetime, marks: bool = False) -> None:
     """Note that e-mail does not reach somebody at their own address, and when administrators are told of it: once.
 
-    `marks`: their mailbox keeps the address, so that it is not tried again. What an enrolment's own address refuses is only marked.
+    `marks`: their mailbox keeps the address, so that it is not tried again. Another address, as of an enrolment, is only marked:
+    what was to go there goes to their own.
     """
     transaction = Transaction()
     if marks:
-        mailboxes.mark(transaction, person.id, found)
+        _mark(transaction, person, found)
     if found.holds_for(person.email):
         told_at = digests.next_at(employer, now)
         mailboxes.list_as_unreachable(transaction, employer, person.id, found, now, told_at)
@@ -68,13 +79,17 @@ def remember(employer: str, person: Person, found: Undeliverable, now: datetime,
         transaction.commit()
     except AlreadyKnown:
         if marks:
-            _mark_alone(person, found)
+            alone = Transaction()
+            _mark(alone, person, found)
+            alone.commit()
 
 
-def _mark_alone(person: Person, found: Undeliverable) -> None:
-    transaction = Transaction()
-    mailboxes.mark(transaction, person.id, found)
-    transaction.commit()
+def _mark(transaction: Transaction, person: Person, found: Undeliverable) -> None:
+    """Keep that an address takes no e-mail. Others than their own stand apart, so that none displaces what is known of that."""
+    if found.address and not found.holds_for(person.email):
+        mailboxes.mark_other(transaction, person.id, found.address)
+    else:
+        mailboxes.mark(transaction, person.id, found)
 
 
 def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UnicodeSetAttribute
 
-from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached
+from chalicelib.domain.mailbox import Mailbox, Undeliverable, Unreached, same
 from chalicelib.domain.people import Person
 from chalicelib.storage import keys
 from chalicelib.storage.base import InstantAttribute, Record
@@ -25,6 +25,7 @@ class MailboxRow(Record, discriminator="mailbox"):
     since = InstantAttribute(null=True)
     why = UnicodeAttribute(null=True)
     unreached = UnicodeAttribute(null=True)
+    others = UnicodeSetAttribute(null=True)
 
     @classmethod
     def at(cls, person_id: str) -> "MailboxRow":
@@ -34,7 +35,7 @@ class MailboxRow(Record, discriminator="mailbox"):
     def mailbox(self) -> Mailbox:
         """The mailbox of this row."""
         marked = self.unreached and Undeliverable(self.address, self.since, Unreached(self.unreached), self.why or "")
-        return Mailbox(bool(self.digest), marked or None)
+        return Mailbox(bool(self.digest), marked or None, frozenset(self.others or ()))
 
 
 def with_mailbox(person_id: str) -> tuple[Person | None, Mailbox]:
@@ -62,7 +63,7 @@ def prefer_digest(transaction: Transaction, person_id: str, digest: bool) -> Non
 
 
 def mark(transaction: Transaction, person_id: str, undeliverable: Undeliverable) -> None:
-    """Add to a transaction: an address that takes no e-mail, in place of another one that was known before."""
+    """Add to a transaction: somebody's own address takes no e-mail, in place of another one that was known before."""
     transaction.update(
         MailboxRow.at(person_id),
         [
@@ -73,6 +74,12 @@ def mark(transaction: Transaction, person_id: str, undeliverable: Undeliverable)
             MailboxRow.unreached.set(undeliverable.kind.value),
         ],
     )
+
+
+def mark_other(transaction: Transaction, person_id: str, address: str) -> None:
+    """Add to a transaction: an address beside somebody's own takes no e-mail."""
+    refusing = MailboxRow.others.add({same(address)})
+    transaction.update(MailboxRow.at(person_id), [MailboxRow.kind.set(MailboxRow), refusing])
 
 
 LONGEST_UNTOLD = timedelta(hours=26)

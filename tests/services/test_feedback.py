@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.mailbox import Unreached
 from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.handlers import events, timers, work
 from chalicelib.services import enrolment, identity, outbox
@@ -87,8 +88,8 @@ def delivered(request):
     return report(request, "Delivery", recipients=[ADDRESS])
 
 
-def bounced(request, type_="Permanent"):
-    recipient = {"emailAddress": ADDRESS, "status": "5.1.1", "diagnosticCode": f"550 {ADDRESS} is nobody"}
+def bounced(request, type_="Permanent", to=ADDRESS):
+    recipient = {"emailAddress": to, "status": "5.1.1", "diagnosticCode": f"550 {ADDRESS} is nobody"}
     return report(request, "Bounce", bounceType=type_, bounceSubType="General", bouncedRecipients=[recipient])
 
 
@@ -262,6 +263,57 @@ def test_it_goes_to_the_enrolments_address_if_that_holds_one(booked):
     relay()
     send()
     assert sorted(each["Destinations"][0] for each in booked.accepted) == [ADDRESS, "sam@home.invalid"]
+
+
+def placed_at(address):
+    """Somebody takes a place whose messages are to go to another address."""
+    enrolment.enrol_myself(identity.identify("504-1", None, NOW), "504-c2", NOW, email=address)
+
+
+def test_where_the_enrolments_address_takes_none_its_messages_go_to_the_persons_own(booked):
+    placed_at("typo@home.invalid")
+    relay()
+    send()
+    at_home = next(each for each in booked.accepted if each["Destinations"] == ["typo@home.invalid"])
+    take(bounced(at_home, to="typo@home.invalid"))
+    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c2~1", NOW)
+    relay()
+    send()
+    request = booked.accepted[-1]
+    assert request["Destinations"] == [ADDRESS]
+    assert b"typo@home.invalid" not in request["RawMessage"]["Data"]  # nor is it whom the calendar's request names
+    assert mailboxes.unreachable_page("504", 10, None)[0] == []
+
+
+def test_two_addresses_that_take_none_are_both_remembered_and_administrators_hear_of_the_own_one(booked):
+    placed_at("typo@home.invalid")
+    relay()
+    send()
+    for request in tuple(booked.accepted):
+        take(bounced(request, to=request["Destinations"][0]))
+    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c2~1", NOW)
+    relay()
+    send()
+    assert len(booked.accepted) == 2
+    gone = next(row for row in rows() if row.template == "enrolment_withdrawn")
+    assert (gone.delivery, gone.failure) == ("suppressed", "bounce")
+    (listed,) = mailboxes.unreachable_page("504", 10, None)[0]
+    assert listed.undeliverable.address == ADDRESS
+
+
+def test_who_has_none_but_the_enrolments_address_is_listed_once_that_takes_none(booked):
+    sent(booked)
+    PersonRow("P#p1", "PROFILE").update([PersonRow.email.remove()])
+    placed_at("typo@home.invalid")
+    relay()
+    send()
+    take(bounced(booked.accepted[-1], to="typo@home.invalid"))
+    assert mailboxes.unreachable_page("504", 10, None)[0] == []
+    enrolment.withdraw_myself(identity.identify("504-1", None, NOW), "504-c2~1", NOW)
+    relay()
+    send()
+    (listed,) = mailboxes.unreachable_page("504", 10, None)[0]
+    assert listed.undeliverable.kind is Unreached.NO_ADDRESS
 
 
 def settle(**changes):
