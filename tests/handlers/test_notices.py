@@ -98,7 +98,6 @@ OTHER = {"kind": "class", "id": "504-m1"}
         ({"kind": "learner group", "id": "agency"}, ["p4"]),
         (people(1, 4, 99), ["p1", "p4"]),
     ],
-    ids=str,
 )
 def test_an_audience_is_who_it_says(trust, audience, expected):
     assert reached(trust, audience) == expected
@@ -153,7 +152,6 @@ def test_an_audience_of_nobody_is_refused_and_leaves_nothing(trust):
         ("504-1", EVERYBODY, "not-permitted"),
         ("504-4", EVERYBODY, "not-permitted"),
     ],
-    ids=str,
 )
 def test_everybody_writes_within_their_reach(trust, who, audience, expected):
     assert reached(trust, audience, as_=who) == expected
@@ -226,7 +224,6 @@ def test_a_reader_finds_the_text_in_their_inbox_and_the_row_does_not_keep_it(tru
         ({"at": "2026-12-01T09:00:00"}, {"body.at"}),
         ({"at": "tomorrow"}, {"body.at"}),
     ],
-    ids=str,
 )
 def test_words_that_will_not_do_are_named(trust, changes, wrong):
     for answer in (send(trust, **changes), preview(trust, **changes)):
@@ -248,7 +245,6 @@ def test_words_that_will_not_do_are_named(trust, changes, wrong):
         ({"kind": "course", "id": "504-fire", "statuses": ["confirmed"], "people": ["p1"]}, {"statuses", "people"}),
         ({"kind": "class", "id": "a#b"}, {"id"}),
     ],
-    ids=lambda value: str(value)[:60],
 )
 def test_an_audience_that_is_none_is_named_by_its_place(trust, audience, wrong):
     found = fields(send(trust, EVERYBODY, audience))
