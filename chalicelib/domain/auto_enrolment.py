@@ -235,9 +235,9 @@ class Case:
         """The learner's access to a course or certification, or to a class that is narrowed to units."""
         return access.decide(item.access_rules, access.within(self.standpoints, only_units), self.day)
 
-    def finds(self, course: Course) -> bool:
-        """Whether the learner can find a course."""
-        return live_on(course, self.day) and self.access_to(course).visible
+    def finds(self, item: Course | Certification) -> bool:
+        """Whether the learner can find a course or certification."""
+        return live_on(item, self.day) and self.access_to(item).visible
 
     def checked(self, course: Course, on: date) -> tuple[Checked, ...]:
         """The prerequisites of a course as the learner meets them on a day."""

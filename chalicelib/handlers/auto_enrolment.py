@@ -7,7 +7,7 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.auto_enrolment import Candidate, Struck, ends_on
+from chalicelib.domain.auto_enrolment import Candidate, ends_on
 from chalicelib.domain.decisions import Decision
 from chalicelib.domain.permissions import Capability
 from chalicelib.domain.requirements import Rulebook
@@ -20,9 +20,6 @@ from chalicelib.storage import cursor
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Auto-enrolment")
-
-HIDDEN = frozenset({Struck.ACCESS, Struck.NOT_LIVE})
-"""Courses struck out by these the learner cannot find: they are named to administrators only."""
 
 
 # --- why --------------------------------------------------------------------------------------------------------
@@ -130,9 +127,7 @@ class RequirementView(msgspec.Struct, frozen=True):
             )
             if proposal
             else None,
-            candidates=[
-                CandidateView.of(each) for each in row.candidates if found.open_to_all or each.struck not in HIDDEN
-            ],
+            candidates=[CandidateView.of(each) for each in row.candidates],
         )
 
 

@@ -331,7 +331,7 @@ def _only_course(failed: Sequence[Proposal]) -> str | None:
 
 class Row(msgspec.Struct, frozen=True):
     """One requirement of somebody: how it stands with arranging, what was decided last, what is under way, and what would be done
-    now with every course considered (None where nothing is due, or something is under way).
+    now (None where nothing is due, or something is under way), with the courses considered that whoever asks may know of.
     """
 
     standing: Standing
@@ -339,51 +339,40 @@ class Row(msgspec.Struct, frozen=True):
     decision: Decision | None
     enrolment: Enrolment | None
     proposal: Proposal | None
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Every course considered."""
-        return self.proposal.candidates if self.proposal else ()
+    candidates: tuple[Candidate, ...]
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Somebody's training as it would be arranged at an instant: why it is not at all (None: it is), and each requirement.
-
-    `open_to_all` says whether courses the learner cannot find may be named to whoever asks.
-    """
+    """Somebody's training as it would be arranged at an instant: why it is not at all (None: it is), and each requirement."""
 
     learner: Learner
     left_out: LeftOut | None
     rows: tuple[Row, ...]
     rulebook: Rulebook
-    open_to_all: bool
 
 
 def explain(actor: Actor, learner: Learner, now: datetime) -> Explanation:
     """Why training was, or was not, arranged for somebody, requirement by requirement, to whoever may see their compliance. Writes
-    nothing.
+    nothing. What the learner cannot find, whatever else strikes it out, is named only to those who see the whole catalogue.
     """
     rulebook, catalogue = rules.rulebook_and_catalogue(learner.employer)
     case = Case(learner, replace(rulebook, auto_enrolment=True), catalogue, classes_of(learner.employer, now), now)
     standings = [each for each in learner.compliance_on(case.day, rulebook) if each.required]
-    rows = tuple(_row(case, each) for each in standings)
-    return Explanation(
-        learner,
-        rules_of.left_out(learner, rulebook, case.day),
-        rows,
-        rulebook,
-        not actor.roles.isdisjoint(SEES_EVERYTHING),
-    )
+    everything = not actor.roles.isdisjoint(SEES_EVERYTHING)
+    rows = tuple(_row(case, each, everything) for each in standings)
+    return Explanation(learner, rules_of.left_out(learner, rulebook, case.day), rows, rulebook)
 
 
-def _row(case: Case, standing: Standing) -> Row:
+def _row(case: Case, standing: Standing, everything: bool) -> Row:
     required = standing.required
     assert required is not None
     state = rules_of.state_of(standing, case.learner, case.rulebook, case.day)
     under_way = rules_of.under_way(case.learner, required, case.rulebook)
     decision = rules_of.decided(case.learner, required.competency)
     proposal = rules_of.propose(case, required) if state in (State.DUE, State.PAUSED) else None
-    return Row(standing, state, decision, under_way, proposal)
+    considered = proposal.candidates if proposal else ()
+    shown = tuple(each for each in considered if everything or case.finds(each.item))
+    return Row(standing, state, decision, under_way, proposal, shown)
 
 
 class Trial(msgspec.Struct, frozen=True):

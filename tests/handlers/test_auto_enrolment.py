@@ -83,6 +83,14 @@ def test_a_course_the_learner_cannot_find_is_named_to_administrators_only(trust)
     assert everything == {**known, "504-estates": "is not open to this learner"}
 
 
+def test_nor_is_one_that_another_rule_strikes_out_first(trust):
+    b.offered(course_id="504-secret", title="Merger: Who Goes", auto_enrol=False, rules=ELSEWHERE)
+    assert trust.get("/v1/courses/504-secret", as_=LEARNER).status_code == 404
+    for person, as_ in ((None, LEARNER), ("p1", MANAGER)):
+        assert "504-secret" not in considered(why(trust, person, as_)["requirements"][0])
+    assert "504-secret" in considered(why(trust, "p1", ADMINISTRATOR)["requirements"][0])
+
+
 def test_a_failure_says_when_it_is_tried_again(trust):
     competence.require(SYSTEM, "504", [b.requirement(MOVING)], NOW)
     switch(trust)
