@@ -17,6 +17,8 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
 ORIGINAL = {}
 """What was replaced, by its qualified name."""
@@ -122,6 +124,39 @@ def copy_of_value(self, memo):
     else:
         same.value = list(self.value) if self.is_set() else self.value
     return same
+
+
+# --- updates ------------------------------------------------------------------------------------------------
+
+# The same few expressions are parsed twice for each update. Whoever changes a parsed one works on a copy.
+_instead_of(UpdateExpressionParser, "make", read="2c00ed96")(
+    classmethod(functools.cache(ORIGINAL["UpdateExpressionParser.make"]))
+)
+
+_is_a = functools.cache(issubclass)
+"""Asking an abstract class whether something is of it takes as long as processing it."""
+
+
+@_instead_of(DepthFirstTraverser, "traverse_node_recursively", read="d7f01d9b")
+def traverse_node_recursively(self, node, child_id=-1):
+    """Ask what is processed once, and what a node is by its class; go to no child that is none."""
+    kinds = self.nodes_to_be_processed()
+
+    def traverse(node, child_id):
+        parent = node.parent
+        for place, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, place)
+            if _is_a(type(child), Node):
+                traverse(child, place)
+        if not _is_a(type(node), kinds):
+            return node
+        node = self.process(node)
+        node.parent = parent
+        if parent:
+            parent.children[child_id] = node
+        return node
+
+    return traverse(node, child_id)
 
 
 # --- answers ------------------------------------------------------------------------------------------------

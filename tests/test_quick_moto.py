@@ -14,6 +14,8 @@ from moto.core.serialize import JSONSerializer, XFormedAttributePicker
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
 from tests import quick_moto
 
@@ -176,6 +178,49 @@ def test_a_query_finds_what_moto_finds_in_the_same_order_and_pages(rows, of, ind
     asked = (table, of, index, forward, limit, range_key)
     assert answers(Table.query, *asked) == answers(quick_moto.ORIGINAL["Table.query"], *asked)
     assert table.all_items() == quick_moto.ORIGINAL["Table.all_items"](table)
+
+
+# --- updates ------------------------------------------------------------------------------------------------
+
+EXPRESSIONS = [
+    "SET #c = #c + :one, held.a[0] = :two",
+    "SET #c = if_not_exists(#c, :one) + :one, held.b = list_append(held.a, held.a) REMOVE gone, held.a[0] ADD n :one",
+    "SET fresh = if_not_exists(fresh, :two), other = #c REMOVE held",
+    "ADD #c :one, words :words",
+    "DELETE words :words SET #c = :one",
+    "REMOVE #c SET #c = :one",
+    "SET nobody.a = :two",
+    "SET #c = :one SET n = :one",
+    "SET pk = :two",
+    "SET #c = :unknown",
+    "SET #c = held + :one",
+    "SET",
+]
+VALUES = {":one": {"N": "1"}, ":two": {"S": "y"}, ":words": {"SS": ["a", "b"]}}
+
+
+def updated(expression, name):
+    """The row afterwards, or how it was refused."""
+    used = {each: value for each, value in VALUES.items() if each in expression}
+    names = {"#c": "count"} if "#c" in expression else {}
+    try:
+        backend().update_item(RECORDS, key(name), expression, names, used)
+    except Exception as refusal:
+        return type(refusal).__name__, str(refusal), getattr(refusal, "description", None)
+    return backend().get_item(RECORDS, key(name)).to_json()["Attributes"] | key("")
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_update_comes_out_as_moto_has_it_also_when_its_expression_comes_again(filled, expression):
+    quick = [updated(expression, name) for name in ("old-1", "old-1", "new-1")]
+    with pytest.MonkeyPatch.context() as patch:
+        make, traverse = (quick_moto.ORIGINAL[name] for name in UPDATES)
+        patch.setattr(UpdateExpressionParser, "make", classmethod(make))
+        patch.setattr(DepthFirstTraverser, "traverse_node_recursively", traverse)
+        assert quick == [updated(expression, name) for name in ("old-2", "old-2", "new-2")]
+
+
+UPDATES = ("UpdateExpressionParser.make", "DepthFirstTraverser.traverse_node_recursively")
 
 
 # --- values -------------------------------------------------------------------------------------------------
