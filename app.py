@@ -85,7 +85,8 @@ def mailer(event: SQSEvent) -> dict[str, Any]:
     """Notifications become e-mails."""
     from chalicelib.handlers import events
 
-    return events.send_mail(event.to_dict())
+    context: Any = event.context
+    return events.send_mail(event.to_dict(), context.get_remaining_time_in_millis)
 
 
 @app.on_sqs_message(queue_arn="arn:aws:sqs:eu-west-2:000000000000:placeholder", batch_size=100)

@@ -20,7 +20,8 @@ SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Every server passes it on unchanged."""
 
 
-_PASSING = {
+_ABOUT_THE_EMAIL = {"MessageRejected", "InvalidParameterValue", "ValidationError"}
+_TOO_MUCH = {
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -35,16 +36,19 @@ class BadAddress(ValueError):
 
 
 class Refused(Exception):
-    """SES answered that it will not take this e-mail now. `code` is SES's own; `passing` says that it is not about the e-mail."""
+    """SES did not take this e-mail, for what it is. The message of this and of the next two is SES's own code."""
 
-    def __init__(self, code: str, passing: bool) -> None:
-        super().__init__(code)
-        self.code = code
-        self.passing = passing
+
+class Throttled(Exception):
+    """SES takes no more e-mail now."""
+
+
+class Barred(Exception):
+    """SES takes no e-mail of ours until somebody mends what is wrong: the account, a right, a setting."""
 
 
 class Unanswered(Exception):
-    """SES did not answer: whether it took the e-mail is not known."""
+    """SES did not answer, or that it failed: whether it took the e-mail is not known."""
 
 
 def compose(
@@ -106,6 +110,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def prepare() -> None:
+    """Make the client of SES: which must be done before several threads send, and not by them."""
+    _ses()
+
+
 @functools.cache
 def _ses() -> Any:
     import boto3
@@ -116,8 +125,8 @@ def _ses() -> Any:
 
 
 def send(message: EmailMessage, tags: Mapping[str, str]) -> str:
-    """Hand an e-mail to SES with tags by which its reports find the notification; the id SES gave it. Raises Refused or
-    Unanswered.
+    """Hand an e-mail to SES with tags by which its reports find the notification; the id SES gave it. Raises Refused,
+    Throttled, Barred or Unanswered.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -133,9 +142,18 @@ def send(message: EmailMessage, tags: Mapping[str, str]) -> str:
             **options,
         )
     except ClientError as refused:
-        code = refused.response.get("Error", {}).get("Code", "Unknown")
-        status = refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-        raise Refused(code, passing=code in _PASSING or status >= _SERVER_FAULT) from refused
+        raise _meaning_of(refused.response) from refused
     except BotoCoreError as unanswered:
         raise Unanswered(type(unanswered).__name__) from unanswered
     return str(answer["MessageId"])
+
+
+def _meaning_of(answer: Mapping[str, Any]) -> Exception:
+    """What is not known to be about the e-mail is about us: one e-mail tried too often harms less than all of them parked."""
+    code = answer.get("Error", {}).get("Code", "Unknown")
+    if code in _ABOUT_THE_EMAIL:
+        return Refused(code)
+    if code in _TOO_MUCH:
+        return Throttled(code)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return Unanswered(code) if status >= _SERVER_FAULT else Barred(code)

@@ -102,7 +102,7 @@ def _mail(key: Any) -> None:
     from chalicelib.handlers import events
 
     body = json.dumps({"pk": key.pk, "sk": key.sk})
-    answer = events.send_mail({"Records": [{"messageId": "1", "body": body}]})
+    answer = events.send_mail({"Records": [{"messageId": "1", "body": body}]}, lambda: 30_000)
     assert answer == {"batchItemFailures": []}
 
 

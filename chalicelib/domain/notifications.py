@@ -191,12 +191,13 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
 
 
-def pause(attempts: int, jitter: float) -> timedelta:
-    """How long to wait after so many attempts while SES takes no e-mail: twice as long each time, up to ten minutes, and up to
-    half as much again by `jitter` (0 to 1), so that what was refused together does not come back together.
+def pause(age: timedelta, jitter: float) -> timedelta:
+    """How much longer an e-mail of an age waits while SES takes none: half as long as it has waited, half a minute at least and ten
+    at most, and up to half as much again by `jitter` (0 to 1), so that what was refused together does not come back together.
+
+    It goes by age, not by attempts, because most of what waits is never tried: one of its batch was.
     """
-    seconds = FIRST_PAUSE.total_seconds() * float(2 ** min(max(attempts - 1, 0), 10))
-    return timedelta(seconds=min(seconds, LONGEST_PAUSE.total_seconds()) * (1 + jitter / 2))
+    return max(FIRST_PAUSE, min(age / 2, LONGEST_PAUSE)) * (1 + jitter / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,7 @@ class Notification:
     @property
     def optional(self) -> bool:
         """Whether one can do without its e-mail, or has it gathered: then it says how to choose. News of others are no choice."""
-        return self.template in OPTIONAL or bool(self.data.get("of_you")) and not self.data["of_people"]
+        return self.template in OPTIONAL or (bool(self.data.get("of_you")) and not self.data["of_people"])
 
     def may_be_claimed(self, now: datetime) -> bool:
         """Waiting and due, parked and redriven, or claimed by somebody who has not come back within the lease."""

@@ -4,14 +4,17 @@ inside a blueprint lose the app's middleware in Lambda.
 Each reports what it could not do record by record, so that one failure does not repeat the work of the others.
 """
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event as Flag
 from typing import Any
 
+from chalicelib import mail
+from chalicelib.domain.notifications import MAX_ATTEMPTS
 from chalicelib.observability import count, counting, log_fault, logger
 from chalicelib.services import feedback, outbox
-from chalicelib.services.sending import Busy, NotSent
+from chalicelib.services.sending import Barred, Busy, NotSent
 from chalicelib.storage import queues
 from chalicelib.storage.outbox import NotificationKey, event_from_stream
 
@@ -19,6 +22,9 @@ BatchFailures = dict[str, list[dict[str, str]]]
 
 SENT_AT_ONCE = 4
 """E-mails that one mailer sends beside each other: SES takes longer to answer than everything else together."""
+
+NEEDED = 10_000
+"""Milliseconds that one e-mail may take, and the rest of its batch to be left for later: SES answers within six seconds or not."""
 
 
 def now() -> datetime:
@@ -28,26 +34,32 @@ def now() -> datetime:
 
 @counting
 def relay_events(stream_event: dict[str, Any]) -> BatchFailures:
-    """Turn new events of the messages stream into notifications, and queue the e-mails of all of them together.
+    """Turn new events of the messages stream into notifications, and queue their e-mails in tens as soon as these are full.
 
     A record that fails stops the batch there, since a shard keeps its order: Lambda delivers again from that record. One that
     can never succeed (its image is no event we know) is parked by key and passed over.
     """
-    keys: list[NotificationKey] = []
-    failed = []
-    for record in stream_event["Records"]:
-        try:
-            keys += _relayed(record)
-        except Exception as fault:
-            log_fault(fault, event=record["dynamodb"]["Keys"]["sk"]["S"])
-            failed = [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]
-            break
+    records = stream_event["Records"]
+    failed: list[dict[str, Any]] = []
     try:
-        queues.queue_mails(list(dict.fromkeys(keys)))
+        for ten in outbox.batches(_keys(records, failed), queues.BATCH):
+            queues.queue_mails(ten)
     except Exception as fault:
         log_fault(fault)
-        failed = [{"itemIdentifier": stream_event["Records"][0]["dynamodb"]["SequenceNumber"]}]
-    return {"batchItemFailures": failed}
+        failed = records[:1]
+    return {"batchItemFailures": [{"itemIdentifier": each["dynamodb"]["SequenceNumber"]} for each in failed]}
+
+
+def _keys(records: list[dict[str, Any]], failed: list[dict[str, Any]]) -> Iterator[NotificationKey]:
+    """What is to be queued, one event after another until one fails."""
+    for record in records:
+        try:
+            keys = _relayed(record)
+        except Exception as fault:
+            log_fault(fault, event=record["dynamodb"]["Keys"]["sk"]["S"])
+            failed.append(record)
+            return
+        yield from keys
 
 
 def _relayed(record: dict[str, Any]) -> list[NotificationKey]:
@@ -79,46 +91,68 @@ def _park(keys: dict[str, dict[str, str]], poison: Exception) -> None:
 
 
 @counting
-def send_mail(queue_event: dict[str, Any]) -> BatchFailures:
-    """Send the e-mails that queue messages name, several at once.
+def send_mail(queue_event: dict[str, Any], time_left: Callable[[], int]) -> BatchFailures:
+    """Send the e-mails that queue messages name, several at once. `time_left`: milliseconds until Lambda ends this.
 
-    What SES refuses for what it is is delivered again, and parked by the queue after five times. Once SES takes nothing more, the
-    rest of the batch is left for later, untried: that uses none of those times up.
+    What SES refuses for what it is is delivered again, and parked by the queue after five times. Once SES takes nothing more, or
+    time runs out, the rest of the batch is left for later, untried: that uses none of those times up.
     """
+    mail.prepare()
     busy = Flag()
-    records = queue_event["Records"]
-    first, *others = (record["body"] for record in records)
-    done = [_deliver(first, busy)]  # alone: it makes the clients, which must not be made by several at once
+
+    def deliver(record: dict[str, Any]) -> tuple[str, Exception | None]:
+        if time_left() < NEEDED:
+            busy.set()
+        return _deliver(record["body"], busy)
+
+    first, *others = records = queue_event["Records"]
+    done = [deliver(first)]  # alone: if SES takes nothing, it is the only one that is tried
     with ThreadPoolExecutor(SENT_AT_ONCE) as several:
-        done += several.map(lambda body: _deliver(body, busy), others)
+        done += several.map(deliver, others)
     failed = []
     for record, (counted, fault) in zip(records, done, strict=True):
         count(counted)
-        if isinstance(fault, NotSent):
-            logger.warning("e-mail refused", extra={"reason": str(fault), "queue_message": record["messageId"]})
-        elif fault is not None:
-            log_fault(fault, queue_message=record["messageId"])
         if fault is not None:
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+            _log(fault, record["messageId"])
+        if fault is not None and not isinstance(fault, Busy):
+            failed.append(record)
+            _note_if_last(record)
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
 
 def _deliver(body: str, busy: Flag) -> tuple[str, Exception | None]:
-    """What to count, and what failed so that the queue shall deliver it again."""
+    """What to count, and what is to be logged of it."""
     try:
         key = queues.notification_key(body)
         if busy.is_set():
             outbox.postpone(key, now())
             return "EmailsPostponed", None
         outbox.deliver(key, now())
-    except Busy:
+    except Busy as wait:
         busy.set()
-        return "EmailsPostponed", None
+        return ("EmailsBarred" if isinstance(wait, Barred) else "EmailsPostponed"), wait
     except NotSent as refusal:
         return "EmailsRefused", refusal
     except Exception as fault:
         return "EmailsFailed", fault
     return "EmailsHandled", None
+
+
+def _log(fault: Exception, message: str) -> None:
+    if isinstance(fault, Busy | NotSent):
+        logger.warning("e-mail not taken", extra={"reason": str(fault), "queue_message": message})
+    else:
+        log_fault(fault, queue_message=message)
+
+
+def _note_if_last(record: dict[str, Any]) -> None:
+    """Note with its notification that the queue sets a message aside now, which it has delivered as often as it does."""
+    if int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) < MAX_ATTEMPTS:
+        return
+    try:
+        outbox.parked(queues.notification_key(record["body"]), now())
+    except Exception as fault:
+        log_fault(fault, queue_message=record["messageId"])
 
 
 @counting

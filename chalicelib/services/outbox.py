@@ -1,9 +1,10 @@
 """From event to notification to e-mail, each step safe to repeat (architecture §3, decisions 0006 and 0029)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, TypeVar
 
 from chalicelib import mail, rendering
 from chalicelib.domain.calendar import london_day, london_time
@@ -16,7 +17,13 @@ from chalicelib.services import digests, notice_text, sending, silence, unreacha
 from chalicelib.storage import mailboxes, outbox, queues
 from chalicelib.storage.digests import DIGEST
 from chalicelib.storage.message_settings import settings_of
-from chalicelib.storage.outbox import NotificationKey, Waiting
+from chalicelib.storage.outbox import NotificationKey
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WRITTEN_AT_ONCE = 10
+"""Rows that are written beside each other."""
 
 MORNING = 8
 """The hour in London at which e-mails over a day's cap go on."""
@@ -32,24 +39,36 @@ def notify(event: Event, now: datetime) -> list[NotificationKey]:
     Delivered twice, it finds them written and names them once more, which the mailer's claim makes harmless. What goes with a
     digest is kept for it, if it can wait so long.
     """
-    written = [_written(each, now) for each in _notifications(event, now)]
+    written = _beside(lambda each: _written(each, now), _notifications(event, now))
     return list(dict.fromkeys(key for key in written if key is not None))
 
 
+def _beside(do: Callable[[T], R], rows: Sequence[T]) -> list[R]:
+    if len(rows) < 2:
+        return [do(row) for row in rows]
+    with ThreadPoolExecutor(WRITTEN_AT_ONCE) as several:
+        return list(several.map(do, rows))
+
+
 def _notifications(event: Event, now: datetime) -> list[Notification]:
-    return [
-        Notification(
-            person=person,
-            employer=event.employer,
-            template=template,
-            natural_key=natural_key(event, template),
-            at=event.at,
-            subject=_subject(template, data),
-            data=data,
-            queued_at=now,
-        )
-        for template, person, data in messages(event)
-    ]
+    """The notifications of an event. What is the same for several people is rendered once."""
+    found = []
+    for (template, data), told in groupby(messages(event), lambda each: (each[0], each[2])):
+        subject = _subject(template, data)
+        found += [
+            Notification(
+                person=person,
+                employer=event.employer,
+                template=template,
+                natural_key=natural_key(event, template),
+                at=event.at,
+                subject=subject,
+                data=data,
+                queued_at=now,
+            )
+            for _, person, _ in told
+        ]
+    return found
 
 
 def _subject(template: str, data: dict[str, Any]) -> str:
@@ -126,10 +145,15 @@ def _within_cap(notification: Notification, settings: MessageSettings, now: date
 
 
 def postpone(key: NotificationKey, now: datetime) -> None:
-    """Leave an e-mail for later, untried, because SES has just refused another of its batch."""
+    """Leave an e-mail for later, untried, because SES has just refused another of its batch or its time is over."""
     notification = _to_send(key, now)
     if notification is not None:
         sending.postpone(key, notification, now)
+
+
+def parked(key: NotificationKey, now: datetime) -> None:
+    """The queue has delivered the message of a notification for the last time, in vain."""
+    outbox.parked(key, now)
 
 
 def sweep(now: datetime) -> int:
@@ -137,14 +161,13 @@ def sweep(now: datetime) -> int:
     swept = 0
     for batch in batches(outbox.due(now), queues.BATCH):
         queues.queue_mails([each.key for each in batch])
-        for each in batch:
-            outbox.queued(each)
+        _beside(outbox.queued, batch)
         swept += len(batch)
     return swept
 
 
-def batches(waiting: Iterable[Waiting], size: int) -> Iterator[list[Waiting]]:
-    """What waits, in lists of at most `size`, read as they are needed."""
-    rest = iter(waiting)
+def batches(found: Iterable[T], size: int) -> Iterator[list[T]]:
+    """What is found, in lists of at most `size`, read as they are needed."""
+    rest = iter(found)
     while batch := list(islice(rest, size)):
         yield batch

@@ -1,14 +1,19 @@
 """One e-mail, once: claim, send, record (decisions 0006 and 0029)."""
 
 import random
+import time
 from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 
 from chalicelib import mail
-from chalicelib.domain.notifications import MAX_ATTEMPTS, Delivery, Notification, pause
+from chalicelib.domain.notifications import Delivery, Notification, pause
 from chalicelib.storage import outbox
+from chalicelib.storage.base import StorageError
 from chalicelib.storage.outbox import NotificationKey
+
+RECORD_AGAIN_AFTER = (0.1, 0.3, 1.0)
+"""Seconds between the attempts to record that SES has an e-mail. What is not recorded is sent once more."""
 
 
 class NotSent(Exception):
@@ -19,6 +24,10 @@ class Busy(Exception):
     """SES takes no e-mail now, or does not answer. The notification waits for its time in the pending index: nothing is lost, and
     nothing is used up. Whoever sends a batch goes on with the rest later.
     """
+
+
+class Barred(Busy):
+    """SES takes no e-mail of ours until somebody mends what is wrong: an alarm says so."""
 
 
 def repeats(notification: Notification) -> bool:
@@ -38,19 +47,31 @@ def send(key: NotificationKey, notification: Notification, message: EmailMessage
     try:
         ses_id = mail.send(message, key.tags())
     except mail.Refused as refusal:
-        if refusal.passing:
-            until = now + pause(claimed.attempts, random.random())
-            outbox.wait(key, claimed, Delivery.PENDING, until, refusal.code)
-            raise Busy(refusal.code) from refusal
-        outbox.refused(key, refusal.code, now if claimed.attempts >= MAX_ATTEMPTS else None)
-        raise NotSent(refusal.code) from refusal
+        outbox.refused(key, str(refusal))
+        raise NotSent(str(refusal)) from refusal
+    except (mail.Throttled, mail.Barred) as refusal:
+        outbox.wait(key, claimed, Delivery.PENDING, _later(notification, now), str(refusal))
+        raise (Barred if isinstance(refusal, mail.Barred) else Busy)(str(refusal)) from refusal
     except mail.Unanswered as silence:
-        outbox.unanswered(key, now)
+        outbox.unanswered(key, now, _later(notification, now))
         raise Busy(str(silence)) from silence
-    outbox.record_sent(key, ses_id, now)
+    _record_sent(key, ses_id, now)
     return True
 
 
+def _record_sent(key: NotificationKey, ses_id: str, now: datetime) -> None:
+    for seconds in RECORD_AGAIN_AFTER:
+        try:
+            return outbox.record_sent(key, ses_id, now)
+        except StorageError:
+            time.sleep(seconds)
+    return outbox.record_sent(key, ses_id, now)
+
+
 def postpone(key: NotificationKey, notification: Notification, now: datetime) -> None:
-    """Leave an e-mail for later, untried, because SES has just refused another."""
-    outbox.wait(key, notification, notification.delivery, now + pause(notification.attempts + 1, random.random()))
+    """Leave an e-mail for later, untried, because SES has just refused another or the time of whoever sends is over."""
+    outbox.wait(key, notification, notification.delivery, _later(notification, now))
+
+
+def _later(notification: Notification, now: datetime) -> datetime:
+    return now + pause(now - (notification.queued_at or notification.at), random.random())

@@ -297,7 +297,7 @@ def waiting(sk: str, until: datetime) -> list[Action]:
 
 
 def unanswered(key: NotificationKey, claimed_at: datetime, until: datetime) -> None:
-    """SES did not answer: look again at an instant, but not before the claim has run out, unless it reports on the e-mail before."""
+    """SES did not answer: look again at an instant once the claim has run out, unless it reports on the e-mail before."""
     _changed(
         key,
         waiting(key.sk, max(until, claimed_at + LEASE + timedelta(seconds=1))),
@@ -307,13 +307,13 @@ def unanswered(key: NotificationKey, claimed_at: datetime, until: datetime) -> N
 
 def refused(key: NotificationKey, why: str) -> None:
     """SES refused the e-mail for what it is: the queue's next delivery tries again."""
-    actions = [NotificationRow.delivery.set(Delivery.PENDING.value), NotificationRow.failure.set(why)]
+    actions: list[Action] = [NotificationRow.delivery.set(Delivery.PENDING.value), NotificationRow.failure.set(why)]
     _changed(key, actions, NotificationRow.delivery == Delivery.SENDING.value)
 
 
 def parked(key: NotificationKey, now: datetime) -> None:
     """The queue has given up on the message and parks it: unless SES may have the e-mail, or it waits for a time of its own."""
-    actions = [NotificationRow.delivery.set(Delivery.PARKED.value), NotificationRow.settled_at.set(now)]
+    actions: list[Action] = [NotificationRow.delivery.set(Delivery.PARKED.value), NotificationRow.settled_at.set(now)]
     _changed(key, actions, (NotificationRow.delivery == Delivery.PENDING.value) & Path("pending_pk").does_not_exist())
 
 

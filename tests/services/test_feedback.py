@@ -17,7 +17,7 @@ from chalicelib.storage.people import PersonRow
 from chalicelib.storage.timers import TimerRow
 from tests import builders as b
 from tests.builders import NOW
-from tests.pump import Pump
+from tests.pump import Pump, plenty
 from tests.services.test_digests import verdict
 from tests.services.test_outbox import Ses, key_of, relay
 
@@ -67,7 +67,7 @@ def send(*keys):
     keys = keys or [key_of(row) for row in rows() if row.delivery == "pending"]
     bodies = [json.dumps({"pk": each.pk, "sk": each.sk}) for each in keys]
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    return events.send_mail({"Records": records})["batchItemFailures"]
+    return events.send_mail({"Records": records}, plenty)["batchItemFailures"]
 
 
 def sent(ses):

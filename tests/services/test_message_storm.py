@@ -1,11 +1,11 @@
 """Five thousand events, twice and out of order, through workers that die anywhere: everybody is told once, and nothing is lost."""
 
-import email
 import json
 import random
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from email.parser import BytesHeaderParser
 from email.policy import default
 
 import pytest
@@ -14,17 +14,21 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib import mail
 from chalicelib.domain.events import Event, EventType
 from chalicelib.handlers import events
+from chalicelib.services import outbox
 from chalicelib.storage import queues
 from chalicelib.storage.base import StorageError, new_id
 from chalicelib.storage.outbox import EventRow, NotificationRow
 from tests import builders as b
 from tests.builders import NOW
+from tests.pump import plenty
 from tests.seams import intercepted
 
 EVENTS, PEOPLE, BATCH = 5_000, 50, 100
 HIDDEN_FOR = timedelta(minutes=3)
 RECEIVED_AT_MOST = 5
 """The mail queue: how long a message that was taken stays hidden, and how often it comes before it is set aside."""
+
+HEADERS = BytesHeaderParser(policy=default)
 
 
 class Died(BaseException):
@@ -72,7 +76,7 @@ class Ses:
     def send_raw_email(self, **request):
         if self.chaos.strikes():
             raise ClientError({"Error": {"Code": "Throttling"}}, "SendRawEmail")
-        message = email.message_from_bytes(request["RawMessage"]["Data"], policy=default)
+        message = HEADERS.parsebytes(request["RawMessage"]["Data"])
         key = message["Message-ID"].strip(" <>").partition("@")[0]
         self.accepted[key] += 1
         self.marked[key] += message["X-Possibly-Repeated"] == "yes"
@@ -122,6 +126,7 @@ def storm(aws, monkeypatch):
 
     monkeypatch.setattr(events, "now", lambda: Clock.at)
     monkeypatch.setattr(events, "SENT_AT_ONCE", 1)  # moto's transactions tear under threads
+    monkeypatch.setattr(outbox, "WRITTEN_AT_ONCE", 1)
     return chaos, ses, sqs, Clock
 
 
@@ -174,7 +179,7 @@ def mail_all(chaos, sqs, clock):
         messages = [{"messageId": str(place), "body": body} for place, body in enumerate(taken)]
         try:
             with intercepted(chaos.around):
-                answer = events.send_mail({"Records": messages})
+                answer = events.send_mail({"Records": messages}, plenty)
             failed = [taken[int(each["itemIdentifier"])] for each in answer["batchItemFailures"]]
         except Died:
             failed = taken

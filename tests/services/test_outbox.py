@@ -1,7 +1,9 @@
 """From event to e-mail: told once, however often, in whatever order, wherever it crashes."""
 
 import email
+import functools
 import json
+import threading
 from datetime import timedelta
 from email.policy import default
 
@@ -9,18 +11,20 @@ import boto3
 import icalendar
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from pynamodb.exceptions import UpdateError
 
 from chalicelib import mail, rendering
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import LEASE, MAX_ATTEMPTS, Delivery
 from chalicelib.handlers import events
-from chalicelib.services import enrolment, identity, inbox, outbox
+from chalicelib.services import enrolment, identity, inbox, outbox, sending
 from chalicelib.services.sending import Busy
 from chalicelib.storage import outbox as stored
 from chalicelib.storage import queues
 from chalicelib.storage.outbox import EventRow, NotificationKey, NotificationRow
 from tests import builders as b
 from tests.builders import NOW
+from tests.pump import plenty
 
 
 class Ses:
@@ -29,11 +33,13 @@ class Ses:
     def __init__(self):
         self.accepted = []
         self.refuse_with = None
+        self.status = 400
         self.die_after_accepting = False
 
     def send_raw_email(self, **request):
         if self.refuse_with:
-            raise ClientError({"Error": {"Code": self.refuse_with}}, "SendRawEmail")
+            answer = {"Error": {"Code": self.refuse_with}, "ResponseMetadata": {"HTTPStatusCode": self.status}}
+            raise ClientError(answer, "SendRawEmail")
         self.accepted.append(request)
         if self.die_after_accepting:
             raise KeyboardInterrupt
@@ -110,7 +116,7 @@ def deliver(at=NOW):
 
 def test_a_booking_becomes_one_notification_and_one_e_mail(booked):
     relay()
-    assert events.send_mail({"Records": queue_messages()}) == {"batchItemFailures": []}
+    assert events.send_mail({"Records": queue_messages()}, plenty) == {"batchItemFailures": []}
     assert booked.accepted[0]["Destinations"] == ["person1@trust.invalid"]
     row = notifications()[0]
     assert (row.delivery, row.ses_id, row.pending_pk, row.possibly_repeated) == ("sent", "ses-1", None, None)
@@ -268,15 +274,62 @@ def test_two_mailers_at_once_send_one_e_mail(booked, monkeypatch):
     assert len(booked.accepted) == 1
 
 
+# --- to many at once -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def notice(aws):
+    """The record of an event that tells fifty people the same."""
+    data = {"to": [f"p{number}" for number in range(50)], "notice": "n1", "heading": "The ward is closed"}
+    event = Event("01K0NOTICE", EventType.NOTICE_SENT, "504", None, NOW, data)
+    image = EventRow.of(event).to_dynamodb_dict()
+    return {
+        "eventName": "INSERT",
+        "dynamodb": {
+            "Keys": {name: image[name] for name in ("pk", "sk")},
+            "NewImage": image,
+            "SequenceNumber": "1",
+        },
+    }
+
+
+def test_what_is_said_to_fifty_people_is_rendered_once(notice, monkeypatch):
+    rendered = []
+    render = rendering.render
+    monkeypatch.setattr(rendering, "render", lambda *args: rendered.append(args) or render(*args))
+    assert relay([notice]) == {"batchItemFailures": []}
+    assert (len(notifications()), len(rendered)) == (50, 1)
+
+
+def test_the_e_mails_of_an_event_are_queued_before_the_next_event_is_written(notice, booked, monkeypatch):
+    """The first leave while the batch goes on, in tens; what fails later takes nothing of that back."""
+    queued = []
+    notify = outbox.notify
+
+    def second_fails(event, now):
+        if event.type is not EventType.NOTICE_SENT:
+            assert sum(queued) == 50
+            raise RuntimeError
+        return notify(event, now)
+
+    monkeypatch.setattr(outbox, "notify", second_fails)
+    monkeypatch.setattr(queues, "queue_mails", lambda keys: queued.append(len(keys)))
+    second = stream_records()[0]
+    number = second["dynamodb"]["SequenceNumber"] = "2"
+    assert relay([notice, second]) == {"batchItemFailures": [{"itemIdentifier": number}]}
+    assert queued == [10] * 5
+
+
 # --- refusals -----------------------------------------------------------------------------------------------
 
 
 def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_still_shows_it(booked):
     relay()
     booked.refuse_with = "MessageRejected"
-    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
-    for _ in range(MAX_ATTEMPTS):
-        assert events.send_mail({"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    for received in range(1, MAX_ATTEMPTS + 1):
+        assert notifications()[0].delivery == Delivery.PENDING
+        answer = events.send_mail({"Records": [record(received)]}, plenty)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert notifications()[0].delivery == Delivery.PARKED
     assert outbox.sweep(NOW + timedelta(hours=1)) == 0
     page, _ = inbox.page("p1", 10, None)
@@ -286,17 +339,36 @@ def test_ses_refusing_is_tried_again_until_the_queue_gives_up_and_the_inbox_stil
 def test_a_parked_e_mail_is_sent_when_its_message_is_redriven(booked):
     relay()
     booked.refuse_with = "MessageRejected"
-    record = {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
-    for _ in range(MAX_ATTEMPTS):
-        events.send_mail({"Records": [record]})
+    events.send_mail({"Records": [record(MAX_ATTEMPTS)]}, plenty)
     booked.refuse_with = None
-    assert events.send_mail({"Records": [record]}) == {"batchItemFailures": []}
+    assert events.send_mail({"Records": [record()]}, plenty) == {"batchItemFailures": []}
     assert notifications()[0].delivery == Delivery.SENT
     assert booked.message()["X-Possibly-Repeated"] is None
 
 
-def record():
-    return {"messageId": "m1", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
+def record(received=1):
+    """What the queue delivers of the only notification, and how often it has been delivered."""
+    body = json.dumps({"pk": key().pk, "sk": key().sk})
+    return {"messageId": "m1", "body": body, "attributes": {"ApproximateReceiveCount": str(received)}}
+
+
+def test_whatever_fails_last_the_message_reads_as_parked_and_not_before_the_queue_gives_up(booked, monkeypatch):
+    relay()
+    NotificationRow(key().pk, key().sk).update([NotificationRow.attempts.set(20)])  # after an outage
+    booked.refuse_with = "MessageRejected"
+    events.send_mail({"Records": [record(MAX_ATTEMPTS - 1)]}, plenty)
+    assert notifications()[0].delivery == Delivery.PENDING
+    monkeypatch.setattr(mail, "compose", _crash)
+    events.send_mail({"Records": [record(MAX_ATTEMPTS)]}, plenty)
+    row = notifications()[0]
+    assert (row.delivery, row.settled_at is not None) == (Delivery.PARKED, True)
+
+
+def test_an_e_mail_that_ses_may_have_is_not_called_parked(booked, monkeypatch):
+    relay()
+    monkeypatch.setattr(stored, "record_sent", _crash)
+    events.send_mail({"Records": [record(MAX_ATTEMPTS)]}, plenty)
+    assert notifications()[0].delivery == Delivery.SENDING
 
 
 class Clock(type(NOW)):
@@ -316,42 +388,136 @@ def time(monkeypatch):
     return Clock
 
 
-@pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable"])
+OURS = ["AccountSendingPausedException", "ConfigurationSetDoesNotExist", "MailFromDomainNotVerifiedException"]
+OURS += ["ExpiredTokenException", "AccessDenied", "SignatureDoesNotMatch"]
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable", *OURS])
 def test_ses_out_for_an_hour_loses_nothing_and_parks_nothing(booked, time, code):
     """What is refused waits ever longer by itself; the queue's own attempts are not used up."""
     relay()
     booked.refuse_with = code
-    assert events.send_mail({"Records": [record()]}) == {"batchItemFailures": []}
+    assert events.send_mail({"Records": [record()]}, plenty) == {"batchItemFailures": []}
     tries = 1
     while time.at < NOW + timedelta(hours=1):
         time.at += timedelta(minutes=1)
         for _ in range(events.sweep_outbox()):
-            assert events.send_mail({"Records": [record()]}) == {"batchItemFailures": []}
+            assert events.send_mail({"Records": [record()]}, plenty) == {"batchItemFailures": []}
             tries += 1
     assert 5 < tries < 15
     booked.refuse_with = None
     time.at += timedelta(minutes=20)
     assert events.sweep_outbox() == 1
-    events.send_mail({"Records": [record()]})
+    events.send_mail({"Records": [record()]}, plenty)
     assert len(booked.accepted) == 1
     time.at += timedelta(hours=3)
     assert events.sweep_outbox() == 0
 
 
-def test_the_rest_of_a_batch_is_not_tried_once_ses_takes_nothing(aws, ses, time, monkeypatch):
-    others = list(range(8))
+@pytest.mark.parametrize(("code", "barred"), [("Throttling", False), ("AccountSendingPausedException", True)])
+def test_that_somebody_must_mend_something_is_counted_for_an_alarm(booked, code, barred, monkeypatch):
+    counted = []
+    monkeypatch.setattr(events, "count", lambda name, number=1: counted.append(name))
+    relay()
+    booked.refuse_with = code
+    events.send_mail({"Records": [record()]}, plenty)
+    assert ("EmailsBarred" in counted) is barred
+
+
+def test_if_ses_fails_it_may_have_the_e_mail_and_its_report_is_taken(booked, time):
+    relay()
+    booked.refuse_with, booked.status = "InternalFailure", 500
+    with pytest.raises(Busy):
+        deliver()
+    assert notifications()[0].delivery == Delivery.SENDING
+    booked.refuse_with = None
+    deliver(NOW + LEASE + timedelta(seconds=1))
+    assert booked.message()["X-Possibly-Repeated"] == "yes"
+    assert stored.report(key(), Delivery.DELIVERED, NOW, None)
+
+
+def test_while_ses_fails_it_is_asked_ever_more_seldom(booked, time):
+    relay()
+    booked.refuse_with, booked.status = "InternalFailure", 500
+    events.send_mail({"Records": [record()]}, plenty)
+    tries = 1
+    for _ in range(60):
+        time.at += timedelta(minutes=1)
+        for _ in range(events.sweep_outbox()):
+            events.send_mail({"Records": [record()]}, plenty)
+            tries += 1
+    assert 5 < tries < 15
+
+
+def test_a_record_that_fails_is_tried_again_so_that_no_e_mail_is_repeated(booked, monkeypatch):
+    relay()
+    faults = iter([UpdateError("lost"), UpdateError("lost")])
+    record_sent = stored.record_sent
+
+    def record(*args):
+        for fault in faults:
+            raise fault
+        record_sent(*args)
+
+    monkeypatch.setattr(stored, "record_sent", record)
+    monkeypatch.setattr(sending.time, "sleep", lambda _: None)
+    deliver()
+    assert notifications()[0].delivery == Delivery.SENT
+
+
+@pytest.fixture
+def batch(aws, ses):
+    """Eight e-mails to send, in one batch of the queue."""
     b.trust()
     b.offered(b.class_(maximum=20))
-    for number in others:
+    for number in range(8):
         enrolment.enrol_myself(identity.identify(b.person(number), None, NOW), "504-c1", NOW)
     relay()
-    tried = []
-    monkeypatch.setattr(ses, "send_raw_email", lambda **request: tried.append(request) or _throttled())
-    batch = [
+    return [
         {"messageId": str(number), "body": json.dumps({"pk": row.pk, "sk": row.sk})}
         for number, row in enumerate(notifications())
     ]
-    assert events.send_mail({"Records": batch}) == {"batchItemFailures": []}
+
+
+def test_what_a_batch_has_no_time_for_is_left_for_later_and_uses_no_delivery_up(batch, ses, time):
+    left = iter([30_000, 20_000, 10_000])
+    assert events.send_mail({"Records": batch}, lambda: next(left, 5_000)) == {"batchItemFailures": []}
+    assert len(ses.accepted) == 3
+    time.at += timedelta(minutes=1)
+    assert events.sweep_outbox() == 5
+
+
+def test_the_client_of_ses_is_made_once_whatever_becomes_of_the_first_e_mail(batch, ses, monkeypatch):
+    made = []
+
+    def make():
+        made.append(threading.current_thread())
+        return ses
+
+    monkeypatch.setattr(mail, "_ses", functools.cache(make))
+    first = json.loads(batch[0]["body"])
+    NotificationRow(first["pk"], first["sk"]).update([NotificationRow.delivery.set("sent")])
+    events.send_mail({"Records": batch}, plenty)
+    assert made == [threading.main_thread()]
+    assert len(ses.accepted) == 7
+
+
+def test_what_is_never_tried_waits_ever_longer_too(booked, time):
+    relay()
+    queued = 0
+    outbox.postpone(key(), time.at)
+    for _ in range(60):
+        time.at += timedelta(minutes=1)
+        for _ in range(events.sweep_outbox()):
+            outbox.postpone(key(), time.at)
+            queued += 1
+    assert 5 < queued < 15
+
+
+def test_the_rest_of_a_batch_is_not_tried_once_ses_takes_nothing(batch, ses, time, monkeypatch):
+    tried = []
+    monkeypatch.setattr(ses, "send_raw_email", lambda **request: tried.append(request) or _throttled())
+    assert events.send_mail({"Records": batch}, plenty) == {"batchItemFailures": []}
     assert len(tried) == 1
     monkeypatch.undo()
     rows = notifications()
@@ -473,7 +639,7 @@ def test_a_poison_event_is_parked_and_those_behind_it_go_on(booked):
 def test_a_queue_message_that_names_nothing_goes_back_alone(booked, body):
     relay()
     good = {"messageId": "good", "body": json.dumps({"pk": key().pk, "sk": key().sk})}
-    answer = events.send_mail({"Records": [{"messageId": "bad", "body": body}, good]})
+    answer = events.send_mail({"Records": [{"messageId": "bad", "body": body}, good]}, plenty)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert len(booked.accepted) == 1
 
@@ -486,7 +652,7 @@ def test_a_notification_that_is_gone_is_nothing_to_send(booked):
 def test_logs_name_nobody(booked, logged, monkeypatch):
     relay()
     booked.refuse_with = "MessageRejected"
-    events.send_mail({"Records": queue_messages()})
+    events.send_mail({"Records": queue_messages()}, plenty)
     monkeypatch.setattr(outbox, "notify", _crash)
     relay()
     text = logged()
