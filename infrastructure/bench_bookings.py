@@ -261,10 +261,12 @@ def _add_class(
     from chalicelib.domain.catalogue import Grants, Mode
     from chalicelib.domain.classes import Class, ClassStatus, Session
     from chalicelib.domain.enrolment import Enrolment, HistoryRow, Need, Status
+    from chalicelib.domain.message_settings import MessageSettings
     from chalicelib.storage import classes
     from chalicelib.storage.base import Record
     from chalicelib.storage.classes import SeatsRow
     from chalicelib.storage.enrolment import EnrolmentRow
+    from chalicelib.storage.timers import TimerRow
 
     now = datetime.now(UTC)
     session = Session(now + starts_in, now + starts_in + timedelta(hours=2))
@@ -278,6 +280,8 @@ def _add_class(
             if isinstance(row, SeatsRow):
                 row.taken, row.waiting = len(seated), len(waiting)
             batch.save(row)
+        if ahead := classes.ahead_of(class_, MessageSettings(), now):
+            batch.save(TimerRow.of(ahead))
         for status, people in ((Status.CONFIRMED, seated), (Status.WAITLISTED, waiting)):
             for person in people:
                 enrolment = Enrolment(

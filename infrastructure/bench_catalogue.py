@@ -58,18 +58,23 @@ Row = tuple["Measured", str, bool]
 def load() -> None:
     """A catalogue of 3,000 courses whose titles people could mean, and 500 classes in each of two months; written directly."""
     from chalicelib.domain.catalogue import Synonyms
+    from chalicelib.domain.message_settings import MessageSettings
     from chalicelib.storage import catalogue, classes, keys, rules
     from chalicelib.storage.base import Record
+    from chalicelib.storage.timers import TimerRow
     from chalicelib.storage.transaction import Transaction
 
+    now = datetime.now(UTC)
     with Record.batch_write() as batch:
         batch.save(catalogue.SynonymsRow.of("504", Synonyms("handling", ("manual handling", "moving and handling"))))
         for course in _courses():
             for row in catalogue.rows_of_course(course):
                 batch.save(row)
-        for class_ in _classes(datetime.now(UTC)):
+        for class_ in _classes(now):
             for row in classes.rows_of_class(class_):
                 batch.save(row)
+            if ahead := classes.ahead_of(class_, MessageSettings(), now):
+                batch.save(TimerRow.of(ahead))
     transaction = Transaction()
     rules.move_version(transaction, "504", keys.CATALOGUE)
     transaction.commit()

@@ -86,15 +86,15 @@ def _class(class_id: str, day: date, course: str, batch: str) -> list[Write]:
         "starts_at": _text(at),
         "ends_at": _text(until),
     }
-    before = (starts - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    set_for = json.dumps({"starts_at": starts.isoformat()})
-    rings = _timer(at, "class start", class_id, "{}"), _timer(before, "class ahead", class_id, set_for)
+    before = (starts - timedelta(days=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    set_for = json.dumps({"class": class_id, "starts_at": at})
+    rings = _timer(at, "class start", class_id, "{}"), _timer(before, "class ahead", f"{class_id}~{at}", set_for)
     return [{**both, **facts}, {**both, **seats}, session, *rings]
 
 
-def _timer(at: str, kind: str, class_id: str, facts: str) -> Write:
+def _timer(at: str, kind: str, subject: str, facts: str) -> Write:
     return {
-        **{"pk": _text("E#504#TMR"), "sk": _text(f"{at}#{kind}#{class_id}"), "kind": _text("timer")},
+        **{"pk": _text("E#504#TMR"), "sk": _text(f"{at}#{kind}#{subject}"), "kind": _text("timer")},
         **{"at": _text(at), "facts": _text(facts)},
     }
 

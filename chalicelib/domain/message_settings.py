@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import FieldError
 
+MOST_DAYS_BEFORE = 60
+"""As long before a class as it can be looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageSettings:
@@ -22,6 +25,11 @@ class MessageSettings:
     digest_hour: int = 16
     class_reminder_days: tuple[int, ...] = (7, 1)
     minimum_check_days: tuple[int, ...] = (7,)
+
+    @property
+    def days_before_class(self) -> frozenset[int]:
+        """The days before a class on which it is looked at."""
+        return frozenset((*self.class_reminder_days, *self.minimum_check_days))
 
 
 def wrong_fields(settings: MessageSettings) -> Iterator[FieldError]:

@@ -18,6 +18,7 @@ class TimerKind(StrEnum):
     CLASS_START = "class start"
     CERTIFICATION = "certification"
     CLASS_AHEAD = "class ahead"
+    CLASS_DAYS = "class days"
     UNREACHABLE = "unreachable"
     AUTO_ENROLMENT = "auto-enrolment"
     NOTICE = "notice"

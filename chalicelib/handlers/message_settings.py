@@ -6,7 +6,7 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.message_settings import MessageSettings
+from chalicelib.domain.message_settings import MOST_DAYS_BEFORE, MessageSettings
 from chalicelib.domain.permissions import Capability
 from chalicelib.handlers.fields import EmailAddress
 from chalicelib.handlers.http import Request, Routes
@@ -15,7 +15,7 @@ from chalicelib.services import message_settings
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint, "Messages")
 
-DaysBefore = Annotated[int, msgspec.Meta(ge=1, le=60)]
+DaysBefore = Annotated[int, msgspec.Meta(ge=1, le=MOST_DAYS_BEFORE)]
 
 
 class MessageSettingsBody(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ def show_message_settings(request: Request) -> MessageSettings:
     refusals=(errors.Conflict,),
 )
 def change_message_settings(request: Request) -> MessageSettings:
-    """Put these settings in place of those the employer has. Messages follow within a minute; what waits for a digest keeps its
-    hour, and reminders of classes that are planned already keep their days.
+    """Put these settings in place of those the employer has. Messages follow within a minute, and a few minutes later the
+    reminders of classes that are planned already, for the days that are still to come; what waits for a digest keeps its hour.
     """
     return message_settings.change(request.actor, request.body.settings(), request.now)

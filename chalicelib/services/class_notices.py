@@ -6,22 +6,24 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.domain import classes as rules_of
+from chalicelib.domain.calendar import london_day
 from chalicelib.domain.catalogue import Catalogue, owner_of
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.message_settings import MOST_DAYS_BEFORE
 from chalicelib.domain.timers import Timer
 from chalicelib.services import administrators, waiting
 from chalicelib.services.enrolment import said_of
 from chalicelib.storage import classes as stored
-from chalicelib.storage import outbox, rules, timers
+from chalicelib.storage import keys, message_settings, outbox, people, rules, timers
 from chalicelib.storage.base import new_id
 from chalicelib.storage.class_lists import roster
 from chalicelib.storage.message_settings import settings_of
 from chalicelib.storage.transaction import Transaction, retried
 
 TOGETHER = 25
-"""Reminders written in one transaction."""
+"""Reminders, or timers, written in one transaction."""
 
 JUST_BOOKED = timedelta(days=1)
 """Whoever has had their place for less than that knows of it: they are not reminded."""
@@ -35,7 +37,7 @@ def tell_instructor(
 ) -> None:
     """Add to a transaction that makes or changes a class: what its instructor has to know, and whoever was that before.
 
-    Each is told of the class as they have or had it. Of a class that is over nobody is told (domain.md §8).
+    Each is told of the class as they have or had it. Of a class that is over nobody is told (domain.md §8), nor whoever has left.
     """
     if rules_of.over(after, now) and (before is None or rules_of.over(before, now)):
         return
@@ -44,21 +46,21 @@ def tell_instructor(
     if has != had:
         if before and had:
             former = said_of_class(before, catalogue) | {"revision": after.revision}
-            _emit(transaction, EventType.INSTRUCTOR_CHANGED, after, now, former_instructor=had, **former)
+            _tell(transaction, EventType.INSTRUCTOR_CHANGED, after, now, former_instructor=had, **former)
         if has and after.status is not ClassStatus.CANCELLED:
-            _emit(transaction, EventType.INSTRUCTOR_CHANGED, after, now, instructor=has, **said)
+            _tell(transaction, EventType.INSTRUCTOR_CHANGED, after, now, instructor=has, **said)
     elif before and has and before.status is not after.status is ClassStatus.CANCELLED:
-        _emit(transaction, EventType.TAUGHT_CLASS_CANCELLED, after, now, instructor=has, **said)
+        _tell(transaction, EventType.TAUGHT_CLASS_CANCELLED, after, now, instructor=has, **said)
     elif before and has and _as_taught(before) != _as_taught(after):
         was = said_of_class(before, catalogue)
         former = {name: was[name] for name in ("sessions", "venue", "link")}
-        _emit(transaction, EventType.TAUGHT_CLASS_CHANGED, after, now, instructor=has, former=former, **said)
+        _tell(transaction, EventType.TAUGHT_CLASS_CHANGED, after, now, instructor=has, former=former, **said)
 
 
 def tell_of_batch(transaction: Transaction, classes: Sequence[Class], catalogue: Catalogue, now: datetime) -> None:
     """Add to the transaction that completes a schedule: one message of all its classes to their instructor (domain.md §8).
 
-    They differ in nothing but their dates. Of those that are over nobody is told.
+    They differ in nothing but their dates. Of those that are over nobody is told, nor whoever has left.
     """
     taught = [each for each in classes if each.instructor and not rules_of.over(each, now)]
     if not taught:
@@ -66,7 +68,23 @@ def tell_of_batch(transaction: Transaction, classes: Sequence[Class], catalogue:
     listed = [{"class": each.id, "sessions": _sessions(each)} for each in taught]
     first = taught[0]
     data = said_of_class(first, catalogue) | {"classes": listed}
-    _emit(transaction, EventType.INSTRUCTOR_CHANGED, first, now, instructor=first.instructor, **data)
+    _tell(transaction, EventType.INSTRUCTOR_CHANGED, first, now, instructor=first.instructor, **data)
+
+
+def _tell(
+    transaction: Transaction,
+    type_: EventType,
+    class_: Class,
+    now: datetime,
+    *,
+    instructor: str | None = None,
+    former_instructor: str | None = None,
+    **data: Any,
+) -> None:
+    """Add an event that tells one who teaches or taught, unless they have left."""
+    told = {"instructor": instructor} if instructor else {"former_instructor": former_instructor}
+    if not people.left_by(owner_of(class_.id), [*filter(None, told.values())], london_day(now)):
+        _emit(transaction, type_, class_, now, **told, **data)
 
 
 def _emit(transaction: Transaction, type_: EventType, class_: Class, now: datetime, **data: Any) -> None:
@@ -74,7 +92,7 @@ def _emit(transaction: Transaction, type_: EventType, class_: Class, now: dateti
 
 
 def _as_taught(class_: Class) -> tuple[Any, ...]:
-    return class_.sessions, class_.starts_at, class_.ends_at, class_.venue, class_.link, class_.title
+    return class_.sessions, class_.starts_at, class_.ends_at, class_.venue, class_.link
 
 
 def said_of_class(class_: Class, catalogue: Catalogue) -> dict[str, Any]:
@@ -106,6 +124,32 @@ def look_ahead(transaction: Transaction, class_: Class, now: datetime) -> None:
         timers.set_timer(transaction, ahead)
 
 
+def follow_settings(timer: Timer, now: datetime, time_left: Callable[[], bool]) -> bool:
+    """Set what rings before every class of the next days by settings that were changed; those further ahead come to it by
+    themselves. False if time ran out before. Safe to repeat: what rings beside it, and finds nothing to do, was set before.
+    """
+    settings, _ = message_settings.settings_now(timer.employer)
+    ahead = (
+        found
+        for class_, _ in stored.classes_between(timer.employer, now, now + timedelta(days=MOST_DAYS_BEFORE + 1))
+        if (found := stored.ahead_of(class_, settings, now))
+    )
+    while together := list(islice(ahead, TOGETHER)):
+        _set(together)
+        if not time_left():
+            return False
+    timers.rung(timer)
+    return True
+
+
+@retried
+def _set(together: Sequence[Timer]) -> None:
+    transaction = Transaction()
+    for each in together:
+        timers.set_timer(transaction, each)
+    transaction.commit()
+
+
 def ring(timer: Timer, now: datetime, time_left: Callable[[], bool]) -> bool:
     """Do what is due before a class starts: remind those on it (N20), and tell its administrators if too few are coming (N21; it is
     never cancelled by itself, domain.md §2). False if time ran out before.
@@ -133,11 +177,11 @@ def _as_set_for(timer: Timer, now: datetime) -> tuple[Class, Seats] | None:
     """The class of a timer, strongly consistent; None if it is gone, cancelled, has started, or starts at another time by now, for
     which it has a timer of its own.
     """
-    loaded = stored.class_with_seats(timer.subject, consistent=True)
+    loaded = stored.class_with_seats(timer.facts["class"], consistent=True)
     if loaded is None or loaded[0].status is ClassStatus.CANCELLED or rules_of.started(loaded[0], now):
         return None
     starts_at = loaded[0].starts_at
-    return loaded if starts_at and starts_at.isoformat() == timer.facts["starts_at"] else None
+    return loaded if starts_at and keys.instant(starts_at) == timer.facts["starts_at"] else None
 
 
 def _due(class_: Class, days: Sequence[int], timer: Timer, now: datetime) -> datetime | None:

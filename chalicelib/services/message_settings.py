@@ -8,8 +8,10 @@ import msgspec
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import refuse_body
 from chalicelib.domain.message_settings import MessageSettings, wrong_fields
+from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import audit
 from chalicelib.storage import message_settings as stored
+from chalicelib.storage.timers import set_timer
 from chalicelib.storage.transaction import Transaction, retried
 
 
@@ -23,8 +25,8 @@ def settings(employer: str) -> MessageSettings:
 def change(actor: Actor, wanted: MessageSettings, now: datetime) -> MessageSettings:
     """Settle anew how the actor's employer writes to its people. If all is as it was, nothing is written.
 
-    Every process knows within a minute. What waits for a digest keeps its hour, and timers that are set keep their days. Raises
-    Invalid by `body.…`.
+    Every process knows within a minute; then a timer has what rings before classes set anew, if their days are others. What waits
+    for a digest keeps its hour. Raises Invalid by `body.…`.
     """
     refuse_body(wrong_fields(wanted))
     employer = actor.employer
@@ -33,6 +35,8 @@ def change(actor: Actor, wanted: MessageSettings, now: datetime) -> MessageSetti
         return before
     transaction = Transaction()
     stored.change(transaction, employer, wanted, revision)
+    if wanted.days_before_class != before.days_before_class:
+        set_timer(transaction, Timer(employer, now, TimerKind.CLASS_DAYS, "classes"))
     facts = {"before": _facts(before), "after": _facts(wanted)}
     audit.record(transaction, audit.Entry(employer, actor.person, "message-settings.changed", now, facts=facts))
     transaction.commit()

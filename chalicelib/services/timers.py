@@ -268,6 +268,7 @@ _RING: dict[TimerKind, Callable[[Timer, datetime, Callable[[], bool]], bool]] = 
     TimerKind.CERTIFICATION: certifications.ring,
     TimerKind.AUTO_ENROLMENT: _ring_auto_enrolment,
     TimerKind.CLASS_AHEAD: class_notices.ring,
+    TimerKind.CLASS_DAYS: class_notices.follow_settings,
     TimerKind.UNREACHABLE: unreachable.ring,
     TimerKind.NOTICE: notices.ring,
     TimerKind.TRANSFER: transfers.ring,

@@ -10,7 +10,7 @@ from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute
 
 from chalicelib.domain.catalogue import Mode, owner_of
 from chalicelib.domain.classes import LONGEST_SESSION, Class, ClassStatus, Held, Seats, Session, before_start
-from chalicelib.domain.message_settings import MessageSettings
+from chalicelib.domain.message_settings import MOST_DAYS_BEFORE, MessageSettings
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.storage import keys
 from chalicelib.storage.base import DayAttribute, InstantAttribute, Record
@@ -206,17 +206,19 @@ def start_of(class_: Class) -> TimerRow:
 
 def ahead_of(class_: Class, settings: MessageSettings, now: datetime) -> Timer | None:
     """The timer of the next instant, of those still to come, at which to look at a class before it starts: to remind those on it,
-    and to see whether enough are coming (domain.md §9). None if there is none, or the class is cancelled.
+    and to see whether enough are coming (domain.md §9); MOST_DAYS_BEFORE at the latest, when the settings of that day say what
+    comes next. None if there is none, or the class is cancelled.
 
-    It says for which start it was set, so that one of a class that was moved is known to be out of date. When it rings, it sets the
-    next: one row for each class, however many instants.
+    It is of one start, so that one of a class that was moved is known to be out of date, and never the same row as that of another
+    start. When it rings, it sets the next: one row for each class, however many instants.
     """
-    instants = before_start(class_, {*settings.class_reminder_days, *settings.minimum_check_days})
+    instants = before_start(class_, {MOST_DAYS_BEFORE, *settings.days_before_class})
     at = min((each for each in instants if each > now), default=None)
     if at is None or class_.starts_at is None or class_.status is ClassStatus.CANCELLED:
         return None
-    facts = {"starts_at": class_.starts_at.isoformat()}
-    return Timer(owner_of(class_.id), at, TimerKind.CLASS_AHEAD, class_.id, facts)
+    starts_at = keys.instant(class_.starts_at)
+    facts = {"class": class_.id, "starts_at": starts_at}
+    return Timer(owner_of(class_.id), at, TimerKind.CLASS_AHEAD, f"{class_.id}~{starts_at}", facts)
 
 
 _COUNTED = {"pk", "sk", "kind", "taken", "waiting"}
@@ -304,16 +306,26 @@ def classes_of_course(
     """
     from_now_on = Record.gsi2sk.between(keys.instant(since), keys.UNDATED)
     without_date = Record.gsi2sk.startswith(keys.UNDATED)
-    owners = tuple(dict.fromkeys((owner_of(course_id), employer)))
     found: list[tuple[Class, Seats]] = []
     for when in (from_now_on, without_date):
-        of_each = (
-            Record.gsi2.query(keys.classes_of_course(owner, course_id), when, page_size=limit) for owner in owners
-        )
-        rows = heapq.merge(*of_each, key=lambda row: str(row.gsi2sk))
-        summaries = (row.summary() for row in rows if isinstance(row, SeatsRow))
-        found += islice((each for each in summaries if shows(each[0])), limit)
+        listed = _listed(course_id, employer, when, page_size=limit)
+        found += islice((each for each in listed if shows(each[0])), limit)
     return found
+
+
+def dated_of_course(course_id: str, employer: str, first: datetime, last: datetime) -> Iterator[tuple[Class, Seats]]:
+    """All classes of a course that start from `first` on and before `last`, by start, of the same owners as `classes_of_course`."""
+    return _listed(course_id, employer, Record.gsi2sk.between(keys.instant(first), keys.instant(last)))
+
+
+def _listed(course_id: str, employer: str, when: Any, page_size: int | None = None) -> Iterator[tuple[Class, Seats]]:
+    """The classes of a course in a part of the index, its owner's and the employer's own, as they stand in it."""
+    owners = tuple(dict.fromkeys((owner_of(course_id), employer)))
+    of_each = (
+        Record.gsi2.query(keys.classes_of_course(owner, course_id), when, page_size=page_size) for owner in owners
+    )
+    rows = heapq.merge(*of_each, key=lambda row: str(row.gsi2sk))
+    return (row.summary() for row in rows if isinstance(row, SeatsRow))
 
 
 def of_course(owner: str, course_id: str, since: datetime | None = None) -> Iterator[Class]:

@@ -16,6 +16,7 @@ from chalicelib.domain.classes import Class
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.exemptions import Granted
 from chalicelib.domain.learner import Learner
+from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.domain.people import NATIONAL
 from chalicelib.domain.projection import Snapshot, facts_of, judge
 from chalicelib.services.approvals import timer_of
@@ -45,7 +46,7 @@ def load_in_bulk(content: Content, now: datetime, steps: Steps) -> None:
     if rules.rulebook_version(content.employer).own:
         return
     steps.once("Rules", lambda: _write([*_definitions(content), *_catalogue(content)]))
-    steps.once("Classes", lambda: _write(_classes(content)))
+    steps.once("Classes", lambda: _write(_classes(content, now)))
     by_id = {each.id: each for each in content.classes}
     steps.each("People", content.newcomers, lambda newcomer: _write(_rows_of(newcomer, by_id, now)))
     steps.each("Snapshots", list(_batches(projection.first_rows(_snapshots(content, london_day(now))))), _write)
@@ -80,8 +81,8 @@ def _catalogue(content: Content) -> list[Record]:
     ]
 
 
-def _classes(content: Content) -> list[Record]:
-    """The classes with the seats that the enrolments take, and who waits."""
+def _classes(content: Content, now: datetime) -> list[Record]:
+    """The classes with the seats that the enrolments take, who waits, and what rings before them."""
     enrolments = [each for newcomer in content.newcomers for each in newcomer.enrolments]
     taken = Counter(each.class_id for each in enrolments if each.seated)
     waiting = Counter(each.class_id for each in enrolments if each.status is Status.WAITLISTED)
@@ -91,6 +92,8 @@ def _classes(content: Content) -> list[Record]:
             if isinstance(row, SeatsRow):
                 row.taken, row.waiting = taken[class_.id], waiting[class_.id]
             rows.append(row)
+        if ahead := classes.ahead_of(class_, MessageSettings(), now):
+            rows.append(TimerRow.of(ahead))
     return rows
 
 

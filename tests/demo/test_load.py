@@ -284,15 +284,19 @@ def told_of(loaded, kind):
 
 
 def test_what_follows_from_enrolments_is_there_too(through_services, bulk):
-    """Absences are counted by month, requests are reminded of, and every class to come rings when it starts."""
+    """Absences are counted by month, requests are reminded of, and every class to come rings before and when it starts."""
     enrolments = [each for records in through_services.learners.values() for each in records["504"].enrolments]
     absent = [each for each in enrolments if each.status is Status.DID_NOT_ATTEND]
     requests = [each for each in enrolments if each.status is Status.REQUESTED]
     dated = [class_ for class_, _ in through_services.classes.values() if class_.starts_at]
+    rings = [row["sk"]["S"] for row in of_kind(through_services, "timer")]
+    ahead = sorted(each for each in rings if "#class ahead#" in each)
+    assert 0 < len(ahead) <= len(dated)
     for loaded in (through_services, bulk):
         assert len(of_kind(loaded, "absence")) == len(absent) > 0
         timers = [row["sk"]["S"] for row in of_kind(loaded, "timer")]
         assert sum("#class start#" in each for each in timers) == len(dated)
+        assert sorted(each for each in timers if "#class ahead#" in each) == ahead
         assert sum("#approval#" in each for each in timers) == 2 * len(requests)
         assert not [each for each in timers if "#approval#" in each and each < f"{NOW:%Y-%m-%dT%H}"], "nobody is late"
 

@@ -1,9 +1,11 @@
 """What a class tells: its instructor, the managers of those on it, those on it before it starts, and who administers it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from chalicelib import rendering
 from chalicelib.domain import notifications
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import HistoryRow, Status
@@ -22,11 +24,13 @@ from chalicelib.services import (
     takeover,
     timers,
 )
+from chalicelib.services import message_settings as settings
 from chalicelib.storage import classes as stored
-from chalicelib.storage import people
+from chalicelib.storage import people, rules
 from chalicelib.storage import timers as rows
 from chalicelib.storage.base import Record
 from chalicelib.storage.outbox import EventRow
+from chalicelib.storage.transaction import Transaction
 from tests import builders as b
 from tests.approving import leave, messages, told
 from tests.builders import NOW
@@ -108,6 +112,10 @@ def copies(person):
     return dict(sorted((template, data) for template, who, data in found if who == person))
 
 
+def calendar_less(notification):
+    return invitation(notification, people.person(notification.person)) is None
+
+
 def calendar_of(notification):
     """Method and document of the request that goes with a message."""
     request = invitation(notification, people.person(notification.person))
@@ -159,6 +167,46 @@ def test_whoever_was_to_teach_a_cancelled_class_is_told_why(trust):
     message = newest("class_cancelled_for_instructor", "p8")
     assert message.data["reason"] == "The room is flooded."
     assert calendar_of(message)[0] == "CANCEL"
+
+
+def test_another_title_which_no_message_shows_tells_nobody(trust):
+    change(instructor="p8")
+    change(title="Fire Safety, evening")
+    assert templates("p8") == ["instructor_assigned"]
+
+
+def test_of_what_has_no_dates_nothing_is_said_of_coming_or_of_calendars(trust):
+    classes.add_class(b.SYSTEM, b.e_learning(instructor="p8"), NOW)
+    change("504-e1", link="https://learning.invalid/new")
+    classes.cancel(ada(), "504-e1", "It is out of date.", NOW, accept_cautions=True)
+    for template in ("class_changed_for_instructor", "class_cancelled_for_instructor"):
+        message = newest(template, "p8")
+        rendered = rendering.render(template, message.data, "Sam")
+        assert calendar_less(message)
+        assert [word for word in ("calendar", "need not come") if word in rendered.text + rendered.html] == []
+
+
+def test_whoever_has_left_is_told_of_no_class_that_they_taught(trust):
+    change(instructor="p8")
+    leave(8)
+    change(sessions=(b.session(date(2026, 12, 16)),))
+    classes.cancel(ada(), "504-c1", "The room is flooded.", NOW)
+    assert templates("p8") == ["instructor_assigned"]
+
+
+def test_whoever_has_left_is_not_told_that_somebody_else_teaches_what_they_taught(trust):
+    change(instructor="p8")
+    leave(8)
+    change(instructor="p7")
+    assert (templates("p8"), templates("p7")) == (["instructor_assigned"], ["instructor_assigned"])
+
+
+def test_of_a_schedule_that_is_completed_after_they_have_left_they_are_not_told(trust):
+    transaction = Transaction()
+    leave(8)
+    class_notices.tell_of_batch(transaction, [replace(class_now(), instructor="p8")], rules.catalogue_now("504"), NOW)
+    transaction.commit()
+    assert templates("p8") == []
 
 
 def test_of_classes_that_are_over_nobody_is_told(trust):
@@ -346,7 +394,9 @@ def test_what_is_near_already_sets_only_what_is_still_to_come(trust):
 def test_a_reminder_comes_at_the_same_time_of_day_across_a_change_of_the_clocks(trust):
     class_ = b.class_(sessions=(b.session(date(2027, 3, 30), hour=9),))
     assert class_.starts_at == datetime(2027, 3, 30, 8, tzinfo=UTC)
-    assert stored.ahead_of(class_, MessageSettings(), NOW).at == datetime(2027, 3, 23, 9, tzinfo=UTC)
+    assert stored.ahead_of(class_, MessageSettings(), class_.starts_at - 20 * DAY).at == datetime(
+        2027, 3, 23, 9, tzinfo=UTC
+    )
 
 
 def test_an_employer_says_how_many_days_before(trust, monkeypatch):
@@ -357,6 +407,51 @@ def test_an_employer_says_how_many_days_before(trust, monkeypatch):
     on(11, at=class_)
     assert sorted(ahead()) == [3, 7]
     ring(FURTHER[0].starts_at - 3 * DAY)
+    assert reminded() == ["p11"]
+
+
+def settle(now=NOW, **days):
+    settings.change(ada(), MessageSettings(**days), now)
+    ring(now)
+
+
+def test_other_days_hold_for_the_classes_that_are_planned_already(trust):
+    on(11)
+    settle(class_reminder_days=(14, 1))
+    assert ahead() == [14, 7]
+    ring(FURTHER[0].starts_at - 14 * DAY)
+    assert (reminded(), ahead()) == (["p11"], [7])
+    ring(FURTHER[0].starts_at - 7 * DAY)
+    assert (reminded(), ahead()) == (["p11"], [1])
+
+
+def test_reminders_turned_on_again_remind_of_classes_that_were_made_without(trust):
+    settle(class_reminder_days=(), minimum_check_days=())
+    near = classes.create(ada(), planned(sessions=(b.session(date(2026, 12, 17)),)), NOW).class_
+    far = classes.create(ada(), planned(sessions=(b.session(date(2027, 3, 1)),)), NOW).class_
+    on(11, at=near)
+    on(12, at=far)
+    settle(class_reminder_days=(7,), minimum_check_days=())
+    ring(near.starts_at - 7 * DAY)
+    assert reminded() == ["p11"]
+    ring(far.starts_at - 60 * DAY)
+    ring(far.starts_at - 7 * DAY)
+    assert reminded() == ["p11", "p12"]
+
+
+def test_settings_that_leave_the_days_as_they_are_set_nothing(trust):
+    before = rows.due("504", NOW + 400 * DAY, 100)
+    settings.change(ada(), MessageSettings(digest_hour=9, class_reminder_days=(1,)), NOW)
+    assert rows.due("504", NOW + 400 * DAY, 100) == before
+
+
+def test_a_timer_of_an_earlier_start_does_not_take_away_the_one_of_the_same_instant_of_a_later(trust):
+    on(11)
+    (before,) = [each for each in rows.due("504", NOW + 400 * DAY, 100) if each.kind is TimerKind.CLASS_AHEAD]
+    change(sessions=(b.session(before.at.date() + DAY),), now=before.at - timedelta(hours=1))  # a day before it
+    Pump().run()
+    class_notices.ring(before, before.at + LATE, lambda: True)
+    ring(before.at)
     assert reminded() == ["p11"]
 
 
