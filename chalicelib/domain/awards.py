@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from chalicelib.domain.calendar import EARLIEST
-from chalicelib.domain.competency import Award, Competency, Origin, expiry_of
+from chalicelib.domain.competency import Award, Competency, Origin, Voided, expiry_of
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.errors import FieldError
 
@@ -34,6 +35,23 @@ def award_of(competency: Competency, level: int, awarded_on: date, origin: Origi
     return Award(competency.name, level, awarded_on, expiry_of(awarded_on, competency.renewal_months), origin, source)
 
 
+def voided(award: Award, reason: str, by: str, at: datetime) -> Award:
+    """An award made void, for a reason."""
+    return replace(award, void=True, voided=Voided(reason, by, at))
+
+
+def facts(award: Award) -> dict[str, Any]:
+    """What the audit says of an award."""
+    return {
+        "competency": award.competency,
+        "level": award.level,
+        "awarded_on": str(award.awarded_on),
+        "expires_on": str(award.expires_on) if award.expires_on else None,
+        "origin": award.origin.value,
+        "source": award.source,
+    }
+
+
 # --- where an award comes from ------------------------------------------------------------------------------------
 
 
@@ -44,7 +62,12 @@ def source_of(record: str, own: str) -> str:
 
 def corrected_source(wrong: Award, own: str) -> str:
     """The source of what takes the place of a wrong award: it comes from where that came from."""
-    return source_of(wrong.source.rpartition(".")[0] or wrong.source, own)
+    return source_of(record_of(wrong), own)
+
+
+def record_of(award: Award) -> str:
+    """The id of the record that an award comes from."""
+    return award.source.rpartition(".")[0] or award.source
 
 
 def wrong_enrolment(enrolment: Enrolment, competency: str, awarded: Iterable[Award]) -> Iterator[FieldError]:

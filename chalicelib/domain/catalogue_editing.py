@@ -70,6 +70,9 @@ MOST_AWARDS = MOST_OFFERINGS = MOST_WORDS = MOST_SECTIONS = 20
 MOST_COURSES = 50
 """Of one section."""
 
+MOST_CERTIFIED = 10
+"""Awards of a certification: several may be completed by one course, and are awarded in one transaction with it."""
+
 MOST_COMPONENTS, MOST_REMINDERS, MOST_PERIODS = 20, 10, 20
 MOST_DAYS, MOST_MONTHS, SHORTEST_MONTH = 730, 240, 28
 """Of a certification: days to complete, to renew and to be reminded before; months of validity; days of a February."""
@@ -191,8 +194,8 @@ def _wrong_course(course: Course, catalogue: Catalogue, rulebook: Rulebook) -> I
     yield from _wrong_offerings(course)
 
 
-def _wrong_awards(grants: Sequence[Grants], rulebook: Rulebook) -> Iterator[FieldError]:
-    yield from _too_many("awards", grants, MOST_AWARDS)
+def _wrong_awards(grants: Sequence[Grants], rulebook: Rulebook, most: int = MOST_AWARDS) -> Iterator[FieldError]:
+    yield from _too_many("awards", grants, most)
     names = [each.competency for each in grants]
     for place, each in enumerate(grants):
         where = f"awards[{place}]"
@@ -237,7 +240,7 @@ def _wrong_certification(
     certification: Certification, catalogue: Catalogue, rulebook: Rulebook
 ) -> Iterator[FieldError]:
     yield from _wrong_item(certification, catalogue)
-    yield from _wrong_awards(certification.grants, rulebook)
+    yield from _wrong_awards(certification.grants, rulebook, MOST_CERTIFIED)
     yield from _wrong_number("initial_days", certification.initial_days, 1, MOST_DAYS)
     yield from _wrong_number("window_days", certification.window_days, 1, MOST_DAYS)
     yield from _wrong_reminders(certification.reminder_days)
@@ -271,19 +274,23 @@ def _wrong_components(certification: Certification, catalogue: Catalogue) -> Ite
             yield FieldError(f"{where}.course_id", "is no course of this catalogue")
         elif certification.owner == NATIONAL != course.owner:
             yield FieldError(
-                f"{where}.course", "is an employer's own course, which a national certification cannot name"
+                f"{where}.course_id", "is an employer's own course, which a national certification cannot name"
             )
         elif each.mode and each.mode not in {one.mode for one in course.offerings}:
             yield FieldError(f"{where}.mode", "is none in which this course is offered")
 
 
 def _out_of_reach(certification: Certification, catalogue: Catalogue, rulebook: Rulebook) -> Iterator[FieldError]:
-    """Each setting by which nobody could complete a period: too few components for it, or without e-learning, or that begin."""
+    """Each setting by which nobody could complete a period: too few components for it, or without e-learning, or that begin.
+
+    The first period can come after others, if somebody subscribes again: e-learning may be used up for it as well.
+    """
     limit = certification.max_consecutive_elearning
     if limit is not None:
         yield from _wrong_number("max_consecutive_elearning", limit, 1, MOST_PERIODS)
     if certification.min_components is not None:
         yield from _wrong_number("min_components", certification.min_components, 1, MOST_COMPONENTS)
+    in_person = True
     for use in (Use.INITIAL, Use.RENEWAL) if certification.validity_months is not None else (Use.INITIAL,):
         counting = components_for(use, certification.components)
         least = len(counting) if certification.min_components is None else certification.min_components
@@ -291,14 +298,14 @@ def _out_of_reach(certification: Certification, catalogue: Catalogue, rulebook: 
             yield FieldError("components", f"holds none for the {_PERIODS[use]}")
         elif least > len(counting):
             yield FieldError("min_components", f"is more than the {len(counting)} that count for the {_PERIODS[use]}")
-        elif limit is not None and use is Use.RENEWAL and least > sum(_in_person(each, catalogue) for each in counting):
-            yield FieldError(
-                "max_consecutive_elearning", "leaves too few components once e-learning is not taken any more"
-            )
+        elif limit is not None and least > sum(_in_person(each, catalogue) for each in counting):
+            in_person = False
         elif use is Use.INITIAL and least > sum(
             each.course not in _unreachable(certification, catalogue, rulebook) for each in counting
         ):
             yield FieldError("components", "ask for what only this certification awards: nobody could complete it")
+    if not in_person:
+        yield FieldError("max_consecutive_elearning", "leaves too few components once e-learning is not taken any more")
 
 
 _PERIODS = {Use.INITIAL: "first period", Use.RENEWAL: "periods that renew it"}

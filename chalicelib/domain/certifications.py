@@ -5,7 +5,7 @@ the terms under which it began, so that a change of the certification is for lat
 looks: `as_of` says how things stand on a day, whatever was stored last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -100,6 +100,9 @@ _WAY_ON = {
     Status.CANCELLED: "Have it reinstated by an administrator, or subscribe again.",
 }
 
+MOST_HISTORY = 50
+"""Changes that a subscription keeps, the latest; the audit keeps all."""
+
 _OPEN_PERIOD = (PeriodStatus.ENROLLED, PeriodStatus.ACTIVE, PeriodStatus.EXPIRED)
 
 
@@ -145,6 +148,11 @@ class Terms:
             certification.reminder_days,
             certification.max_consecutive_elearning,
         )
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there are components enough to renew by."""
+        return 0 < needed(self, Use.RENEWAL) <= len(components_for(Use.RENEWAL, self.components))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +267,7 @@ class Subscription:
     def moved_to(self, status: Status, at: datetime, by: str, reason: str | None = None) -> "Subscription":
         """The same in another state, its history one row longer and its revision one higher."""
         row = HistoryRow(status, at, by, reason)
-        return replace(self, status=status, history=(*self.history, row), revision=self.revision + 1)
+        return replace(self, status=status, history=(*self.history, row)[-MOST_HISTORY:], revision=self.revision + 1)
 
 
 def needed(terms: Terms, use: Use) -> int:
@@ -298,20 +306,24 @@ class Option:
         return self.done is None and self.why_not is None
 
 
-def options(subscription: Subscription, courses: Mapping[str, Course], today: date) -> tuple[Option, ...]:
-    """The components that count for the open period, in the order of the certification; none if no period is open."""
+def options(
+    subscription: Subscription, courses: Mapping[str, Course], today: date, own: bool = True
+) -> tuple[Option, ...]:
+    """The components that count for the open period, in the order of the certification; none if no period is open. `own`: told to
+    the learner, not to others of them.
+    """
     period, terms = subscription.open_period, subscription.terms
     if period is None or terms is None:
         return ()
     have = fulfilled(period, terms)
     return tuple(
-        Option(each, have.get(each), None if each in have else _why_not(each, subscription, courses, today))
+        Option(each, have.get(each), None if each in have else _why_not(each, subscription, courses, today, own))
         for each in components_for(period.use, terms.components)
     )
 
 
 def _why_not(
-    component: Component, subscription: Subscription, courses: Mapping[str, Course], today: date
+    component: Component, subscription: Subscription, courses: Mapping[str, Course], today: date, own: bool
 ) -> str | None:
     """Why a component cannot be done now, if it cannot: its course is not offered, or e-learning is used up (domain.md §6)."""
     course = courses.get(component.course)
@@ -321,8 +333,9 @@ def _why_not(
     if not modes or any(map(subscription.takes, modes)):
         return None
     period = subscription.open_period
-    times = period.elearning if period else 0
-    return f"You have done this {_times(times)} by e-learning alone, which is as often as is allowed. This time, go to a class."
+    times = _times(period.elearning if period else 0)
+    done, wanted = ("You have done this", "go to") if own else ("This has been done", "it takes")
+    return f"{done} {times} by e-learning alone, which is as often as is allowed. This time, {wanted} a class."
 
 
 def _times(number: int) -> str:
@@ -369,10 +382,14 @@ def _or_new(before: Subscription | None, certification: str, person: str, employ
 
 
 def _with_period(subscription: Subscription, terms: Terms, use: Use, starts_on: date, due_on: date) -> Subscription:
+    """The subscription with one more period. One that was cancelled before anything was done is kept no longer, but its number is
+    never given again.
+    """
     last = subscription.periods[-1] if subscription.periods else None
     elearning = 0 if last is None else last.elearning_after if last.completed_on else last.elearning
-    period = Period(len(subscription.periods) + 1, use, starts_on, due_on, elearning=elearning)
-    return replace(subscription, terms=terms, periods=(*subscription.periods, period))
+    period = Period(last.number + 1 if last else 1, use, starts_on, due_on, elearning=elearning)
+    kept = (each for each in subscription.periods if each.done or each.status is not PeriodStatus.CANCELLED)
+    return replace(subscription, terms=terms, periods=(*kept, period))
 
 
 def cancelled(
@@ -387,14 +404,28 @@ def cancelled(
 
 
 def reinstated(subscription: Subscription, by: str, at: datetime, reason: str) -> Subscription:
-    """As it was before it was cancelled, with the old dates (domain.md §2). What time did since, `as_of` adds."""
+    """As it was before it was cancelled, with the old dates (domain.md §2), but for what was taken back meanwhile. What time did
+    since, `as_of` adds.
+    """
     move(subscription.status, Step.REINSTATE, Party.ADMINISTRATOR)
     before = subscription.history[-2].status
     last = subscription.periods[-1] if subscription.periods else None
-    if last and last.status is PeriodStatus.CANCELLED:
-        late = before is Status.EXPIRED
-        subscription = _with_last(subscription, PeriodStatus.EXPIRED if late else _progress(last.done))
+    if last and before in _BEGUN:
+        late = before is Status.EXPIRED and last.use is Use.RENEWAL
+        if last.status is PeriodStatus.CANCELLED:
+            last = replace(last, status=PeriodStatus.EXPIRED if late else _progress(last.done))
+        subscription = replace(subscription, periods=(*subscription.periods[:-1], last))
+        before = _standing_in(last)
     return subscription.moved_to(before, at, by, reason)
+
+
+def _standing_in(period: Period) -> Status:
+    """The state of a subscription whose latest period this is, once it is under way or completed."""
+    if period.status is PeriodStatus.COMPLETED:
+        return Status.CERTIFIED
+    if period.use is Use.INITIAL:
+        return Status.SUBSCRIBED
+    return Status.EXPIRED if period.status is PeriodStatus.EXPIRED else Status.RENEWING
 
 
 def _with_last(subscription: Subscription, status: PeriodStatus) -> Subscription:
@@ -415,12 +446,14 @@ TIME = "system:certifications"
 def as_of(subscription: Subscription, day: date, certification: Certification | None) -> Subscription:
     """How things stand on a day; the very same one if time has changed nothing.
 
-    From the window on a period renews it, on the terms of the certification as it is then (None: it is in no catalogue any more,
-    and the old terms go on); after its last day it has expired, and can still be renewed.
+    From the window on a period renews it, on the terms of the certification as it is then; the old terms go on where it is in no
+    catalogue any more (None) or was made to be done once, with nothing that renews it. After its last day it has expired, and can
+    still be renewed.
     """
     opens, held = subscription.window_opens_on, subscription.held
     if opens is not None and opens <= day and held and held.expires_on and subscription.terms:
         terms = Terms.of(certification) if certification else subscription.terms
+        terms = terms if terms.renewable else subscription.terms
         after = _with_period(subscription, terms, Use.RENEWAL, opens, held.expires_on)
         subscription = _by_time(after, Status.RENEWING, opens)
     period = subscription.open_period
@@ -436,9 +469,10 @@ def _by_time(subscription: Subscription, status: Status, day: date) -> Subscript
 
 
 class News(StrEnum):
-    """What the learner is told of time (domain.md §9, N15)."""
+    """What the learner is told (domain.md §9, N15): of time, but for the first two."""
 
     SUBSCRIBED = "subscribed"
+    OPEN_AGAIN = "open again"
     DUE = "due"
     OVERDUE = "overdue"
     EXPIRED = "expired"
@@ -544,47 +578,67 @@ def progressed(
     It counts for the open period, if it was done since that began: earlier completion does not renew (domain.md §6). Enough of it
     certifies: from the day of the last, for the months that the period's terms say.
     """
-    period, terms = subscription.open_period, subscription.terms
+    period = subscription.open_period
     new = _new(subscription, completion, courses)
-    if period is None or terms is None or not new:
+    if period is None or not new:
         return subscription
-    done = (*period.done, *new)
     status = period.status if period.status is PeriodStatus.EXPIRED else PeriodStatus.ACTIVE
-    period = replace(period, done=done, status=status)
+    period = replace(period, done=(*period.done, *new), status=status)
     after = replace(subscription, periods=(*subscription.periods[:-1], period))
-    if len(fulfilled(period, terms)) < needed(terms, period.use):
-        return replace(after, revision=after.revision + 1)
-    day = max(each.on for each in done)
+    certified = _certified(after, by, at)
+    return replace(after, revision=after.revision + 1) if certified is after else certified
+
+
+def _certified(subscription: Subscription, by: str, at: datetime) -> Subscription:
+    """Certified, if enough is done for the open period; the very same one if not."""
+    period, terms = subscription.open_period, subscription.terms
+    if period is None or terms is None or len(fulfilled(period, terms)) < needed(terms, period.use):
+        return subscription
+    day = max(each.on for each in period.done)
     until = add_months(day, terms.validity_months) if terms.validity_months is not None else None
     period = replace(period, status=PeriodStatus.COMPLETED, completed_on=day, expires_on=until)
-    after = replace(subscription, periods=(*subscription.periods[:-1], period))
-    return after.moved_to(Status.CERTIFIED, at, by)
+    return replace(subscription, periods=(*subscription.periods[:-1], period)).moved_to(Status.CERTIFIED, at, by)
 
 
-def taken_back(subscription: Subscription, source: str, by: str, at: datetime, reason: str) -> Subscription:
-    """Without something that turned out not to be completed; the very same one if it counted for nothing, or not any more.
+def taken_back(
+    subscription: Subscription, counted: Callable[[Period, Done], bool], by: str, at: datetime, reason: str
+) -> Subscription:
+    """Without what turned out not to be completed (of a period, what `counted` says); the very same one if nothing here came of it,
+    or not any more.
 
-    A period that was complete by it is open again with its old dates, and one that was to renew it is gone. Where a later period
-    has been completed since, nothing changes: the certification is held by that.
+    A period that was complete by it is open again with its old dates; one that was to renew it is gone, and what was done for that
+    counts for the one open again. Somebody who has cancelled or subscribed again since stays as they are, but not certified by it.
+    Where a later period has been completed since, nothing changes: the certification is held by that.
     """
-    place = next(
-        (at for at, each in enumerate(subscription.periods) if source in {one.source for one in each.done}), None
+    place = next((at for at, each in enumerate(subscription.periods) if _without(each, counted) != each.done), None)
+    if place is None:
+        return subscription
+    earlier, period, later = (
+        subscription.periods[:place],
+        subscription.periods[place],
+        subscription.periods[place + 1 :],
     )
-    if place is None or subscription.ended:
+    if any(each.status is PeriodStatus.COMPLETED for each in later):
         return subscription
-    period, later = subscription.periods[place], subscription.periods[place + 1 :]
-    if any(each.status is PeriodStatus.COMPLETED for each in later) or period.status is PeriodStatus.CANCELLED:
-        return subscription
-    done = tuple(each for each in period.done if each.source != source)
+    done = _without(period, counted)
     if period.status is not PeriodStatus.COMPLETED:
-        status = period.status if period.status is PeriodStatus.EXPIRED else _progress(done)
-        period = replace(period, done=done, status=status)
-        periods = (*subscription.periods[:place], period)
+        status = _progress(done) if period.status is PeriodStatus.ACTIVE else period.status
+        periods = (*earlier, replace(period, done=done, status=status), *later)
         return replace(subscription, periods=periods, revision=subscription.revision + 1)
-    period = replace(period, done=done, status=_progress(done), completed_on=None, expires_on=None)
-    after = replace(subscription, periods=(*subscription.periods[:place], period))
-    before = Status.SUBSCRIBED if period.use is Use.INITIAL else Status.RENEWING
-    return after.moved_to(before, at, by, reason)
+    period = replace(period, done=done, status=PeriodStatus.CANCELLED, completed_on=None, expires_on=None)
+    if any(each.use is Use.INITIAL for each in later):
+        return replace(subscription, periods=(*earlier, period, *later), revision=subscription.revision + 1)
+    done = (*done, *(one for each in later for one in each.done))
+    if subscription.status not in _BEGUN:
+        after = replace(subscription, periods=(*earlier, replace(period, done=done)))
+        return replace(after, revision=after.revision + 1)
+    period = replace(period, done=done, status=_progress(done))
+    after = replace(subscription, periods=(*earlier, period)).moved_to(_standing_in(period), at, by, reason)
+    return _certified(after, by, at)
+
+
+def _without(period: Period, counted: Callable[[Period, Done], bool]) -> tuple[Done, ...]:
+    return tuple(each for each in period.done if not counted(period, each))
 
 
 def awarded_by(subscription: Subscription, period: Period) -> str:

@@ -213,7 +213,7 @@ class NewCertification(msgspec.Struct, frozen=True, kw_only=True):
 def add_certification(request: Request) -> Entry:
     """Add a certification of the employer's own, a draft unless told otherwise. Settings by which nobody could be certified are
     refused: no component, more needed than count, an e-learning limit that leaves nothing else, courses that ask for what only
-    this certification awards.
+    this certification awards. It awards ten competencies at most.
     """
     employer, body = request.actor.employer, request.body
     return add(request, Certification(f"{employer}-{body.id}", **fields(body)))
@@ -405,7 +405,7 @@ def _current(shown: Shown, period: Period) -> CurrentView:
         rules_of.left(subscription),
         [
             OptionView.of(each, shown.catalogue)
-            for each in rules_of.options(subscription, shown.catalogue.courses, shown.day)
+            for each in rules_of.options(subscription, shown.catalogue.courses, shown.day, shown.own)
         ],
         period.elearning,
         terms.max_consecutive_elearning if terms else None,
@@ -501,7 +501,9 @@ class SubscribeOtherBody(msgspec.Struct, frozen=True):
     refusals=(errors.NotFound, errors.CertificationNotOffered, errors.Conflict),
 )
 def subscribe_other(request: Request) -> Shown:
-    """Subscribe somebody, whatever learner access says; they are told. Whoever subscribes already only becomes mandatory or not."""
+    """Subscribe somebody else, whatever learner access says; they are told. Whoever subscribes already only becomes mandatory or not,
+    which their history keeps with the reason.
+    """
     body, person = request.body, request.path["person_id"]
     return certifications.subscribe_other(
         request.actor, person, body.certification_id, body.mandatory, body.reason, request.now, request.once
@@ -537,7 +539,7 @@ class WhyBody(msgspec.Struct, frozen=True):
     refusals=(errors.NotFound, errors.SubscriptionNotThere, errors.Conflict),
 )
 def cancel_subscription_of(request: Request) -> Shown:
-    """Cancel a subscription in any state, for a reason. What was awarded stays held."""
+    """Cancel somebody else's subscription in any state, for a reason. What was awarded stays held."""
     person, certification = request.path["person_id"], request.path["certification_id"]
     return certifications.cancel_other(request.actor, person, certification, request.body.reason, request.now)
 
@@ -552,7 +554,9 @@ def cancel_subscription_of(request: Request) -> Shown:
     refusals=(errors.NotFound, errors.SubscriptionNotThere, errors.Conflict),
 )
 def reinstate_subscription(request: Request) -> Shown:
-    """Bring a cancelled subscription back as it was, with its old dates, and with what time has done since."""
+    """Bring somebody else's cancelled subscription back as it was, with its old dates, and with what time has done since: of what is
+    overdue or has expired they are told.
+    """
     person, certification = request.path["person_id"], request.path["certification_id"]
     return certifications.reinstate(request.actor, person, certification, request.body.reason, request.now)
 

@@ -326,7 +326,7 @@ def _certify(transaction: Transaction, actor: Actor, on: Taught, change: _Change
         return
     if before.status is Status.COMPLETED:
         reason = change.reason or ""
-        certifications.taken_back(transaction, actor, change.learner, after.id, reason, on.catalogue, now)
+        certifications.taken_back(transaction, actor, change.learner, after.id, reason, on.rulebook, on.catalogue, now)
     elif after.status is Status.COMPLETED:
         done = _done(on, after)
         certifications.completed(transaction, actor, change.learner, done, on.rulebook, on.catalogue, now)

@@ -1,7 +1,6 @@
 """Awards: recorded by administrators, voided with a reason, corrected; never edited and never deleted (domain.md §3)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -10,12 +9,13 @@ import msgspec
 from chalicelib.domain import awards
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.competency import Award, Competency, Origin, Voided
+from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, OwnAward, refuse_body
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.learning import awarded_for
+from chalicelib.services import certifications
 from chalicelib.storage import audit, class_lists, outbox, rules
 from chalicelib.storage import awards as stored
 from chalicelib.storage import enrolment as enrolments
@@ -141,7 +141,7 @@ def add(
     """
     award = awards.award_of(competency, wanted.level, wanted.awarded_on, wanted.origin, source)
     transaction.create(AwardRow.of(person, actor.employer, award))
-    _audit(transaction, actor, person, "award.recorded", {**_facts(award), "note": wanted.note}, now)
+    _audit(transaction, actor, person, "award.recorded", {**awards.facts(award), "note": wanted.note}, now)
     return award
 
 
@@ -159,13 +159,18 @@ class Which(msgspec.Struct, frozen=True):
 
 @retried
 def void(actor: Actor, person: str, which: Which, reason: str, now: datetime) -> Recorded:
-    """Take an award's validity away, for a reason; it stays in the history. Voiding again changes nothing."""
-    award = _award(actor, person, which)
-    competency = _framework(actor).get(award.competency)
+    """Take an award's validity away, for a reason; it stays in the history, but brings no certification forward any more. Voiding
+    again changes nothing.
+    """
+    learner = _known(actor, person)
+    award = _award(learner, which)
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
+    competency = rulebook.competencies.get(award.competency)
     if award.void:
         return Recorded(award, competency)
     transaction = Transaction()
     voided = take_back(transaction, actor, person, award, reason, now)
+    certifications.award_taken_back(transaction, actor, learner, award, None, reason, rulebook, known, now)
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
     transaction.commit()
     return Recorded(voided, competency)
@@ -176,9 +181,9 @@ def take_back(transaction: Transaction, actor: Actor, person: str, award: Award,
 
     It fails if the award is void by then.
     """
-    voided = _voided(award, reason, actor, now)
+    voided = awards.voided(award, reason, actor.person, now)
     stored.void(transaction, person, actor.employer, voided)
-    _audit(transaction, actor, person, "award.voided", {**_facts(award), "note": reason}, now)
+    _audit(transaction, actor, person, "award.voided", {**awards.facts(award), "note": reason}, now)
     return voided
 
 
@@ -196,24 +201,27 @@ def correct(
     """Put a right award in place of a wrong one, at once: void the old, make one of the same origin with the right level and day.
 
     What is not given stays as it was. The new award expires by the competency's period as that is today, and comes from the same
-    completion or external training.
+    completion or external training, which brings no certification forward any more if it is not worth enough now.
     """
-    wrong = _award(actor, person, which)
+    learner = _known(actor, person)
+    wrong = _award(learner, which)
     if wrong.void:
         raise AwardVoid("This award is void already.")
     right_level, right_day = level or wrong.level, awarded_on or wrong.awarded_on
     if (right_level, right_day) == (wrong.level, wrong.awarded_on):
         raise Invalid(FieldError("body", "gives neither another level nor another day"))
-    framework = _framework(actor)
+    rulebook, known = rules.rulebook_and_catalogue(actor.employer, consistent=True)
+    framework = rulebook.competencies
     _check(wrong.competency, right_level, right_day, framework, now)
     competency = framework[wrong.competency]
     right = awards.award_of(
         competency, right_level, right_day, wrong.origin, awards.corrected_source(wrong, new_id(now))
     )
     transaction = Transaction()
-    stored.void(transaction, person, actor.employer, _voided(wrong, reason, actor, now))
+    stored.void(transaction, person, actor.employer, awards.voided(wrong, reason, actor.person, now))
     transaction.create(AwardRow.of(person, actor.employer, right))
-    facts = {"before": _facts(wrong), "after": _facts(right), "note": reason}
+    certifications.award_taken_back(transaction, actor, learner, wrong, right, reason, rulebook, known, now)
+    facts = {"before": awards.facts(wrong), "after": awards.facts(right), "note": reason}
     outbox.emit(transaction, Event(new_id(now), EventType.LEARNER_CHANGED, actor.employer, person, now))
     _audit(transaction, actor, person, "award.corrected", facts, now)
     corrected = Recorded(right, competency)
@@ -233,10 +241,10 @@ def _known(actor: Actor, person: str) -> Learner:
     return learner
 
 
-def _award(actor: Actor, person: str, which: Which) -> Award:
-    found = next((each for each in _known(actor, person).awards if which.means(each)), None)
+def _award(learner: Learner, which: Which) -> Award:
+    found = next((each for each in learner.awards if which.means(each)), None)
     if found is None:
-        raise NotFound("This person has no such award.", person=person)
+        raise NotFound("This person has no such award.", person=learner.person.id)
     return found
 
 
@@ -246,21 +254,6 @@ def _framework(actor: Actor) -> Mapping[str, Competency]:
 
 def _check(competency: str, level: int, awarded_on: date, framework: Mapping[str, Competency], now: datetime) -> None:
     refuse_body(awards.wrong_fields(competency, level, awarded_on, framework, london_day(now)))
-
-
-def _voided(award: Award, reason: str, actor: Actor, now: datetime) -> Award:
-    return replace(award, void=True, voided=Voided(reason, actor.person, now))
-
-
-def _facts(award: Award) -> dict[str, Any]:
-    return {
-        "competency": award.competency,
-        "level": award.level,
-        "awarded_on": str(award.awarded_on),
-        "expires_on": str(award.expires_on) if award.expires_on else None,
-        "origin": award.origin.value,
-        "source": award.source,
-    }
 
 
 def _audit(

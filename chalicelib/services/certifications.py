@@ -17,7 +17,7 @@ from chalicelib.domain.access import AccessMode
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day, london_time, long_day
 from chalicelib.domain.catalogue import Catalogue, Certification, Mode, Use, live_on, may_belong
-from chalicelib.domain.certifications import Completion, News, Party, Status, Step, Subscription
+from chalicelib.domain.certifications import Completion, Done, News, Party, Period, Status, Step, Subscription
 from chalicelib.domain.competency import Award, Competency, Origin
 from chalicelib.domain.errors import AdministratorOnly, CertificationNotOffered, NotFound, NotPermitted
 from chalicelib.domain.events import Event, EventType
@@ -26,12 +26,14 @@ from chalicelib.domain.people import chosen_assignment
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.domain.timers import Timer
-from chalicelib.services import administrators, awards, people
+from chalicelib.services import administrators, people
 from chalicelib.services.approvals import stand_ins, stands_in_for_any, who_approves
 from chalicelib.services.catalogue import Viewer
 from chalicelib.storage import audit, outbox, rules, timers
+from chalicelib.storage import awards as stored_awards
 from chalicelib.storage import certifications as stored
 from chalicelib.storage import learner as learners
+from chalicelib.storage.awards import AwardRow
 from chalicelib.storage.base import new_id
 from chalicelib.storage.class_lists import Employed, employed
 from chalicelib.storage.idempotency import Idempotency
@@ -42,12 +44,13 @@ RINGS_AT = 8
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A subscription as it stands on a London day, with its certification (None: in no catalogue) and what its courses are."""
+    """A subscription as it stands on a London day, with its certification (None: in no catalogue) and what its courses are; `own`:
+    shown to its learner.
+    """
 
     subscription: Subscription
     certification: Certification | None
     catalogue: Catalogue
-    competencies: Mapping[str, Competency]
     day: date
     own: bool
 
@@ -67,15 +70,14 @@ def of_person(actor: Actor, person: str, now: datetime) -> list[Shown]:
 
 
 def _shown_of(learner: Learner, now: datetime, own: bool) -> list[Shown]:
-    rulebook, known = rules.rulebook_and_catalogue(learner.employer)
-    today = london_day(now)
-    shown = [_shown(each, known, rulebook, today, own) for each in learner.subscriptions]
+    known = rules.catalogue_now(learner.employer)
+    shown = [_shown(each, known, now, own) for each in learner.subscriptions]
     return sorted(shown, key=lambda each: (each.subscription.ended, _title(each), each.subscription.certification))
 
 
-def _shown(subscription: Subscription, known: Catalogue, rulebook: Rulebook, today: date, own: bool) -> Shown:
-    certification = known.certifications.get(subscription.certification)
-    return Shown(_as_of(subscription, known, today), certification, known, rulebook.competencies, today, own)
+def _shown(subscription: Subscription, known: Catalogue, now: datetime, own: bool) -> Shown:
+    certification, today = known.certifications.get(subscription.certification), london_day(now)
+    return Shown(_as_of(subscription, known, today), certification, known, today, own)
 
 
 def _title(shown: Shown) -> str:
@@ -135,7 +137,7 @@ def subscribe_myself(actor: Actor, certification_id: str, now: datetime, once: I
     _refuse_not_offered(certification, now)
     before = learner.subscription(certification_id)
     if before and not before.ended:
-        return _shown(before, viewer.catalogue, viewer.rulebook, viewer.day, own=True)
+        return _shown(before, viewer.catalogue, now, own=True)
     if access.mode in (None, AccessMode.ADMINISTRATOR):
         raise AdministratorOnly("Only the learning team subscribes people to this certification.")
     if access.mode is AccessMode.APPROVAL:
@@ -149,7 +151,7 @@ def subscribe_myself(actor: Actor, certification_id: str, now: datetime, once: I
     _keep(transaction, actor.person, before, after, now)
     if after.status is Status.AWAITING_APPROVAL:
         _ask(transaction, learner, after, certification, now)
-    shown = _shown(after, viewer.catalogue, viewer.rulebook, viewer.day, own=True)
+    shown = _shown(after, viewer.catalogue, now, own=True)
     if once:
         once.remember(transaction, shown, now)
     transaction.commit()
@@ -168,9 +170,10 @@ def subscribe_other(
 ) -> Shown:
     """An administrator subscribes somebody, whatever learner access says. Whoever subscribes already only becomes mandatory or not.
 
-    Raises NotFound for whoever is not employed here, and CertificationNotOffered.
+    Raises NotPermitted for oneself, NotFound for whoever is not employed here, and CertificationNotOffered.
     """
-    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
+    _refuse_oneself(actor, person)
+    known = rules.catalogue_now(actor.employer)
     certification = _certification(actor, certification_id, known)
     learner = _learner_of(actor, person, now)
     _refuse_not_offered(certification, now)
@@ -179,17 +182,23 @@ def subscribe_other(
     if before and not before.ended and before.status is not Status.AWAITING_APPROVAL:
         after = before
         if before.mandatory is not mandatory:
-            after = replace(before, mandatory=mandatory, revision=before.revision + 1)
-            _keep(transaction, actor.person, before, after, now)
+            after = replace(before.moved_to(before.status, now, actor.person, reason), mandatory=mandatory)
+            _keep(transaction, actor.person, before, after, now, reason)
     else:
         after = subscribe(
             transaction, learner, certification, Party.ADMINISTRATOR, actor.person, now, mandatory, reason
         )
-    shown = _shown(after, known, rulebook, london_day(now), own=person == actor.person)
+    shown = _shown(after, known, now, own=False)
     if once:
         once.remember(transaction, shown, now)
     transaction.commit()
     return shown
+
+
+def _refuse_oneself(actor: Actor, person: str) -> None:
+    """Raise NotPermitted for whoever would administer a subscription of their own."""
+    if person == actor.person:
+        raise NotPermitted("This subscription is your own.", way_out="Ask your manager or another administrator.")
 
 
 def subscribe(
@@ -207,8 +216,8 @@ def subscribe(
     """
     before = learner.subscription(certification.id)
     after = _begun(learner, before, certification, party, by, now, mandatory, reason)
-    _keep(transaction, by, before, after, now)
-    if party is Party.ADMINISTRATOR and by != learner.person.id:
+    _keep(transaction, by, before, after, now, reason)
+    if party is Party.ADMINISTRATOR:
         _tell(transaction, learner, after, certification, News.SUBSCRIBED, now)
     return after
 
@@ -234,10 +243,17 @@ def _refuse_not_offered(certification: Certification, now: datetime) -> None:
 
 
 def _learner_of(actor: Actor, person: str, now: datetime) -> Learner:
-    learner = learners.learner(person, actor.employer, consistent=True)
-    if learner is None or learner.employment is None or learner.has_left(london_day(now)):
+    learner = _still_here(actor, person, now)
+    if learner is None:
         raise NotFound("There is no such person at this employer.", person=person)
     return learner
+
+
+def _still_here(actor: Actor, person: str, now: datetime) -> Learner | None:
+    """Somebody who is employed at the actor's employer, strongly consistent."""
+    learner = learners.learner(person, actor.employer, consistent=True)
+    here = learner is not None and learner.employment is not None and not learner.has_left(london_day(now))
+    return learner if here else None
 
 
 # --- deciding on requests -----------------------------------------------------------------------------------------------
@@ -255,31 +271,29 @@ def reject(actor: Actor, person: str, certification_id: str, reason: str, now: d
 
 @retried
 def _decide(actor: Actor, person: str, certification_id: str, step: Step, reason: str | None, now: datetime) -> Shown:
-    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-    today = london_day(now)
-    learner = learners.learner(person, actor.employer, consistent=True)
+    known = rules.catalogue_now(actor.employer)
+    learner = _still_here(actor, person, now)
     before = learner.subscription(certification_id) if learner else None
-    if learner is None or before is None or not _may_decide(actor, learner, before, now):
-        raise NotFound("There is no such request, or not for you.", certification_id=certification_id)
-    if person == actor.person:
-        raise NotPermitted("This request is your own.", way_out="Ask your manager or another administrator.")
     to = Status.SUBSCRIBED if step is Step.APPROVE else Status.REJECTED
-    last = before.history[-1]
-    if (last.status, last.by) == (to, actor.person):
-        return _shown(before, known, rulebook, today, own=False)
+    repeated = before is not None and (before.history[-1].status, before.history[-1].by) == (to, actor.person)
+    if learner is None or before is None or not (repeated or _may_decide(actor, learner, before, now)):
+        raise NotFound("There is no such request, or not for you.", certification_id=certification_id)
+    _refuse_oneself(actor, person)
+    if repeated:
+        return _shown(before, known, now, own=False)
     administers = Scope.ALLOW in actor.scopes(Capability.APPROVE_REQUESTS)
     rules_of.move(before.status, step, Party.ADMINISTRATOR if administers else Party.APPROVER)
     if step is Step.APPROVE:
         certification = _certification(actor, certification_id, known)
         _refuse_not_offered(certification, now)
-        after = rules_of.begun(before, certification, person, actor.employer, today, actor.person, now)
+        after = rules_of.begun(before, certification, person, actor.employer, london_day(now), actor.person, now)
     else:
         after = before.moved_to(Status.REJECTED, now, actor.person, reason)
     transaction = Transaction()
-    _keep(transaction, actor.person, before, after, now)
+    _keep(transaction, actor.person, before, after, now, reason)
     _tell_decided(transaction, after, known.certifications.get(certification_id), now)
     transaction.commit()
-    return _shown(after, known, rulebook, today, own=False)
+    return _shown(after, known, now, own=False)
 
 
 def _ask(
@@ -316,8 +330,8 @@ def _tell_decided(
 
 
 def _may_decide(actor: Actor, learner: Learner, request: Subscription, now: datetime) -> bool:
-    """Whether the actor was asked or stands in for who was, supervises the learner, or administers here. Others learn nothing."""
-    asked = [request.approver] if request.approver else []
+    """Whether the actor is asked or stands in for who is, supervises the learner, or administers here. Others learn nothing."""
+    asked = [request.approver] if request.approver and request.status is Status.AWAITING_APPROVAL else []
     if actor.person in asked or actor.may_see(Capability.APPROVE_REQUESTS, learner, london_day(now)):
         return True
     return stands_in_for_any(actor, asked, now)
@@ -334,56 +348,74 @@ def cancel_mine(actor: Actor, certification_id: str, now: datetime) -> Shown:
 
 @retried
 def cancel_other(actor: Actor, person: str, certification_id: str, reason: str, now: datetime) -> Shown:
-    """An administrator cancels somebody's subscription, for a reason. What was awarded stays held."""
+    """An administrator cancels somebody's subscription, for a reason. What was awarded stays held.
+
+    Raises NotPermitted for oneself.
+    """
+    _refuse_oneself(actor, person)
     return _cancel(actor, person, certification_id, Party.ADMINISTRATOR, reason, now)
 
 
 def _cancel(actor: Actor, person: str, certification_id: str, party: Party, reason: str | None, now: datetime) -> Shown:
-    rulebook, known, before = _found(actor, person, certification_id)
+    learner = learners.learner(person, actor.employer, consistent=True)
+    before = _subscription(learner, certification_id)
     if before.status is Status.CANCELLED and before.history[-1].by == actor.person:
-        return _shown(before, known, rulebook, london_day(now), own=person == actor.person)
+        return _shown(before, rules.catalogue_now(actor.employer), now, own=person == actor.person)
     after = rules_of.cancelled(before, party, actor.person, now, reason)
-    return _commit(actor, before, after, known, rulebook, now)
+    return _commit(actor, before, after, reason, now)
 
 
 @retried
 def reinstate(actor: Actor, person: str, certification_id: str, reason: str, now: datetime) -> Shown:
-    """Bring a cancelled subscription back as it was, with its old dates (domain.md §2)."""
-    rulebook, known, before = _found(actor, person, certification_id)
+    """Bring a cancelled subscription back as it was, with its old dates (domain.md §2). What has become due since is told at once.
+
+    Raises NotPermitted for oneself, and NotFound for whoever is not employed here.
+    """
+    _refuse_oneself(actor, person)
+    before = _subscription(_learner_of(actor, person, now), certification_id)
     after = rules_of.reinstated(before, actor.person, now, reason)
-    after = rules_of.as_of(after, london_day(now), known.certifications.get(certification_id))
-    return _commit(actor, before, after, known, rulebook, now)
+    return _commit(actor, before, _as_of(after, rules.catalogue_now(actor.employer), london_day(now)), reason, now)
 
 
-def _found(actor: Actor, person: str, certification_id: str) -> tuple[Rulebook, Catalogue, Subscription]:
-    """Somebody's subscription as it was stored, strongly consistent, with what it is judged by. Raises NotFound."""
-    rulebook, known = rules.rulebook_and_catalogue(actor.employer)
-    learner = learners.learner(person, actor.employer, consistent=True)
+def _subscription(learner: Learner | None, certification_id: str) -> Subscription:
     subscription = learner.subscription(certification_id) if learner else None
     if subscription is None:
         raise NotFound("There is no such subscription.", certification_id=certification_id)
-    return rulebook, known, subscription
+    return subscription
 
 
-def _commit(
-    actor: Actor, before: Subscription, after: Subscription, known: Catalogue, rulebook: Rulebook, now: datetime
-) -> Shown:
+def _commit(actor: Actor, before: Subscription, after: Subscription, reason: str | None, now: datetime) -> Shown:
     transaction = Transaction()
-    _keep(transaction, actor.person, before, after, now)
+    _keep(transaction, actor.person, before, after, now, reason)
     transaction.commit()
-    return _shown(after, known, rulebook, london_day(now), own=after.person == actor.person)
+    return _shown(after, rules.catalogue_now(actor.employer), now, own=after.person == actor.person)
 
 
-def _keep(transaction: Transaction, by: str, before: Subscription | None, after: Subscription, now: datetime) -> None:
-    """Add a subscription as it is now, its audit entry, and the timer of the next day on which time has something to say."""
+def _keep(
+    transaction: Transaction,
+    by: str,
+    before: Subscription | None,
+    after: Subscription,
+    now: datetime,
+    reason: str | None = None,
+    **more: Any,
+) -> None:
+    """Add a subscription as it is now, its audit entry with `more` facts, and the timer of the next day on which time has something
+    to say: at once, where that day has passed and nobody was told.
+    """
     stored.keep(transaction, before, after)
-    following = rules_of.next_on(after, london_day(now))
-    if following:
+    today = london_day(now)
+    following = rules_of.next_on(after, today)
+    if rules_of.news_on(after, today):
+        timers.set_timer(transaction, stored.timer_of(after, max(now, london_time(today, RINGS_AT))))
+    elif following:
         timers.set_timer(transaction, stored.timer_of(after, london_time(following, RINGS_AT)))
     was = before.status.value if before else None
-    facts: dict[str, Any] = {"certification": after.certification, "before": was, "status": after.status.value}
-    if after.history[-1].reason and after.history[-1].by == by:
-        facts["note"] = after.history[-1].reason
+    facts: dict[str, Any] = {"certification": after.certification, "before": was, "status": after.status.value, **more}
+    if after.mandatory is not (before is not None and before.mandatory):
+        facts["mandatory"] = after.mandatory
+    if reason:
+        facts["note"] = reason
     audit.record(transaction, audit.Entry(after.employer, by, "subscription.changed", now, after.person, facts))
 
 
@@ -417,38 +449,28 @@ def completed(
         after = rules_of.progressed(current, completion, known.courses, actor.person, now)
         if after is current:
             continue
-        _keep(transaction, actor.person, before, after, now)
-        if after.status is Status.CERTIFIED:
-            _certify(transaction, actor, learner, after, known, rulebook, now)
+        made = _certify(transaction, after, known, rulebook, now) if after.status is Status.CERTIFIED else {}
+        _keep(transaction, actor.person, before, after, now, **made)
 
 
 def _certify(
-    transaction: Transaction,
-    actor: Actor,
-    learner: Learner,
-    subscription: Subscription,
-    known: Catalogue,
-    rulebook: Rulebook,
-    now: datetime,
-) -> None:
+    transaction: Transaction, subscription: Subscription, known: Catalogue, rulebook: Rulebook, now: datetime
+) -> dict[str, Any]:
+    """Add what certifying brings with it: its awards, and N13. What the audit entry of the subscription says of them: many
+    certifications may be completed in one transaction, so that no award has an entry of its own.
+    """
     period, terms = subscription.held, subscription.terms
     if period is None or period.completed_on is None or terms is None:
         raise ValueError("This subscription is not certified.")
     source = award_rules.source_of(rules_of.awarded_by(subscription, period), str(subscription.revision))
-    note, framework = f"certification {subscription.certification}", rulebook.competencies
+    framework, person, employer = rulebook.competencies, subscription.person, subscription.employer
     made = [
-        awards.add(
-            transaction,
-            actor,
-            learner.person.id,
-            awards.Wanted(each.competency, each.level, period.completed_on, Origin.COMPLETION, note),
-            framework[each.competency],
-            source,
-            now,
-        )
+        award_rules.award_of(framework[each.competency], each.level, period.completed_on, Origin.COMPLETION, source)
         for each in terms.grants
         if each.competency in framework
     ]
+    for each in made:
+        transaction.create(AwardRow.of(person, employer, each))
     certification = known.certifications.get(subscription.certification)
     data = {
         "certification": subscription.certification,
@@ -457,8 +479,8 @@ def _certify(
         "renew_from": long_day(subscription.window_opens_on) if subscription.window_opens_on else None,
         "awards": [_told_award(each, framework) for each in made],
     }
-    event = Event(new_id(now), EventType.CERTIFIED, learner.employer, learner.person.id, now, data)
-    outbox.emit(transaction, event)
+    outbox.emit(transaction, Event(new_id(now), EventType.CERTIFIED, employer, person, now, data))
+    return {"awards": [award_rules.facts(each) for each in made]} if made else {}
 
 
 def _told_award(award: Award, framework: Mapping[str, Competency]) -> dict[str, Any]:
@@ -472,24 +494,85 @@ def taken_back(
     learner: Learner,
     source: str,
     reason: str,
+    rulebook: Rulebook,
     known: Catalogue,
     now: datetime,
 ) -> None:
-    """Add to the transaction that takes a completion back: the subscriptions that it had brought forward, and the awards that were
-    made with a certification which is none any more, void.
+    """Add to the transaction that takes a completion back: what becomes of every subscription that it had brought forward."""
+
+    def counted(_: Period, done: Done) -> bool:
+        return done.source == source
+
+    _take_back(transaction, actor, learner, counted, reason, rulebook, known, now)
+
+
+def award_taken_back(
+    transaction: Transaction,
+    actor: Actor,
+    learner: Learner,
+    wrong: Award,
+    right: Award | None,
+    reason: str,
+    rulebook: Rulebook,
+    known: Catalogue,
+    now: datetime,
+) -> None:
+    """Add to the transaction that makes an award void, or puts a right one in its place: what becomes of every subscription that
+    the external training behind it had brought forward, where the course that it stood for awards more, or the period began later.
     """
+    record = award_rules.record_of(wrong)
+
+    def counted(period: Period, done: Done) -> bool:
+        course = known.courses.get(done.course)
+        wanted = (each.level for each in course.grants if each.competency == wrong.competency) if course else ()
+        level = right.level if right and right.awarded_on >= period.starts_on else 0
+        return done.source == record and any(level < each for each in wanted)
+
+    if wrong.origin is Origin.EXTERNAL:
+        _take_back(transaction, actor, learner, counted, reason, rulebook, known, now)
+
+
+def _take_back(
+    transaction: Transaction,
+    actor: Actor,
+    learner: Learner,
+    counted: Callable[[Period, Done], bool],
+    reason: str,
+    rulebook: Rulebook,
+    known: Catalogue,
+    now: datetime,
+) -> None:
+    """Add the subscriptions without what is taken back. Awards that came with a certification which is none any more become void,
+    and its learner is told.
+    """
+    today = london_day(now)
     for before in learner.subscriptions:
-        current = _as_of(before, known, london_day(now))
-        after = rules_of.taken_back(current, source, actor.person, now, reason)
+        current = _as_of(before, known, today)
+        after = rules_of.taken_back(current, counted, actor.person, now, reason)
         if after is current:
             continue
-        after = _as_of(after, known, london_day(now))
-        _keep(transaction, actor.person, before, after, now)
+        after, facts, news = _as_of(after, known, today), {}, None
         if current.held and current.held != after.held:
-            record = rules_of.awarded_by(current, current.held)
-            for each in learner.awards:
-                if not each.void and each.source.rpartition(".")[0] == record:
-                    awards.take_back(transaction, actor, learner.person.id, each, reason, now)
+            facts = _void(transaction, actor, learner, rules_of.awarded_by(current, current.held), reason, now)
+            if after.status is Status.CERTIFIED:
+                facts |= _certify(transaction, after, known, rulebook, now)
+            elif after.open_period:
+                news = rules_of.news_on(after, today) or News.OPEN_AGAIN
+                after = replace(after, told_on=today)
+        _keep(transaction, actor.person, before, after, now, reason, **facts)
+        if news and learner.roles_on(today):
+            _tell(transaction, learner, after, known.certifications.get(after.certification), news, now)
+
+
+def _void(
+    transaction: Transaction, actor: Actor, learner: Learner, record: str, reason: str, now: datetime
+) -> dict[str, Any]:
+    """Add the awards that come from a record, void. What the audit entry of the subscription says of them."""
+    wrong = [each for each in learner.awards if not each.void and award_rules.record_of(each) == record]
+    for each in wrong:
+        voided = award_rules.voided(each, reason, actor.person, now)
+        stored_awards.void(transaction, learner.person.id, learner.employer, voided)
+    return {"voided": [award_rules.facts(each) for each in wrong]} if wrong else {}
 
 
 # --- time ---------------------------------------------------------------------------------------------------------------
@@ -526,6 +609,7 @@ def _look(transaction: Transaction, learner: Learner, before: Subscription, now:
         _tell(transaction, learner, after, certification, news, now)
 
 
+_AT_ONCE = (News.SUBSCRIBED, News.OPEN_AGAIN)
 _LATE = (News.OVERDUE, News.EXPIRED)
 
 
@@ -557,9 +641,11 @@ def _tell(
         "options": [_said(each, known) for each in rules_of.options(subscription, known.courses, today) if each.open],
         "no_elearning": not subscription.takes(Mode.E_LEARNING),
     }
-    at = now if news is News.SUBSCRIBED else london_time(today, 0)
+    at = now if news in _AT_ONCE else london_time(today, 0)
     event_id = f"certification.{today}.{learner.employer}.{subscription.certification}.{learner.person.id}"
     event_id += f".{period.number}.{news.value}"
+    if news is News.OPEN_AGAIN:
+        event_id += f".{subscription.revision}"  # put right and wrong again on one day, it is told of twice
     outbox.emit(transaction, Event(event_id, EventType.CERTIFICATION_DUE, learner.employer, None, at, data))
 
 

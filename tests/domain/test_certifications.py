@@ -43,6 +43,14 @@ def certified(on=TODAY, mode=ALONE, to=None):
     return complete(subscribed(to, on), on, mode, to)
 
 
+def taken_back(subscription, source="504-c1~1"):
+    return c.taken_back(subscription, lambda _, done: done.source == source, "p9", NOW, "Was not there.")
+
+
+def cancelled(subscription):
+    return c.cancelled(subscription, Party.ADMINISTRATOR, "p9", NOW, "Moved to theatre.")
+
+
 def days(number):
     return timedelta(days=number)
 
@@ -174,6 +182,16 @@ def test_changed_settings_are_for_periods_that_begin_later():
     assert (held.terms.grants, renewed.terms.grants) == ((Grants(FIRE),), ())
 
 
+def test_made_to_be_done_once_whoever_holds_it_renews_under_the_terms_they_have():
+    once = certification(Component("504-fire", use=Use.INITIAL), validity_months=None, min_components=None)
+    held = certified()
+    renewing = c.as_of(held, date(2027, 9, 1), once)
+    assert (renewing.terms, c.left(renewing)) == (held.terms, 1)
+    assert complete(renewing, date(2027, 9, 1), to=once).held.expires_on == date(2028, 9, 1)
+    open_to_all = certification(validity_months=None)
+    assert complete(held, date(2027, 9, 1), to=open_to_all).held.expires_on is None
+
+
 # --- e-learning -------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +219,7 @@ def test_after_as_many_periods_by_e_learning_alone_as_are_allowed_the_next_takes
     assert not closed.open
     assert closed.why_not.startswith("You have done this twice by e-learning alone")
     assert open_.open
+    assert c.options(alone, COURSES, on, own=False)[0].why_not.startswith("This has been done twice by e-learning")
     assert complete(twice, on, ROOM, LIMITED).held.elearning_after == 0
 
 
@@ -245,6 +264,16 @@ def test_who_subscribes_again_begins_anew_and_keeps_the_past():
     assert again.open_period.elearning == 1
 
 
+def test_however_often_somebody_subscribes_and_cancels_little_is_kept_of_it():
+    subscription = None
+    for _ in range(100):
+        begun = c.begun(subscription, certification(), "p1", "504", TODAY, "p1", NOW)
+        subscription = c.cancelled(begun, Party.LEARNER, "p1", NOW)
+    assert (len(subscription.periods), len(subscription.history)) == (1, c.MOST_HISTORY)
+    assert subscription.periods[0].number == 100
+    assert c.reinstated(subscription, "p9", NOW, "By mistake.").open_period.number == 100
+
+
 def test_a_learner_cannot_cancel_what_is_mandatory():
     with pytest.raises(MandatorySubscription):
         c.cancelled(subscribed(mandatory=True), Party.LEARNER, "p1", NOW)
@@ -257,22 +286,22 @@ def test_a_learner_cannot_cancel_what_is_mandatory():
 def test_a_completion_taken_back_opens_its_period_again_with_the_old_dates():
     first = subscribed()
     held = complete(first, TODAY, source="504-c1~1")
-    open_ = c.taken_back(held, "504-c1~1", "p9", NOW, "Was not there.")
+    open_ = taken_back(held, "504-c1~1")
     assert (open_.status, open_.open_period, open_.held) == (Status.SUBSCRIBED, first.open_period, None)
-    assert c.taken_back(open_, "504-c1~1", "p9", NOW, "Again.") is open_
+    assert taken_back(open_, "504-c1~1") is open_
 
 
 def test_taken_back_late_the_renewal_that_had_begun_is_gone():
     held = complete(subscribed(), TODAY, source="504-c1~1")
     renewing = c.as_of(held, date(2027, 9, 1), certification())
-    open_ = c.taken_back(renewing, "504-c1~1", "p9", NOW, "Was not there.")
+    open_ = taken_back(renewing, "504-c1~1")
     assert (open_.status, len(open_.periods), open_.overdue_on(date(2027, 9, 1))) == (Status.SUBSCRIBED, 1, True)
 
 
 def test_a_renewal_taken_back_leaves_what_was_held_before():
     first = certified()
     renewed = complete(first, date(2027, 9, 1), source="504-c2~1")
-    open_ = c.taken_back(renewed, "504-c2~1", "p9", NOW, "Was not there.")
+    open_ = taken_back(renewed, "504-c2~1")
     assert (open_.status, open_.held) == (Status.RENEWING, first.held)
     assert c.as_of(open_, date(2027, 12, 1), certification()).status is Status.EXPIRED
 
@@ -280,7 +309,59 @@ def test_a_renewal_taken_back_leaves_what_was_held_before():
 def test_what_a_later_completion_has_overtaken_changes_nothing():
     first = complete(subscribed(), TODAY, source="504-c1~1")
     renewed = complete(first, date(2027, 9, 1), source="504-c2~1")
-    assert c.taken_back(renewed, "504-c1~1", "p9", NOW, "Was not there.") is renewed
+    assert taken_back(renewed, "504-c1~1") is renewed
+
+
+def test_taken_back_while_cancelled_it_is_reinstated_as_not_complete():
+    held = complete(subscribed(), TODAY, source="504-c1~1")
+    off = taken_back(cancelled(held))
+    assert (off.status, off.held) == (Status.CANCELLED, None)
+    back = c.reinstated(off, "p9", NOW, "By mistake.")
+    assert (back.status, back.open_period) == (Status.SUBSCRIBED, subscribed().open_period)
+
+
+def test_what_was_done_for_a_cancelled_period_is_taken_back_from_it():
+    both = certification(min_components=2)
+    off = taken_back(cancelled(complete(subscribed(both), TODAY, to=both, source="504-c1~1")))
+    assert (off.status, c.reinstated(off, "p9", NOW, "By mistake.").open_period.done) == (Status.CANCELLED, ())
+
+
+def test_taken_back_while_a_new_request_waits_nobody_is_subscribed_by_it():
+    off = cancelled(complete(subscribed(), TODAY, source="504-c1~1"))
+    asked = c.requested(off, "504-safe", "p1", "504", "p2", NOW)
+    after = taken_back(asked)
+    assert (after.status, after.held, after.approver) == (Status.AWAITING_APPROVAL, None, "p2")
+    rejected = taken_back(asked.moved_to(Status.REJECTED, NOW, "p2", "Not this year."))
+    assert (rejected.status, rejected.held) == (Status.REJECTED, None)
+
+
+def test_a_request_reinstated_waits_again_and_opens_no_earlier_period():
+    asked = c.requested(
+        cancelled(complete(subscribed(certification(min_components=2)), TODAY)), "x", "p1", "504", "p2", NOW
+    )
+    back = c.reinstated(cancelled(asked), "p9", NOW, "By mistake.")
+    assert (back.status, back.periods) == (Status.AWAITING_APPROVAL, asked.periods)
+
+
+def test_who_has_subscribed_again_since_keeps_the_new_period_and_what_was_done_for_it():
+    off = cancelled(complete(subscribed(), TODAY, source="504-c1~1"))
+    later, other = TODAY + days(30), certification(min_components=2, initial_days=60)
+    again = c.begun(off, other, "p1", "504", later, "p1", london_time(later, 9))
+    half = complete(again, later, to=other, course="504-moving")
+    after = taken_back(half)
+    assert (after.status, after.open_period, after.terms) == (half.status, half.open_period, half.terms)
+    assert (after.held, after.periods[0].done, after.periods[0].completed_on) == (None, (), None)
+    assert complete(after, later, to=other, source="504-c3~1").status is Status.CERTIFIED
+
+
+def test_what_was_done_to_renew_counts_for_the_period_that_is_open_again():
+    both = certification(min_components=2)
+    held = complete(complete(subscribed(both), TODAY, to=both, source="504-c1~1"), TODAY, course="504-moving", to=both)
+    half = complete(held, date(2027, 9, 1), course="504-moving", to=both)
+    open_ = taken_back(half)
+    assert (open_.status, len(open_.open_period.done), c.left(open_)) == (Status.SUBSCRIBED, 2, 1)
+    renewed = taken_back(complete(held, date(2027, 9, 1), to=both, source="504-c2~1"))
+    assert (renewed.status, renewed.held.completed_on) == (Status.CERTIFIED, date(2027, 9, 1))
 
 
 # --- telling ------------------------------------------------------------------------------------------------------------

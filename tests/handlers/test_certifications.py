@@ -13,11 +13,12 @@ from chalicelib.domain.people import EmploymentKind
 from chalicelib.domain.permissions import MATRIX, Capability, Role, Scope
 from chalicelib.domain.timers import TimerKind
 from chalicelib.rendering import render
-from chalicelib.services import takeover, timers
+from chalicelib.services import competence, takeover, timers
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored_timers
 from chalicelib.storage.audit import AuditRow
 from chalicelib.storage.outbox import EventRow
+from chalicelib.storage.people import EmploymentRow
 from tests import builders as b
 from tests import seams
 from tests.builders import FIRE, INDUCTION, MOVING, NOW, SYSTEM, TODAY
@@ -218,6 +219,12 @@ def test_a_limit_of_e_learning_leaves_something_else_to_do(trust):
     assert post(trust, "certifications", limited).status_code == 201
 
 
+def test_who_subscribes_again_may_have_used_e_learning_up_for_the_first_period_as_well(trust):
+    alone = {"course_id": "504-fire", "mode": "e-learning", "use": "initial"}
+    limited = {"components": [alone, {"course_id": "504-moving", "use": "renewal"}], "max_consecutive_elearning": 1}
+    assert fields(post(trust, "certifications", SAFE | limited)) == (400, ["body.max_consecutive_elearning"])
+
+
 def test_courses_that_ask_for_what_only_the_certification_awards_make_it_impossible_to_complete(trust):
     needs = {"kind": "competency", "id": INDUCTION}
     put(trust, "courses/504-fire/prerequisites", {"prerequisites": [needs], "revision": 1})
@@ -321,6 +328,47 @@ def test_nobody_approves_a_request_of_their_own(trust):
     assert problem(act(trust, "approval", person="p9")) == (403, "not-permitted")
 
 
+def test_nobody_administers_a_subscription_of_their_own(trust):
+    offered(trust, rules=())
+    subscribe(trust, as_=ADMINISTRATOR)
+    assert problem(put_down(trust, "p9", mandatory=False)) == (403, "not-permitted")
+    assert problem(act(trust, "cancellation", person="p9")) == (403, "not-permitted")
+    assert problem(act(trust, "reinstatement", person="p9")) == (403, "not-permitted")
+    assert mine(trust, as_=ADMINISTRATOR)["status"] == "awaiting approval"
+    cancelled = trust.post("/v1/me/certifications/504-safe/cancellation", as_=ADMINISTRATOR)
+    assert cancelled.json_body["status"] == "cancelled"
+
+
+def leave(number):
+    (row,) = [each for each in EmploymentRow.scan() if isinstance(each, EmploymentRow) and each.pk == f"P#p{number}"]
+    row.update([EmploymentRow.ends_on.set(TODAY - timedelta(days=1))])
+
+
+def test_nothing_is_begun_for_whoever_has_left(trust):
+    offered(trust, rules=())
+    subscribe(trust)
+    subscribe(trust, as_=COLLEAGUE)
+    act(trust, "cancellation", person="p3")
+    leave(1)
+    leave(3)
+    for what in ("approval", "rejection"):
+        assert problem(act(trust, what)) == (404, "not-found")
+    assert problem(act(trust, "reinstatement", person="p3")) == (404, "not-found")
+    assert (of(1).subscriptions[0].status, of(3).subscriptions[0].status) == ("awaiting approval", "cancelled")
+
+
+def test_who_was_asked_once_learns_nothing_of_it_later(trust, clock):
+    first = b.assignment("6", supervisor="p2", ends_on=TODAY + timedelta(days=5))
+    b.person(6, assignments=[first, b.assignment("6-2", supervisor="p3", primary=False)])
+    offered(trust, rules=())
+    subscribe(trust, as_="504-6")
+    clock.now = london_time(TODAY + timedelta(days=6), 9)
+    assert act(trust, "approval", person="p6", as_=MANAGER).status_code == 200
+    assert act(trust, "approval", person="p6", as_=MANAGER).status_code == 200
+    act(trust, "cancellation", person="p6")
+    assert problem(act(trust, "approval", person="p6", as_=MANAGER)) == (404, "not-found")
+
+
 def test_an_administrator_puts_somebody_down_who_is_told_and_cannot_cancel(trust):
     offered(trust, rules=({"mode": "administrator only"},))
     assert problem(subscribe(trust)) == (403, "administrator-only")
@@ -402,6 +450,68 @@ def test_an_outcome_put_right_takes_the_certification_back_and_its_awards_with_i
     assert [each.void for each in awarded()] == [True, False]
 
 
+def test_whoever_is_not_certified_any_more_is_told(trust):
+    offered(trust)
+    subscribe(trust)
+    on_class()
+    mark(trust, 1)
+    for _ in range(2):  # and again, on one day
+        correct(trust, "did not attend")
+        correct(trust, "completed")
+    correct(trust, "did not attend")
+    again = ("p1", "certification_due", "Not complete any more: Safe at Work")
+    assert told(EventType.CERTIFICATION_DUE) == [again] * 3
+    (*_, event) = events(EventType.CERTIFICATION_DUE)
+    assert (
+        "does not count any more. It is due on Wednesday 23 December 2026"
+        in render("certification_due", event.data).text
+    )
+
+
+def test_taken_back_too_late_to_do_it_again_in_time_learner_and_manager_are_told(trust, clock):
+    offered(trust)
+    subscribe(trust)
+    on_class()
+    mark(trust, 1)
+    clock.now = london_time(date(2027, 1, 10), 9)
+    correct(trust, "did not attend")
+    ring_until(date(2027, 1, 20), clock)
+    assert told(EventType.CERTIFICATION_DUE) == [
+        ("p1", "certification_due", "Overdue: Safe at Work"),
+        ("p2", "certification_overdue_in_team", "Overdue: Sam Testfold1, Safe at Work"),
+    ]
+
+
+def test_a_completion_taken_back_while_cancelled_awards_nothing_and_is_reinstated_as_open(trust):
+    offered(trust)
+    subscribe(trust)
+    on_class()
+    mark(trust, 1)
+    act(trust, "cancellation")
+    correct(trust, "did not attend")
+    assert [each.void for each in awarded()] == [True]
+    assert (mine(trust)["status"], mine(trust)["valid_until"]) == ("cancelled", None)
+    assert act(trust, "reinstatement").json_body["status"] == "subscribed"
+
+
+def test_one_course_completes_several_certifications_of_many_awards(trust):
+    names = [f"504|LOCAL|Thing {number} - 1 Year|" for number in range(11)]
+    competence.define_competencies(SYSTEM, "504", [b.competency(name) for name in names], NOW)
+    many = [{"competency": name} for name in names]
+    assert fields(post(trust, "certifications", SAFE | {"awards": many})) == (400, ["body.awards"])
+    for number in range(5):
+        changes = {"id": f"safe{number}", "awards": many[:10], "components": [{"course_id": "504-fire"}]}
+        assert post(trust, "certifications", SAFE | changes).status_code == 201
+        body = {"certification_id": f"504-safe{number}"}
+        assert post(trust, "people/p1/certifications", body).status_code == 201
+    on_class()
+    assert mark(trust, 1) == ["marked"]
+    assert {each.status for each in of().subscriptions} == {"certified"}
+    assert len(awarded(names[0])) == 5
+    correct(trust, "did not attend")
+    assert all(each.void for each in awarded(names[0]))
+
+
 def test_a_course_that_awards_after_verification_is_a_component_once_it_is_completed(trust):
     b.offered(
         b.class_("504-c3", "504-aid", sessions=[TODAYS], maximum=40),
@@ -425,6 +535,41 @@ def test_verified_external_training_completes_it(trust):
     assert answer.status_code == 200, answer.json_body
     assert (mine(trust)["status"], mine(trust)["past"][0]["done"][0]["mode"]) == ("certified", None)
     assert len(awarded()) == 1
+
+
+def verified_elsewhere(trust, *competencies):
+    """External training as it stands once it was verified."""
+    body = {"title": "Fire", "provider": "Elsewhere", "completed_on": str(TODAY)}
+    training = post(trust, "people/p1/external-training", body).json_body["id"]
+    given = {"awards": [{"competency": each} for each in competencies]}
+    assert post(trust, f"external-training/p1/{training}/verification", given).status_code == 200
+
+
+def award_put_right(trust, competency, what="void", **more):
+    (wrong,) = [each for each in awarded(competency) if not each.void]
+    which = {"competency": competency, "awarded_on": str(wrong.awarded_on), "source": wrong.source}
+    answer = post(trust, f"people/p1/awards/{what}", which | {"reason": "The certificate was forged."} | more)
+    assert answer.status_code in (200, 201), answer.json_body
+
+
+def test_external_training_that_was_none_takes_the_certification_back_and_its_awards_with_it(trust):
+    offered(trust, components=[{"course_id": "504-fire"}])
+    subscribe(trust)
+    verified_elsewhere(trust, FIRE, MOVING)
+    award_put_right(trust, MOVING)
+    assert mine(trust)["status"] == "certified"
+    award_put_right(trust, FIRE)
+    assert mine(trust)["status"] == "subscribed"
+    assert [each.void for each in awarded()] == [True]
+    assert told(EventType.CERTIFICATION_DUE) == [("p1", "certification_due", "Not complete any more: Safe at Work")]
+
+
+def test_external_training_done_before_the_period_began_is_taken_back_once_its_day_is_put_right(trust):
+    offered(trust)
+    subscribe(trust)
+    verified_elsewhere(trust, FIRE)
+    award_put_right(trust, FIRE, "correction", right={"awarded_on": str(TODAY - timedelta(days=1))})
+    assert mine(trust)["status"] == "subscribed"
 
 
 def test_a_collision_while_marking_awards_once(trust):
@@ -507,8 +652,6 @@ def test_a_leaver_is_told_nothing(trust, clock):
     b.person(4, kind=EmploymentKind.EXTERNAL)
     offered(trust)
     assert subscribe(trust, as_="504-4").status_code == 201
-    from chalicelib.storage.people import EmploymentRow
-
     (row,) = [each for each in EmploymentRow.scan() if isinstance(each, EmploymentRow) and each.pk == "P#p4"]
     row.update([EmploymentRow.ends_on.set(date(2026, 11, 30))])
     ring_until(date(2026, 12, 31), clock)
@@ -528,6 +671,19 @@ def test_reinstated_it_has_its_old_dates_and_goes_on_ringing(trust, clock):
     assert problem(act(trust, "reinstatement")) == (409, "subscription-not-there")
 
 
+def test_reinstated_when_it_is_long_overdue_learner_and_manager_are_told_once(trust, clock):
+    offered(trust, initial_days=5)
+    subscribe(trust)
+    act(trust, "cancellation")
+    ring_until(TODAY + timedelta(days=20), clock)
+    act(trust, "reinstatement")
+    ring_until(TODAY + timedelta(days=60), clock)
+    assert told() == [
+        ("p1", "certification_due", "Overdue: Safe at Work"),
+        ("p2", "certification_overdue_in_team", "Overdue: Sam Testfold1, Safe at Work"),
+    ]
+
+
 def test_at_the_limit_of_e_learning_only_the_class_is_offered_and_the_learner_is_told_why(trust, clock):
     components = [{"course_id": "504-fire", "mode": "e-learning"}, {"course_id": "504-moving", "mode": "classroom"}]
     offered(trust, components=components, max_consecutive_elearning=1)
@@ -541,6 +697,8 @@ def test_at_the_limit_of_e_learning_only_the_class_is_offered_and_the_learner_is
     assert (current["elearning_in_a_row"], current["max_consecutive_elearning"]) == (1, 1)
     assert (alone["available"], room["available"]) == (False, True)
     assert alone["why_not"].startswith("You have done this once by e-learning alone")
+    (team,) = get(trust, "people/p1/certifications", as_=MANAGER)["subscriptions"]
+    assert team["current"]["options"][0]["why_not"].startswith("This has been done once by e-learning alone")
     ring_until(date(2027, 8, 25), clock)
     (event,) = events(EventType.CERTIFICATION_DUE)
     assert event.data["options"] == [{"title": "Moving", "mode": "classroom"}]
@@ -590,6 +748,24 @@ def test_every_change_is_audited_by_ids(trust):
     }
     assert {each.facts.get("note") for each in changes} == {None, "Moved to theatre.", "Came back."}
     assert all("Testfold" not in str(each.facts) for each in changes)
+
+
+def test_what_becomes_mandatory_or_not_is_kept_with_the_reason_given_for_it(trust):
+    offered(trust)
+    put_down(trust, reason="After the incident.")
+    put_down(trust, mandatory=False, reason="Now voluntary.")
+    on_class()
+    mark(trust, 1)
+    changes = [each.facts for each in AuditRow.scan() if each.action == "subscription.changed"]
+    kept = {(each["before"], each["status"], each.get("mandatory"), each.get("note")) for each in changes}
+    assert kept == {
+        (None, "subscribed", True, "After the incident."),
+        ("subscribed", "subscribed", False, "Now voluntary."),
+        ("subscribed", "certified", None, None),
+    }
+    (certified,) = [each for each in changes if each["status"] == "certified"]
+    assert [each["competency"] for each in certified["awards"]] == [INDUCTION]
+    assert [each["reason"] for each in mine(trust)["history"][:2]] == ["After the incident.", "Now voluntary."]
 
 
 def test_administrators_alone_keep_them():
