@@ -1,7 +1,7 @@
 """Where somebody's e-mail goes and whether it gets there (domain.md §9 N24, decision 0029)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -12,6 +12,10 @@ class Unreached(StrEnum):
     COMPLAINT = "complaint"
     NO_ADDRESS = "no address"
     NO_SUCH_FORM = "not an address"
+
+
+BOUNCES_COUNT_FOR = timedelta(days=30)
+"""As long nothing goes to an address that bounced. Then it is tried again: it may have been its mail server that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,14 @@ class Undeliverable:
     def holds_for(self, address: str | None) -> bool:
         """Whether this is about the address that is held now: another one is tried."""
         return same(self.address) == same(address)
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether it still counts: a bounce for thirty days, everything else until there is another address."""
+        return self.kind is not Unreached.BOUNCE or now - self.at < BOUNCES_COUNT_FOR
+
+    def says(self, other: "Undeliverable") -> bool:
+        """Whether this is the same news of the same address."""
+        return self.kind is other.kind and self.holds_for(other.address)
 
 
 @dataclass(frozen=True, slots=True)

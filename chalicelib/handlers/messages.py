@@ -135,7 +135,7 @@ class UnreachablePage(msgspec.Struct, frozen=True):
 def unreachable_people(request: Request) -> tuple[list[Unreachable], Any]:
     """Everybody of the employer to whom an e-mail was to go and could not: no address, one that is none, one that bounced, one
     whose owner complained. They read their messages in the inbox. Give them another address in the workforce system, and it is
-    tried. A page may be short.
+    tried; one that bounced is tried again after thirty days. A page may be short.
     """
     after = cursor.unseal("unreachable", request.query.cursor)
     return unreachable.page(request.actor, request.query.limit, after, request.now)

@@ -16,7 +16,7 @@ from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.services import administrators, digests
 from chalicelib.storage import audit, mailboxes, outbox, people
 from chalicelib.storage import timers as stored
-from chalicelib.storage.mailboxes import AlreadyKnown, Unreachable
+from chalicelib.storage.mailboxes import Unreachable
 from chalicelib.storage.transaction import Transaction, retried
 
 MAIL_SYSTEM = "system:mail"
@@ -48,7 +48,7 @@ def obstacle(address: str | None, mailbox: Mailbox, now: datetime) -> Undelivera
     if not mail.is_address(address):
         return Undeliverable(address, now, Unreached.NO_SUCH_FORM, "")
     marked = mailbox.undeliverable
-    return marked if marked and marked.holds_for(address) else None
+    return marked if marked and marked.holds_for(address) and marked.lasts(now) else None
 
 
 def readdressed(notification: Notification, mailbox: Mailbox) -> Notification:
@@ -69,19 +69,19 @@ def remember(employer: str, person: Person, found: Undeliverable, now: datetime,
     transaction = Transaction()
     if marks:
         _mark(transaction, person, found)
-    if found.holds_for(person.email):
+    if found.holds_for(person.email) and not _is_listed(employer, person, found, now):
         told_at = digests.next_at(employer, now)
+        stored.set_at_once(Timer(employer, told_at, TimerKind.UNREACHABLE, "people"))
         mailboxes.list_as_unreachable(transaction, employer, person.id, found, now, told_at)
-        stored.set_timer(transaction, Timer(employer, told_at, TimerKind.UNREACHABLE, "people"))
         facts = {"kind": found.kind.value}
         audit.record(transaction, audit.Entry(employer, MAIL_SYSTEM, "address.unreachable", now, person.id, facts))
-    try:
-        transaction.commit()
-    except AlreadyKnown:
-        if marks:
-            alone = Transaction()
-            _mark(alone, person, found)
-            alone.commit()
+    transaction.commit()
+
+
+def _is_listed(employer: str, person: Person, found: Undeliverable, now: datetime) -> bool:
+    """Whether nothing is new: one read, as it is asked for each message that cannot go."""
+    listed = mailboxes.listed_as_unreachable(employer, person.id)
+    return listed is not None and listed.says(found) and listed.lasts(now)
 
 
 def _mark(transaction: Transaction, person: Person, found: Undeliverable) -> None:
@@ -123,4 +123,4 @@ def page(actor: Actor, limit: int, after: Any, now: datetime) -> tuple[list[Unre
 
 def _here(employer: str, found: list[Unreachable], now: datetime) -> list[Unreachable]:
     left = people.left_by(employer, [each.person.id for each in found], london_day(now))
-    return [each for each in found if each.person.id not in left]
+    return [each for each in found if each.person.id not in left and each.undeliverable.lasts(now)]

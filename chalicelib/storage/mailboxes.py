@@ -128,8 +128,13 @@ class Unreachable(msgspec.Struct, frozen=True):
     undeliverable: Undeliverable
 
 
-class AlreadyKnown(Exception):
-    """That this address takes no e-mail has been noted before."""
+def listed_as_unreachable(employer: str, person_id: str) -> Undeliverable | None:
+    """Why an employer could not reach somebody, the last time that was new; None if it always could. Strongly consistent."""
+    try:
+        row = UnreachableRow.get(keys.person(person_id), keys.unreachable(employer), consistent_read=True)
+    except UnreachableRow.DoesNotExist:
+        return None
+    return row.undeliverable()
 
 
 def list_as_unreachable(
@@ -140,12 +145,16 @@ def list_as_unreachable(
     noted_at: datetime,
     told_at: datetime,
 ) -> None:
-    """Add to a transaction: an employer cannot reach somebody, of which administrators are told at an instant. AlreadyKnown if that
-    is listed for the same address and reason.
+    """Add to a transaction: an employer cannot reach somebody, of which administrators are told at an instant. Stale if somebody
+    else lists the same at this moment.
     """
     row = UnreachableRow.of(employer, person_id, undeliverable, noted_at, told_at)
-    other = (UnreachableRow.address != row.address) | (UnreachableRow.unreached != row.unreached)
-    transaction.replace(row, Record.pk.does_not_exist() | other, otherwise=AlreadyKnown())
+    other = (
+        (UnreachableRow.address != row.address)
+        | (UnreachableRow.unreached != row.unreached)
+        | (UnreachableRow.since != row.since)
+    )
+    transaction.replace(row, Record.pk.does_not_exist() | other)
 
 
 def unreachable_page(employer: str, limit: int, after: Any) -> tuple[list[Unreachable], Any]:

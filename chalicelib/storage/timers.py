@@ -37,6 +37,11 @@ def set_timer(transaction: Transaction, timer: Timer) -> None:
     transaction.put(TimerRow.of(timer))
 
 
+def set_at_once(timer: Timer) -> None:
+    """Set a timer by itself, before what it is for: where many changes share it, no transaction of theirs holds up another's."""
+    TimerRow.of(timer).save()
+
+
 def due(employer: str, now: datetime, limit: int, after: Timer | None = None) -> list[Timer]:
     """Up to `limit` timers whose instant has come, earliest first, behind one: one query."""
     place = TimerRow.of(after).sk if after else ""
