@@ -501,8 +501,8 @@ class SubscribeOtherBody(msgspec.Struct, frozen=True):
     refusals=(errors.NotFound, errors.CertificationNotOffered, errors.Conflict),
 )
 def subscribe_other(request: Request) -> Shown:
-    """Subscribe somebody else, whatever learner access says; they are told. Whoever subscribes already only becomes mandatory or not,
-    which their history keeps with the reason.
+    """Subscribe somebody else, whatever learner access says; they are told. For whoever subscribes already it only becomes mandatory
+    or not, which their history keeps with the reason.
     """
     body, person = request.body, request.path["person_id"]
     return certifications.subscribe_other(
@@ -554,8 +554,8 @@ def cancel_subscription_of(request: Request) -> Shown:
     refusals=(errors.NotFound, errors.SubscriptionNotThere, errors.Conflict),
 )
 def reinstate_subscription(request: Request) -> Shown:
-    """Bring somebody else's cancelled subscription back as it was, with its old dates, and with what time has done since: of what is
-    overdue or has expired they are told.
+    """Bring somebody else's cancelled subscription back as it was, with its old dates, and with what time has done since: of what
+    is overdue or has expired they are told.
     """
     person, certification = request.path["person_id"], request.path["certification_id"]
     return certifications.reinstate(request.actor, person, certification, request.body.reason, request.now)
