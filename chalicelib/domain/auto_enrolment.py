@@ -1,7 +1,7 @@
 """Training that arranges itself: who is due, what there is to choose from, and what is done (domain.md §4, decision 0035).
 
 The nine rules in their order, as pure decisions that carry their reasons. Rule 1 is `left_out`, 2 is `due_on`, 3 and 9 are
-`state_of`, 4 to 6 are `propose`; 7 and 8 (approval, notices) are the service's.
+`state_of` and `propose`, 4 to 6 are `propose`; 7 and 8 (approval, notices) are the service's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,15 +13,15 @@ from functools import cached_property
 from chalicelib.domain import access, certifications, prerequisites
 from chalicelib.domain.access import Access, Standpoint
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Catalogue, Certification, Course, Mode, live_on
+from chalicelib.domain.catalogue import Catalogue, Certification, Course, Grants, Mode, live_on
 from chalicelib.domain.certifications import Subscription
 from chalicelib.domain.classes import Class, ClassStatus, Seats
 from chalicelib.domain.compliance import Colour, Reason, Standing
 from chalicelib.domain.decisions import ARRANGED, Decision, Outcome, is_ending
-from chalicelib.domain.enrolment import Enrolment, Party, Status, completed_courses
+from chalicelib.domain.enrolment import Enrolment, HistoryRow, Party, Status, completed_courses
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.people import NATIONAL, EmploymentKind
-from chalicelib.domain.placing import Verdict, day_that_counts, judge_placing
+from chalicelib.domain.placing import Verdict, by_seats, day_that_counts, judge_placing
 from chalicelib.domain.prerequisites import Achieved, Checked
 from chalicelib.domain.requirements import Required, Rulebook
 
@@ -36,7 +36,12 @@ DEEPEST = 5
 
 Offered = tuple[Class, Seats]
 Classes = Callable[[Course], Iterable[Offered]]
-"""The classes to come of a course, by start, e-learning among them; asked for only of courses that are left to choose from."""
+"""The classes to come of a course as lists show them, by start, e-learning among them; asked for only of courses that are left to
+choose from.
+"""
+
+AsItStands = Callable[[Offered], Offered]
+"""A class of such a list as it is now, with its sessions and enrolment dates; asked for only of a class that may be taken."""
 
 
 # --- who and when (rules 1 to 3, 9) -------------------------------------------------------------------------------
@@ -98,9 +103,14 @@ def under_way(learner: Learner, required: Required, rulebook: Rulebook) -> Enrol
         return booked
     for each in learner.enrolments:
         to_come = (*(each.grants if each.open else ()), *each.to_verify)
-        if any(rulebook.meets(required, grant.competency, grant.level) for grant in to_come):
+        if _gives(required, to_come, rulebook):
             return each
     return None
+
+
+def _gives(required: Required, grants: Iterable[Grants], rulebook: Rulebook) -> bool:
+    """Whether one of these awards is what is required."""
+    return any(rulebook.meets(required, each.competency, each.level) for each in grants)
 
 
 def decided(learner: Learner, competency: str) -> Decision | None:
@@ -116,32 +126,6 @@ def to_decide(learner: Learner, rulebook: Rulebook, day: date) -> list[Standing]
     return [each for each in standings if state_of(each, learner, rulebook, day) is State.DUE]
 
 
-def paused_until(learner: Learner, required: Required, rulebook: Rulebook, day: date) -> date | None:
-    """Until when nothing is tried because somebody gave back, or lost by somebody's decision, what would have given it (rule 9).
-
-    What the service ended itself (a list at the start of its class, a leaver's place) is no such decision.
-    """
-    decision = decided(learner, required.competency)
-    booked = decision.enrolment if decision else None
-    ended = (
-        london_day(each.history[-1].at)
-        for each in learner.enrolments
-        if each.status in (Status.WITHDRAWN, Status.REJECTED, Status.CANCELLED)
-        and not each.history[-1].by.startswith("system:")
-        and (each.id == booked or any(rulebook.meets(required, g.competency, g.level) for g in each.grants))
-    )
-    cancelled = (
-        london_day(each.history[-1].at)
-        for each in learner.subscriptions
-        if each.ended
-        and not each.history[-1].by.startswith("system:")
-        and each.terms is not None
-        and any(rulebook.meets(required, g.competency, g.level) for g in each.terms.grants)
-    )
-    until = max((*ended, *cancelled), default=date.min + timedelta(days=RETRY_DAYS)) + timedelta(days=RETRY_DAYS)
-    return until if until > day else None
-
-
 # --- what there is to choose from (rules 4 to 6) ------------------------------------------------------------------
 
 
@@ -152,6 +136,7 @@ class Struck(StrEnum):
     NOT_LIVE = "is not offered today"
     NOT_AUTOMATIC = "is not for automatic enrolment"
     ACCESS = "is not open to this learner"
+    SUBSCRIBED = "is subscribed to already, and does not lead to this now"
     IN_CERTIFICATION = "is part of a certification, which comes first"
     E_LEARNING = "has been done by e-learning as often as is allowed"
     OWN_FIRST = "is national, and the employer has a course of its own"
@@ -219,6 +204,7 @@ class Case:
     rulebook: Rulebook
     catalogue: Catalogue
     classes: Classes
+    as_it_stands: AsItStands
     now: datetime
 
     @cached_property
@@ -252,13 +238,14 @@ class Case:
 
 def propose(case: Case, required: Required) -> Proposal | None:
     """What is to be done about something due (rules 4 to 6, and the pause of rule 9); None where what leads to it is under way."""
-    if until := paused_until(case.learner, required, case.rulebook, case.day):
+    if until := paused_until(case, required):
         return Proposal(required, Outcome.WITHDRAWN, until=until)
-    if subscribed := _subscribed(case, required):
-        certification, subscription = subscribed
-        if certification is None or not certification.auto_enrol:
-            return None
-        return _inside(case, required, certification, subscription, ())
+    subscribed = _subscribed(case, required)
+    for certification, subscription in subscribed:
+        if certification and certification.auto_enrol:
+            return _inside(case, required, certification, subscription, ())
+    if subscribed:
+        return None
     awarding = [
         course for name in _meeting(required, case.rulebook) for course in case.catalogue.awarding.get(name, ())
     ]
@@ -269,18 +256,67 @@ def propose(case: Case, required: Required) -> Proposal | None:
     return _choose(case, required, considered, 0)
 
 
-def _subscribed(case: Case, required: Required) -> tuple[Certification | None, Subscription] | None:
-    """The subscription by which somebody comes to what is required, as it stands today, with its certification (None: it is in no
-    catalogue any more).
+def paused_until(case: Case, required: Required) -> date | None:
+    """Until when nothing is tried because somebody gave back, or lost by somebody's decision, what would have given it (rule 9)."""
+    decision = decided(case.learner, required.competency)
+    booked = decision.enrolment if decision else None
+    ended = (
+        each.history[-1]
+        for each in _given_back(case)
+        if each.id == booked or _gives(required, each.grants, case.rulebook)
+    )
+    left = (each.history[-1] for each in case.learner.subscriptions if each.ended and _leads(case, each, required))
+    return _rests_until((*ended, *left), case.day)
+
+
+def _given_back_until(case: Case, course: Course) -> date | None:
+    """Until when somebody is not placed on a course because they gave it back, or lost it by somebody's decision (rule 9): whatever
+    it would have been for now.
     """
+    return _rests_until((each.history[-1] for each in _given_back(case) if each.course == course.id), case.day)
+
+
+def _given_back(case: Case) -> Iterator[Enrolment]:
+    """What somebody gave back, or what was taken from them alone: not what ended with its class."""
+    by_decision = (Status.WITHDRAWN, Status.REJECTED, Status.CANCELLED)
+    ended = (each for each in case.learner.enrolments if each.status in by_decision)
+    return (each for each in ended if each.status is not Status.CANCELLED or not _ended_with_class(case, each))
+
+
+def _ended_with_class(case: Case, enrolment: Enrolment) -> bool:
+    """Whether the class of an enrolment, still to come, was cancelled for everybody."""
+    course = case.catalogue.courses.get(enrolment.course)
+    listed = case.classes(course) if course and enrolment.starts_at and case.now < enrolment.starts_at else ()
+    return any(each.id == enrolment.class_id and each.status is ClassStatus.CANCELLED for each, _ in listed)
+
+
+def _rests_until(ends: Iterable[HistoryRow | certifications.HistoryRow], day: date) -> date | None:
+    """Until when what was ended rests, after a day; None if it does not.
+
+    What the service ended itself (a list at the start of its class, a leaver's place) is nobody's decision.
+    """
+    until = (london_day(each.at) + timedelta(days=RETRY_DAYS) for each in ends if not each.by.startswith("system:"))
+    return max((each for each in until if day < each), default=None)
+
+
+def _leads(case: Case, subscription: Subscription, required: Required) -> bool:
+    """Whether a subscription is to something that is required: by its terms, or its certification's before it has any."""
+    source = subscription.terms or case.catalogue.certifications.get(subscription.certification)
+    return source is not None and _gives(required, source.grants, case.rulebook)
+
+
+def _subscribed(case: Case, required: Required) -> list[tuple[Certification | None, Subscription]]:
+    """The open subscriptions by which somebody comes to what is required (rule 3), as they stand today, with their certifications
+    (None: it is in no catalogue any more). One that asks for nothing before its renewal leads to nothing now.
+    """
+    found = []
     for each in case.learner.subscriptions:
         certification = case.catalogue.certifications.get(each.certification)
         current = certifications.as_of(each, case.day, certification)
-        source = current.terms or certification
-        grants = source.grants if source else ()
-        if not current.ended and any(case.rulebook.meets(required, g.competency, g.level) for g in grants):
-            return certification, current
-    return None
+        opened = current.open_period or current.status is certifications.Status.AWAITING_APPROVAL
+        if opened and _leads(case, current, required):
+            found.append((certification, current))
+    return found
 
 
 def _meeting(required: Required, rulebook: Rulebook) -> Iterator[str]:
@@ -306,13 +342,16 @@ def _striking_left(considered: Iterable[Candidate], items: set[str], rule: Struc
 
 
 def _struck(case: Case, required: Required | None, course: Course | Certification) -> Struck | None:
-    if required and not any(case.rulebook.meets(required, each.competency, each.level) for each in course.grants):
+    if required and not _gives(required, course.grants, case.rulebook):
         return Struck.LEVEL
     if not live_on(course, case.day):
         return Struck.NOT_LIVE
     if not course.auto_enrol:
         return Struck.NOT_AUTOMATIC
-    return None if case.access_to(course).visible else Struck.ACCESS
+    if not case.access_to(course).visible:
+        return Struck.ACCESS
+    subscription = case.learner.subscription(course.id)
+    return Struck.SUBSCRIBED if subscription and not subscription.ended else None
 
 
 def _choose(case: Case, required: Required, considered: list[Candidate], depth: int) -> Proposal | None:
@@ -334,8 +373,12 @@ def _choose(case: Case, required: Required, considered: list[Candidate], depth: 
 def _subscribe(
     case: Case, required: Required, certification: Certification, candidates: tuple[Candidate, ...]
 ) -> Proposal:
-    """One certification: subscribe, then choose inside it. What is under way there already is left to go on."""
+    """One certification: subscribe, then choose inside it. What is under way there already is left to go on. Nobody is subscribed
+    while they are left alone.
+    """
     inside = _inside(case, required, certification, subscription_to(case, certification), candidates)
+    if inside and inside.outcome is Outcome.WITHDRAWN:
+        return inside
     found = inside or Proposal(required, Outcome.SUBSCRIBED, candidates, certification=certification)
     return replace(found, subscribes=True)
 
@@ -386,12 +429,14 @@ def _inside(
 
 
 def _best_inside(required: Required, tried: list[tuple[Course, Proposal | None]], needed: int) -> Proposal | None:
-    """Of the components tried, the one to take: None where a prerequisite of one is under way."""
+    """Of the components tried, the one to take: None where a prerequisite of one is under way. One given back lately stops all."""
     found = [proposal for _, proposal in tried if proposal]
     if len(found) < len(tried):
         return None
     if not found:
         return Proposal(required, Outcome.NO_OPTION)
+    if rests := next((each for each in found if each.outcome is Outcome.WITHDRAWN), None):
+        return rests
     if len(found) <= needed:
         return next((each for each in found if each.outcome in ARRANGED), found[0])
     online = [each for each in found if each.place and each.place.class_.mode is Mode.E_LEARNING]
@@ -424,41 +469,41 @@ def _take(
     depth: int,
 ) -> Proposal | None:
     """The one course left: its prerequisite first, its e-learning, a date to choose, or a class that is booked."""
+    if until := _given_back_until(case, course):
+        return Proposal(required, Outcome.WITHDRAWN, candidates, until=until)
     missing = [each for each in case.checked(course, case.day) if each.missing]
     if missing:
         return _first(case, required, course, missing, candidates, depth)
     online = [each for each in offered if each[0].mode is Mode.E_LEARNING]
-    places = [place for each in online if (place := _place(case, course, each))]
+    places = list(_places(case, course, online))
     by_offering = {each.class_.offering: each for each in reversed(places)}
     if len(by_offering) > 1:
         return Proposal(required, Outcome.MULTIPLE_OPTIONS, candidates, options=(course,))
     if places:
         return Proposal(required, Outcome.BOOKED, candidates, places[0])
-    dated = [each for each in offered if each[0].mode is not Mode.E_LEARNING]
-    if not dated:
-        return Proposal(required, Outcome.NO_OPTION, _striking(candidates, [course.id], Struck.NO_CLASS))
-    if not course.auto_book:
-        return Proposal(required, Outcome.CHOOSE_DATE, candidates, options=(course,))
-    return _book(case, required, course, dated, candidates)
+    return _book(case, required, course, [each for each in offered if each[0].mode is not Mode.E_LEARNING], candidates)
 
 
 def _book(
     case: Case, required: Required, course: Course, dated: list[Offered], candidates: tuple[Candidate, ...]
 ) -> Proposal:
-    """The earliest class with a seat within the days in which one is booked; all full, the earliest waiting list.
+    """The earliest class with a seat within the days in which one is booked, if one is; all full, the earliest waiting list.
 
-    The earliest of them lies before the award ends, if any does: it ends within the same days.
+    The earliest of them lies before the award ends, if any does: it ends within the same days. What is full by the list is looked
+    at only once nothing else is left.
     """
+    if not dated:
+        return Proposal(required, Outcome.NO_OPTION, _striking(candidates, [course.id], Struck.NO_CLASS))
+    if not course.auto_book:
+        return Proposal(required, Outcome.CHOOSE_DATE, candidates, options=(course,))
     first, last = (case.day + timedelta(days=days) for days in (EARLIEST_DAYS, LATEST_DAYS))
     within = [each for each in dated if each[0].starts_at and first <= london_day(each[0].starts_at) <= last]
-    waiting: Place | None = None
-    for each in sorted(within, key=lambda offered: (offered[0].starts_at, offered[0].id)):
-        place = _place(case, course, each)
-        if place and place.verdict.status is Status.CONFIRMED:
-            return Proposal(required, Outcome.BOOKED, candidates, place)
-        waiting = waiting or place
-    if waiting:
-        return Proposal(required, Outcome.WAITLISTED, candidates, waiting)
+    within.sort(key=lambda offered: (offered[0].starts_at, offered[0].id))
+    with_seat = (each for each in within if by_seats(*each) is Status.CONFIRMED)
+    seated = (place for place in _places(case, course, with_seat) if place.verdict.status is Status.CONFIRMED)
+    if place := next(seated, None) or next(_places(case, course, within), None):
+        booked = place.verdict.status is Status.CONFIRMED
+        return Proposal(required, Outcome.BOOKED if booked else Outcome.WAITLISTED, candidates, place)
     if within and all(seats.free == 0 for _, seats in within):
         return Proposal(required, Outcome.ALL_FULL, candidates, options=(course,))
     return Proposal(
@@ -466,9 +511,16 @@ def _book(
     )
 
 
+def _places(case: Case, course: Course, offered: Iterable[Offered]) -> Iterator[Place]:
+    """The places that can be had on classes, in their order; each class is looked at only when it is asked for."""
+    return (place for each in offered if (place := _place(case, course, each)))
+
+
 def _place(case: Case, course: Course, offered: Offered) -> Place | None:
     """A place on a class by every rule of placing, as the learning team would give it: nobody has to approve (rule 7)."""
-    class_, seats = offered
+    class_, seats = case.as_it_stands(offered)
+    if class_.status is not ClassStatus.NORMAL:
+        return None
     granted = case.access_to(course, class_.only_units)
     verdict = judge_placing(
         course,
@@ -501,7 +553,7 @@ def _first(
         tried = _choose(case, required, _considered(case, None, sources), depth + 1)
         if tried is None:
             return None
-        if tried.outcome in ARRANGED:
+        if tried.outcome in ARRANGED or tried.outcome is Outcome.WITHDRAWN:
             return replace(tried, candidates=candidates, first_for=course)
     return Proposal(required, Outcome.PREREQUISITE, candidates, options=tuple(sources))
 

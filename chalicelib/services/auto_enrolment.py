@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -11,10 +12,19 @@ import msgspec
 from chalicelib.domain import auto_enrolment as rules_of
 from chalicelib.domain import certifications
 from chalicelib.domain.actor import Actor
-from chalicelib.domain.auto_enrolment import Candidate, Case, Classes, LeftOut, Offered, Place, Proposal, State
+from chalicelib.domain.auto_enrolment import (
+    AsItStands,
+    Candidate,
+    Case,
+    Classes,
+    LeftOut,
+    Offered,
+    Place,
+    Proposal,
+    State,
+)
 from chalicelib.domain.calendar import london_day, london_time, long_day
 from chalicelib.domain.catalogue import Catalogue, Course, Mode
-from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.compliance import Standing
 from chalicelib.domain.decisions import ARRANGED, Decision, Outcome
 from chalicelib.domain.enrolment import Enrolment, Status
@@ -44,10 +54,10 @@ AUTOMATIC = "system:auto-enrolment"
 """Who arranges training, in history and audit."""
 
 MOST_WRITES = 85
-"""Of a transaction's 100 actions, those for places and decisions; the rest is for what there is once."""
+"""Of a transaction's 100 actions, those for places, decisions and timers; the rest is for what there is once."""
 
 CLASSES_READ = 30
-"""The next classes of a course that are looked at."""
+"""Of the classes of a course that start after the days in which one is booked, and of its e-learning, those that are looked at."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -60,11 +70,12 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def writes(self) -> int:
         """The actions it takes in a transaction: decision, seats and enrolment; of a class with
-        dates event and audit, too; a subscription its timer and audit.
+        dates event and audit, too; a subscription its timer and audit; what failed the timer
+        of its next try.
         """
         subscription = 3 if self.proposal.subscribes else 0
         if self.enrolment is None:
-            return subscription + 1
+            return subscription + 2
         return subscription + (5 if self.enrolment.starts_at else 3)
 
 
@@ -119,47 +130,54 @@ def _seen(case: Case, place: Place) -> SeenClass:
 
 
 def classes_of(employer: str, now: datetime) -> Classes:
-    """The classes to come of courses, each course read once, however many people are looked at with it; each class as it stands.
-
-    A class that is not open, or starts outside the days in which one is booked, is taken as its list shows it.
+    """The classes to come of courses as lists show them, each course read once, however many people are looked at with it: all
+    up to the last day on which one is booked, and the next after that.
     """
     read: dict[str, list[Offered]] = {}
-    last = london_day(now) + timedelta(days=rules_of.LATEST_DAYS)
+    after = london_time(london_day(now) + timedelta(days=rules_of.LATEST_DAYS + 1), 0)
 
     def of(course: Course) -> Iterable[Offered]:
         if course.id not in read:
-            listed = classes.classes_of_course(course.id, employer, now, CLASSES_READ, lambda _: True)
-            read[course.id] = [_as_it_stands(each, last) for each in listed]
+            in_time = classes.dated_of_course(course.id, employer, now, after)
+            later = classes.classes_of_course(course.id, employer, after, CLASSES_READ, lambda _: True)
+            read[course.id] = [*in_time, *later]
         return read[course.id]
 
     return of
 
 
-def _as_it_stands(listed: Offered, last: date) -> Offered:
-    class_ = listed[0]
-    too_late = class_.starts_at is not None and london_day(class_.starts_at) > last
-    if class_.status is not ClassStatus.NORMAL or too_late:
-        return listed
-    return classes.class_with_seats(class_.id, consistent=True) or listed
+def as_they_stand() -> AsItStands:
+    """Classes of such lists as they are now, each read once."""
+
+    @cache
+    def read(class_id: str) -> Offered | None:
+        return classes.class_with_seats(class_id, consistent=True)
+
+    return lambda listed: read(listed[0].id) or listed
 
 
 # --- arranging ----------------------------------------------------------------------------------------------------
 
 
-def arrange(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, now: datetime) -> frozenset[str]:
+def arrange(
+    learner: Learner, rulebook: Rulebook, catalogue: Catalogue, now: datetime, offered: Classes | None = None
+) -> frozenset[str]:
     """Arrange the training that somebody is due for, and tell them and their managers in one message; the competencies told of.
 
     Nothing due costs nothing. Else places, decisions and message are one transaction, on condition of the booking revision and of
     every decision before, so that a repetition, or a second worker, finds it done. Where a class has filled meanwhile, or anything
-    else moved, the learner is read again and the next best is chosen.
+    else moved, the learner is read again and the next best is chosen. `offered`: the classes as listed for several people.
     """
     if not rules_of.to_decide(learner, rulebook, london_day(now)):
         return frozenset()
+    listed = offered or classes_of(learner.employer, now)
     try:
-        told, finished = _arrange(learner, rulebook, catalogue, now)
+        told, finished = _arrange(learner, rulebook, catalogue, listed, now)
     except Stale:
-        told, finished = retried(lambda: _arrange(_read_again(learner), rulebook, catalogue, now))()
-    return told if finished else told | arrange(_read_again(learner), rulebook, catalogue, now)
+        told, finished = retried(
+            lambda: _arrange(_read_again(learner), rulebook, catalogue, classes_of(learner.employer, now), now)
+        )()
+    return told if finished else told | arrange(_read_again(learner), rulebook, catalogue, now, offered)
 
 
 def _read_again(learner: Learner) -> Learner:
@@ -169,9 +187,11 @@ def _read_again(learner: Learner) -> Learner:
     return found
 
 
-def _arrange(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, now: datetime) -> tuple[frozenset[str], bool]:
+def _arrange(
+    learner: Learner, rulebook: Rulebook, catalogue: Catalogue, offered: Classes, now: datetime
+) -> tuple[frozenset[str], bool]:
     """As much as one transaction takes: the competencies told of, and whether that was all."""
-    case = Case(learner, rulebook, catalogue, classes_of(learner.employer, now), now)
+    case = Case(learner, rulebook, catalogue, offered, as_they_stand(), now)
     steps: list[Step] = []
     finished = True
     for step in plan(case):
@@ -356,7 +376,8 @@ def explain(actor: Actor, learner: Learner, now: datetime) -> Explanation:
     nothing. What the learner cannot find, whatever else strikes it out, is named only to those who see the whole catalogue.
     """
     rulebook, catalogue = rules.rulebook_and_catalogue(learner.employer)
-    case = Case(learner, replace(rulebook, auto_enrolment=True), catalogue, classes_of(learner.employer, now), now)
+    trying, offered = replace(rulebook, auto_enrolment=True), classes_of(learner.employer, now)
+    case = Case(learner, trying, catalogue, offered, as_they_stand(), now)
     standings = [each for each in learner.compliance_on(case.day, rulebook) if each.required]
     everything = not actor.roles.isdisjoint(SEES_EVERYTHING)
     rows = tuple(_row(case, each, everything) for each in standings)
@@ -410,11 +431,11 @@ def dry_run(employer: str, unit: str | None, limit: int, after: Any, now: dateti
     found, following = snapshot_walk.look_through(
         employer, views, limit, after, lambda facts: _person_due(facts, trying, today)
     )
-    offered = classes_of(employer, now)
+    offered, standing = classes_of(employer, now), as_they_stand()
     trials = []
     for person in dict.fromkeys(found):
         learner = learners.learner(person, employer)
-        if learner and (steps := tuple(plan(Case(learner, trying, catalogue, offered, now)))):
+        if learner and (steps := tuple(plan(Case(learner, trying, catalogue, offered, standing, now)))):
             trials.append(Trial(learner, steps))
     return DryRun(tuple(trials), rulebook, following)
 

@@ -29,6 +29,7 @@ from tests import builders as b
 from tests.builders import FIRE, INDUCTION, MOVING, NOW, TODAY
 
 RULES = replace(b.rulebook(b.requirement()), auto_enrolment=True)
+BOTH = replace(b.rulebook(b.requirement(), b.requirement(MOVING)), auto_enrolment=True)
 
 
 def days(number):
@@ -55,7 +56,7 @@ def case(courses=None, classes=None, learner=None, rulebook=RULES, taken=None, n
                 yield each, Seats(each.maximum, *(taken or {}).get(each.id, (0, 0)))
 
     catalogue = Catalogue("504", (1, 1), {}, known, {}, {})
-    return Case(learner or b.learner(), rulebook, catalogue, of, now)
+    return Case(learner or b.learner(), rulebook, catalogue, of, lambda listed: listed, now)
 
 
 def settled(given, competency=FIRE):
@@ -155,6 +156,50 @@ def test_whoever_gave_a_place_back_is_left_alone_for_fourteen_days(ago, proposed
 def test_nobody_is_left_alone_because_the_service_ended_something():
     lapsed = withdrawn(by="system:timers", status=Status.CANCELLED)
     assert outcome(case(learner=b.learner(enrolments=(lapsed,)))) == ("booked", "504-e1")
+
+
+def sharing_a_prerequisite(*enrolments, decisions=()):
+    """Two things due, each by a course of its own that asks for the same one first, which awards nothing."""
+    first = (Prerequisite(PrerequisiteKind.COURSE, "504-x"),)
+    courses = [
+        course("504-x", grants=()),
+        course(prerequisites=first),
+        course("504-moving", grants=(MOVING,), prerequisites=first),
+    ]
+    classes = [b.e_learning("504-e0", "504-x"), b.e_learning(), b.e_learning("504-e2", "504-moving")]
+    return case(courses, classes, b.learner(enrolments=enrolments, decisions=decisions), BOTH)
+
+
+def x_given_back(ago=0):
+    return withdrawn(NOW - timedelta(days=ago), class_id="504-e0", course="504-x", grants=())
+
+
+@pytest.mark.parametrize("arranged", [True, False])
+def test_what_was_given_back_is_not_booked_for_something_else_either(arranged):
+    booked = (Decision(FIRE, Outcome.BOOKED, 1, TODAY, None, "504-x", x_given_back().id),) if arranged else ()
+    for competency in (FIRE, MOVING):
+        found = settled(sharing_a_prerequisite(x_given_back(), decisions=booked), competency)
+        assert (found.outcome, found.until) == (Outcome.WITHDRAWN, days(14))
+        later = settled(sharing_a_prerequisite(x_given_back(14), decisions=booked), competency)
+        assert (later.outcome, later.place.class_.id) == (Outcome.BOOKED, "504-e0")
+
+
+def cancelled_place(class_):
+    return b.enrolment(Status.CANCELLED, at=class_, history=(HistoryRow(Status.CANCELLED, NOW, "p9", "Ill."),))
+
+
+@pytest.mark.parametrize("competency", [FIRE, MOVING])
+def test_a_class_that_is_cancelled_is_nobodys_decision_to_give_it_back(competency):
+    classes = [on(20, status=ClassStatus.CANCELLED), on(30)]
+    courses = [course(grants=(FIRE, MOVING))]
+    given = case(courses, classes, b.learner(enrolments=(cancelled_place(classes[0]),)), BOTH)
+    assert outcome(given, competency) == ("booked", "504-c30")
+
+
+def test_a_place_that_was_cancelled_for_one_person_is():
+    classes = [on(20), on(30)]
+    given = case(classes=classes, learner=b.learner(enrolments=(cancelled_place(classes[0]),)))
+    assert outcome(given) == ("withdrawn lately", None)
 
 
 # --- what there is to choose from (rule 4) ------------------------------------------------------------------------
@@ -277,6 +322,30 @@ def test_a_class_of_another_unit_is_none_of_theirs():
 def test_nobody_is_booked_on_a_class_after_they_leave():
     leaving = b.learner(employment=Employment("504", EmploymentKind.EMPLOYEE, "1", date(2020, 1, 1), days(25)))
     assert outcome(case(classes=[on(30)], learner=leaving)) == ("choose a date", None)
+
+
+def test_only_a_class_that_may_be_taken_is_looked_at_as_it_is_now():
+    looked = []
+    given = case(classes=[on(each) for each in (15, 20, 25, 30)], taken={"504-c15": (12, 0), "504-c20": (11, 0)})
+    given = replace(given, as_it_stands=lambda listed: looked.append(listed[0].id) or listed)
+    assert (outcome(given), looked) == (("booked", "504-c20"), ["504-c20"])
+
+
+def test_what_the_list_shows_is_not_relied_on():
+    """Full meanwhile, or cancelled, is passed over; a seat that has come free is taken."""
+    classes = [on(15), on(20), on(25)]
+    now = {
+        "504-c15": (classes[0], Seats(12, 12, 0)),
+        "504-c20": (on(20, status=ClassStatus.PLANNED), Seats(12, 0, 0)),
+        "504-c25": (classes[2], Seats(12, 11, 0)),
+    }
+    given = replace(case(classes=classes), as_it_stands=lambda listed: now[listed[0].id])
+    assert outcome(given) == ("booked", "504-c25")
+    full = {each.id: (12, 0) for each in classes}
+    given = replace(case(classes=classes, taken=full), as_it_stands=lambda listed: now[listed[0].id])
+    assert outcome(given) == ("waitlisted", "504-c15")
+    given = replace(case(classes=classes[2:], taken=full), as_it_stands=lambda listed: now[listed[0].id])
+    assert outcome(given) == ("booked", "504-c25")
 
 
 # --- prerequisites (rule 6) ---------------------------------------------------------------------------------------
@@ -407,3 +476,56 @@ def test_at_the_e_learning_limit_the_classroom_alone_is_left_and_that_is_why():
 def test_a_subscription_cancelled_lately_is_left_alone():
     ended = subscribed(certification("504-fire")).moved_to(certifications.Status.CANCELLED, NOW, "p1")
     assert settled(certified(learner=b.learner(subscriptions=(ended,)))).outcome is Outcome.WITHDRAWN
+
+
+def test_a_request_that_was_rejected_lately_is_left_alone_though_it_never_began():
+    asked = certifications.requested(None, "504-safe", "p1", "504", "p2", NOW - timedelta(days=2))
+    for ago, expected in ((13, Outcome.WITHDRAWN), (14, Outcome.BOOKED)):
+        rejected = asked.moved_to(certifications.Status.REJECTED, NOW - timedelta(days=ago), "p2", "Not this year.")
+        assert settled(certified(learner=b.learner(subscriptions=(rejected,)))).outcome is expected
+
+
+def test_while_a_request_waits_for_approval_nothing_is_arranged():
+    asked = certifications.requested(None, "504-safe", "p1", "504", "p2", NOW)
+    assert settled(certified(learner=b.learner(subscriptions=(asked,)))) is None
+
+
+@pytest.mark.parametrize("subscribes", [True, False])
+def test_a_component_given_back_lately_is_booked_for_none_of_what_its_certification_awards(subscribes):
+    to = certification("504-x", "504-y", grants=(Grants(FIRE), Grants(MOVING)), min_components=None)
+    held = () if subscribes else (subscribed(to),)
+    classes = [b.e_learning("504-e0", "504-x"), b.e_learning("504-e2", "504-y")]
+    for ago, expected in ((13, Outcome.WITHDRAWN), (14, Outcome.BOOKED)):
+        given = replace(
+            case([course("504-x", grants=()), course("504-y", grants=())], classes, rulebook=BOTH),
+            learner=b.learner(enrolments=(x_given_back(ago),), subscriptions=held),
+        )
+        given = replace(given, catalogue=replace(given.catalogue, certifications={to.id: to}))
+        for competency in (FIRE, MOVING):
+            found = settled(given, competency)
+            assert (found.outcome, found.subscribes) == (expected, subscribes and expected is Outcome.BOOKED)
+
+
+def certified_by(to, ago):
+    """A subscription to a certification, certified so many days ago."""
+    made = certifications.begun(None, to, "p1", "504", days(-ago), "p1", NOW - timedelta(days=ago))
+    done = certifications.Completion("504-e1~1", days(-ago), "504-fire", Mode.E_LEARNING)
+    return certifications.progressed(made, done, {}, "p8", NOW - timedelta(days=ago))
+
+
+@pytest.mark.parametrize("changes", [{"validity_months": 36}, {"validity_months": None}, {"auto_enrol": False}])
+def test_a_certification_that_asks_for_nothing_now_is_no_reason_to_pass_somebody_over(changes):
+    to = certification("504-fire", **{"validity_months": 36, **changes})
+    learner = b.learner(subscriptions=(certified_by(to, 400),))
+    found = settled(certified(courses=[course()], learner=learner, **{"validity_months": 36, **changes}))
+    assert (found.outcome, found.place.class_.id, found.subscribes) == (Outcome.BOOKED, "504-e1", False)
+    struck = Struck.SUBSCRIBED if changes.get("auto_enrol", True) else Struck.NOT_AUTOMATIC
+    assert {each.item.id: each.struck for each in found.candidates} == {"504-safe": struck, "504-fire": None}
+
+
+def test_it_does_not_hide_one_that_is_under_way():
+    held = replace(certification("504-fire", validity_months=None, auto_enrol=False), id="504-old")
+    given = certified(learner=b.learner(subscriptions=(certified_by(held, 400), subscribed(certification("504-fire")))))
+    known = {**given.catalogue.certifications, held.id: held}
+    found = settled(replace(given, catalogue=replace(given.catalogue, certifications=known)))
+    assert (found.outcome, found.certification.id) == (Outcome.BOOKED, "504-safe")

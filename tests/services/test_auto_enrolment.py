@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.decisions import Decision, Outcome
 from chalicelib.domain.enrolment import Status
+from chalicelib.domain.permissions import Role
 from chalicelib.domain.requirements import Target, TargetKind
 from chalicelib.domain.workforce import AssignmentSection, Change
 from chalicelib.services import (
@@ -21,6 +23,7 @@ from chalicelib.services import (
     timers,
     workforce,
 )
+from chalicelib.services import classes as class_services
 from chalicelib.storage import audit, classes, rules
 from chalicelib.storage import learner as learners
 from chalicelib.storage import timers as stored_timers
@@ -93,6 +96,56 @@ def told():
 
 def on(number, class_id=None, **changes):
     return b.class_(class_id or f"504-c{number}", sessions=[b.session(TODAY + timedelta(days=number))], **changes)
+
+
+# --- which classes are seen ------------------------------------------------------------------------------------------
+
+
+def test_a_course_with_many_classes_before_those_days_is_booked_in_them(trust):
+    soon = [
+        b.class_(f"504-s{each}", sessions=[b.session(TODAY + timedelta(days=1 + each % 10), hour=6 + each // 10)])
+        for each in range(31)
+    ]
+    automatic(*soon, on(40))
+    b.person()
+    trust.run()
+    assert held() == {("504-c40", "confirmed")}
+
+
+def test_so_is_one_whose_next_classes_are_full(trust):
+    full = [on(14 + each, maximum=0, minimum=0) for each in range(31)]
+    automatic(*full, on(60), on(95), b.class_("504-c91", sessions=[b.session(TODAY + timedelta(days=91))]))
+    b.person()
+    trust.run()
+    assert held() == {("504-c60", "confirmed")}
+
+
+def test_a_class_after_those_days_is_a_date_to_choose(trust):
+    automatic(on(91))
+    b.person()
+    trust.run()
+    assert decisions()[FIRE].outcome is Outcome.CHOOSE_DATE
+
+
+def test_however_many_classes_there_are_one_is_read(trust):
+    automatic(*[on(15 + each) for each in range(20)])
+    b.person()
+    with counted("Query") as queries:
+        arranged()
+    assert held() == {("504-c15", "confirmed")}
+    assert queries[0] <= 12
+
+
+def test_whose_class_is_cancelled_is_booked_on_another(trust):
+    automatic(on(20), on(30))
+    b.person()
+    b.person(9, role="learning_administrator")
+    trust.run()
+    assert held() == {("504-c20", "confirmed")}
+    administrator = Actor("p9", "504", frozenset({Role.LEARNING_ADMINISTRATOR}), who("p9"))
+    class_services.cancel(administrator, "504-c20", "The trainer is ill.", NOW)
+    trust.run()
+    assert held() == {("504-c20", "cancelled"), ("504-c30", "confirmed")}
 
 
 # --- who is handled, and when ---------------------------------------------------------------------------------------
