@@ -501,8 +501,8 @@ class SubscribeOtherBody(msgspec.Struct, frozen=True):
     refusals=(errors.NotFound, errors.CertificationNotOffered, errors.Conflict),
 )
 def subscribe_other(request: Request) -> Shown:
-    """Subscribe somebody else, whatever learner access says; they are told. For whoever subscribes already it only becomes mandatory
-    or not, which their history keeps with the reason.
+    """Subscribe somebody else, whatever learner access says; they are told. For whoever subscribes already it only becomes
+    mandatory or not, which their history keeps with the reason.
     """
     body, person = request.body, request.path["person_id"]
     return certifications.subscribe_other(
