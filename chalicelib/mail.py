@@ -16,8 +16,8 @@ from chalicelib.domain.people import Person
 from chalicelib.invitations import invitation
 from chalicelib.rendering import render
 
-SEVEN_BIT = SMTP.clone(cte_type="7bit")
-"""Every server passes it on unchanged."""
+SEVEN_BIT = SMTP.clone(cte_type="7bit", max_line_length=200)
+"""Every server passes it on unchanged. Lines may be as long as a subject: folded at 78, one would begin with a blank."""
 
 
 _ABOUT_THE_EMAIL = {"MessageRejected", "InvalidParameterValue", "ValidationError"}

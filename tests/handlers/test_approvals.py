@@ -161,8 +161,8 @@ def test_whose_request_ends_because_they_leave_is_not_told_of_a_place(asked):
     told()
     (message,) = [each for each in messages() if each.template == "enrolment_withdrawn"]
     assert message.subject == "Your request or wait has ended: Fire Safety, Tuesday 1 December 2026"
-    assert (
-        "Your request or wait for a place on Fire Safety has ended, because your employment here ends." in said(message)
+    assert "Your request or wait for a place on Fire Safety has ended, because your employment here ends." in said(
+        message
     )
 
 
