@@ -259,11 +259,6 @@ class Subscription:
         period = self.open_period
         return mode is not Mode.E_LEARNING or limit is None or period is None or period.elearning < limit
 
-    def would_award(self, competency: str) -> bool:
-        """Whether completing what is open now awards a competency (domain.md §4, rule 3)."""
-        period = self.open_period is not None or self.status is Status.AWAITING_APPROVAL
-        return period and self.terms is not None and any(each.competency == competency for each in self.terms.grants)
-
     def moved_to(self, status: Status, at: datetime, by: str, reason: str | None = None) -> "Subscription":
         """The same in another state, its history one row longer and its revision one higher."""
         row = HistoryRow(status, at, by, reason)

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.domain.access import AccessMode, AccessRule
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.auto_enrolment import Case
 from chalicelib.domain.calendar import london_time
 from chalicelib.domain.catalogue import Certification, Component, Grants
 from chalicelib.domain.decisions import Decision, Outcome
@@ -377,6 +378,14 @@ def test_two_things_at_one_time_are_never_booked_together(trust):
         {("504-c20", "confirmed"), ("504-m30", "confirmed")},
         {("504-m20", "confirmed"), ("504-c30", "confirmed")},
     )
+
+
+def test_what_failed_counts_its_decision_and_its_timer_among_what_a_transaction_takes(trust):
+    b.person()
+    rulebook, catalogue = rules.rulebook_and_catalogue("504", consistent=True)
+    listed, standing = auto_enrolment.classes_of("504", NOW), auto_enrolment.as_they_stand()
+    (step,) = auto_enrolment.plan(Case(who(), rulebook, catalogue, listed, standing, NOW))
+    assert (step.proposal.outcome, step.writes) == (Outcome.NO_OPTION, 2)
 
 
 def test_more_than_one_transaction_takes_is_done_in_several(trust, monkeypatch):
