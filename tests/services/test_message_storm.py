@@ -217,7 +217,8 @@ def test_everybody_is_told_once_whatever_dies(storm):
     assert len(ses.accepted) == EVENTS
     more_than_once = {key for key, times in ses.accepted.items() if times > 1}
     assert more_than_once <= ses.unanswered | chaos.unrecorded, "repeated although SES had answered and it was recorded"
-    assert all(ses.marked[key] == ses.accepted[key] - 1 for key in more_than_once), "repeated without saying so"
+    # The first says so, too, if a worker that died before had claimed it and done no more.
+    assert all(ses.marked[key] >= ses.accepted[key] - 1 for key in more_than_once), "repeated without saying so"
     assert {json.loads(each)["sk"] for each in sqs.parked} == {"poison"}
     assert dead == []
     assert min(chaos.deaths.values()) > 10, chaos.deaths
