@@ -375,7 +375,7 @@ def test_planned_and_back_promotes_in_the_order_in_which_people_booked(trust):
     data = [row.data for row in EventRow.scan() if row.type == "enrolment.waitlisted"]
     assert sorted(each["position"] for each in data) == [1, 2, 3]
     events.relay_events({"Records": stream_records(seen)})
-    assert "You are number 3 on the list." in said(newest(1))
+    assert "You are number 3 on the list now." in said(newest(1))
     change(status=ClassStatus.NORMAL)
     change(maximum=4)
     with seams.intercepted(order := Promotions()):
