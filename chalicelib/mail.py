@@ -52,13 +52,12 @@ class Unanswered(Exception):
 
 
 def compose(
-    notification: Notification, person: Person, settings: MessageSettings | None = None, possibly_repeated: bool = False
+    notification: Notification, person: Person, settings: MessageSettings, possibly_repeated: bool = False
 ) -> EmailMessage:
     """The e-mail of a notification: text, HTML, and the meeting request both inline and as a file.
 
     Calendar clients act on the inline part; people whose client does not can open the file. Raises BadAddress.
     """
-    settings = settings or MessageSettings()
     rendered = render(notification.template, notification.data, person.first_name)
     message = EmailMessage(policy=SEVEN_BIT)
     message["From"] = Address(_one_line(settings.sender_name), addr_spec=setting("MAIL_SENDER"))

@@ -160,7 +160,7 @@ def _is_held(notification: Notification) -> bool:
 
 
 def _key_of_digest(held: Notification, due: datetime, number: int = 1) -> NotificationKey:
-    return digests.key_of(_digest(held.person, held.employer, due, number))
+    return outbox.key_of(_digest(held.person, held.employer, due, number))
 
 
 def _tells(digest: Notification, held: Notification) -> bool:

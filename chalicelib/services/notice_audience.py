@@ -14,10 +14,11 @@ from chalicelib.domain.compliance import Colour
 from chalicelib.domain.enrolment import OPEN, Status
 from chalicelib.domain.errors import NotFound, refuse_body
 from chalicelib.domain.notices import Audience, AudienceKind, wrong_fields
+from chalicelib.domain.people import Assignment
 from chalicelib.domain.permissions import Capability, Scope
 from chalicelib.domain.projection import UNASSIGNED
 from chalicelib.domain.requirements import Rulebook
-from chalicelib.storage import class_lists, classes, notices, people, projection, rules
+from chalicelib.storage import class_lists, classes, people, projection, rules
 
 READERS = 8
 """Units and classes read at the same time."""
@@ -69,7 +70,7 @@ def gather(actor: Actor, audiences: Sequence[Audience], now: datetime) -> Gather
         reached |= found
         if audience.kind is AudienceKind.PEOPLE:
             listed |= set(audience.people)
-    here, left = notices.here_and_left(actor.employer, sorted(reached), writer.day)
+    here, left = people.here_and_left(actor.employer, sorted(reached), writer.day)
     return Gathered(tuple(sorted(here)), len(left), len(listed - here - left))
 
 
@@ -125,13 +126,19 @@ def _reached(writer: _Writer, found: set[str], theirs: bool, **named: str) -> se
 
 
 def _in_organisation(writer: _Writer, audience: Audience) -> set[str]:
-    held = notices.held_in(writer.employer, _branch(writer.rulebook, audience.id, writer.day), writer.day)
-    return _within_team(writer, (person for person, _ in held))
+    units = _branch(writer.rulebook, audience.id, writer.day)
+    return _within_team(writer, (person for person, _ in _held_in(writer, units)))
 
 
 def _in_position(writer: _Writer, audience: Audience) -> set[str]:
-    held = notices.held_in(writer.employer, sorted(writer.rulebook.units), writer.day)
+    held = _held_in(writer, sorted(writer.rulebook.units))
     return _within_team(writer, (person for person, assignment in held if assignment.position == audience.id))
+
+
+def _held_in(writer: _Writer, units: Sequence[str]) -> list[tuple[str, Assignment]]:
+    with ThreadPoolExecutor(READERS) as pool:
+        read = pool.map(lambda unit: list(people.held_in(writer.employer, unit, writer.day)), units)
+        return [each for held in read for each in held]
 
 
 def _branch(rulebook: Rulebook, top: str, day: date) -> list[str]:
@@ -140,7 +147,7 @@ def _branch(rulebook: Rulebook, top: str, day: date) -> list[str]:
 
 
 def _in_group(writer: _Writer, audience: Audience) -> set[str]:
-    return _within_team(writer, notices.members_on(writer.employer, audience.id, writer.day))
+    return _within_team(writer, people.members_on(writer.employer, audience.id, writer.day))
 
 
 # --- how people stand ---------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def preview(actor: Actor, draft: Draft, now: datetime) -> Preview:
     person = actor.learner.person if actor.learner else None
     words = {"heading": draft.subject, "text": plain(draft.text), "link": draft.link, "author": _name(actor)}
     rendered = rendering.render(TEMPLATE, words, person.first_name if person else None)
-    return Preview(gathered, stored.without_address(gathered.people), rendered)
+    return Preview(gathered, people.without_address(gathered.people), rendered)
 
 
 def send(actor: Actor, draft: Draft, now: datetime, once: Idempotency | None = None) -> Notice:
@@ -181,10 +181,10 @@ def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
 
 def _recipients_now(notice: Notice, now: datetime) -> tuple[str, ...]:
     """Nobody, if what the audience names is gone, or its writer is none of those any more who may write to them."""
-    writer = learners.learner(notice.by, notice.employer, consistent=True)
-    if writer is None:
+    writer, today = learners.learner(notice.by, notice.employer, consistent=True), london_day(now)
+    if writer is None or writer.has_left(today):
         return ()
-    actor = Actor(notice.by, notice.employer, writer.roles_on(london_day(now)), writer)
+    actor = Actor(notice.by, notice.employer, writer.roles_on(today), writer)
     try:
         return gather(actor, notice.audience, now).people
     except Refusal:

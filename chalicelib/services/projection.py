@@ -24,8 +24,8 @@ from chalicelib.domain.requirements import Rulebook, TargetKind
 from chalicelib.observability import log_fault
 from chalicelib.services import enrolment, movers, waiting
 from chalicelib.storage import learner as learners
+from chalicelib.storage import people, queues, rules
 from chalicelib.storage import projection as stored
-from chalicelib.storage import queues, rules
 from chalicelib.storage.base import new_id
 from chalicelib.storage.projection import Change
 from chalicelib.storage.transaction import ATTEMPTS, retried
@@ -278,7 +278,7 @@ def _differences(employer: str, unit: str, now: datetime) -> Iterator[Difference
     rulebook = rules.rulebook_now(employer)
     listed = [each for page in stored.pages_of_unit(employer, unit, TOGETHER) for each in page]
     yield from _wrong_counters(employer, unit, listed)
-    persons = {each.facts.person for each in listed} | {person for person, _ in stored.held_in(employer, unit, today)}
+    persons = {each.facts.person for each in listed} | {person for person, _ in people.held_in(employer, unit, today)}
     if unit == UNASSIGNED:
         groups = [target.id for target in rulebook.names if target.kind is TargetKind.LEARNER_GROUP]
         persons |= {person for group in groups for person in stored.members_of(employer, group)}

@@ -35,14 +35,14 @@ def repeats(notification: Notification) -> bool:
     return notification.possibly_repeated or notification.delivery is Delivery.SENDING
 
 
-def send(key: NotificationKey, notification: Notification, message: EmailMessage, now: datetime) -> bool:
-    """Send the e-mail of a notification as it was read; False if somebody else has claimed it. Raises NotSent or Busy.
+def send(key: NotificationKey, notification: Notification, message: EmailMessage, now: datetime) -> None:
+    """Send the e-mail of a notification as it was read, unless somebody else has claimed it. Raises NotSent or Busy.
 
     A crash after the claim leaves it SENDING until the lease ends, and the next attempt is marked as possibly repeated, because
     SES may have accepted the first.
     """
     if not outbox.claim(key, notification, now):
-        return False
+        return
     claimed = replace(notification, delivery=Delivery.SENDING, attempts=notification.attempts + 1)
     try:
         ses_id = mail.send(message, key.tags())
@@ -56,7 +56,6 @@ def send(key: NotificationKey, notification: Notification, message: EmailMessage
         outbox.unanswered(key, now, _later(notification, now))
         raise Busy(str(silence)) from silence
     _record_sent(key, ses_id, now)
-    return True
 
 
 def _record_sent(key: NotificationKey, ses_id: str, now: datetime) -> None:

@@ -18,7 +18,15 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.constants import NULL, STRING
-from pynamodb.exceptions import AttributeDeserializationError, AttributeNullError, PynamoDBException
+from pynamodb.exceptions import (
+    AttributeDeserializationError,
+    AttributeNullError,
+    PutError,
+    PynamoDBException,
+    UpdateError,
+)
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from ulid import ULID
@@ -39,6 +47,31 @@ def code_of(failure: PynamoDBException) -> str | None:
     response = getattr(failure.cause, "response", None) or {}
     code: str | None = response.get("Error", {}).get("Code")
     return code
+
+
+def created(row: Any) -> bool:
+    """Write a row by itself, unless there is one of its key; False if there is."""
+    try:
+        row.save(type(row).pk.does_not_exist())
+    except PutError as failure:
+        return _refused_by_condition(failure)
+    return True
+
+
+def changed(row: Any, actions: Sequence[Action], condition: Condition) -> bool:
+    """Change a row by its key, by itself; False if the condition does not hold."""
+    try:
+        row.update(list(actions), condition)
+    except UpdateError as failure:
+        return _refused_by_condition(failure)
+    return True
+
+
+def _refused_by_condition(failure: PynamoDBException) -> bool:
+    """False where a condition did not hold; any other failure is raised again."""
+    if code_of(failure) != "ConditionalCheckFailedException":
+        raise failure
+    return False
 
 
 connection = QuickConnection(

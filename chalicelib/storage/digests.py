@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
-from pynamodb.exceptions import PutError, UpdateError
 
 from chalicelib.domain.notifications import Delivery, Notification
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of
-from chalicelib.storage.outbox import NOTIFICATION_DAYS, NotificationKey, NotificationRow
+from chalicelib.storage.base import InstantAttribute, Message, MessageKey, created
+from chalicelib.storage.outbox import NOTIFICATION_DAYS, NotificationKey, NotificationRow, change, key_of
 
 DIGEST = "digest"
 """The template of digests."""
@@ -65,14 +64,10 @@ class KeptRow(Message, discriminator="kept"):
 def keep(notification: Notification, due: datetime) -> datetime:
     """Keep news of somebody's people for the digest of an instant; the instant for which it is kept, if it is already."""
     row = KeptRow.of(notification, due)
-    try:
-        row.save(KeptRow.pk.does_not_exist())
-    except PutError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
-        kept: datetime = KeptRow.get(row.pk, row.sk, consistent_read=True).due
-        return kept
-    return due
+    if created(row):
+        return due
+    kept: datetime = KeptRow.get(row.pk, row.sk, consistent_read=True).due
+    return kept
 
 
 def is_kept(notification: Notification) -> bool:
@@ -94,12 +89,7 @@ def hold(key: NotificationKey, due: datetime) -> bool:
     It is in no index: the digest finds it, and brings what it waits for.
     """
     actions = [NotificationRow.delivery.set(Delivery.HELD.value), NotificationRow.due_at.set(keys.instant(due))]
-    return _changed(key, actions, NotificationRow.delivery == Delivery.PENDING.value)
-
-
-def key_of(digest: Notification) -> NotificationKey:
-    """Where a digest lies."""
-    return NotificationKey.of(digest.person, digest.at, digest.natural_key)
+    return change(key, actions, NotificationRow.delivery == Delivery.PENDING.value)
 
 
 def open_(digest: Notification, due: datetime) -> None:
@@ -108,11 +98,7 @@ def open_(digest: Notification, due: datetime) -> None:
     row.unread_pk = keys.unlisted(digest.person)
     row.pending_pk = keys.pending(int(keys.shard(row.sk, keys.PENDING_SHARDS)))
     row.due_at = keys.instant(due)
-    try:
-        row.save(NotificationRow.pk.does_not_exist())
-    except PutError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
+    created(row)
 
 
 def close(key: NotificationKey, subject: str, data: dict[str, Any], listed: bool, now: datetime) -> bool:
@@ -128,17 +114,7 @@ def close(key: NotificationKey, subject: str, data: dict[str, Any], listed: bool
     if listed:
         person_id = key.pk.split(keys.SEPARATOR)[1]
         actions.append(NotificationRow.unread_pk.set(keys.unread(person_id)))
-    return _changed(key, actions, NotificationRow.delivery == Delivery.HELD.value)
-
-
-def _changed(key: NotificationKey, actions: list[Any], condition: Any) -> bool:
-    try:
-        NotificationRow(key.pk, key.sk).update(actions, condition)
-    except UpdateError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+    return change(key, actions, NotificationRow.delivery == Delivery.HELD.value)
 
 
 def waiting_for(person_id: str, employer: str, due: datetime) -> list[Notification]:
@@ -174,6 +150,5 @@ def _own(person_id: str, employer: str, due: datetime) -> list[Notification]:
 
 def supersede(held: Notification, now: datetime) -> None:
     """A message is no longer true when its digest goes: no e-mail tells it."""
-    key = NotificationKey.of(held.person, held.at, held.natural_key)
     actions = [NotificationRow.delivery.set(Delivery.SUPERSEDED.value), NotificationRow.settled_at.set(now)]
-    _changed(key, actions, NotificationRow.delivery == Delivery.HELD.value)
+    change(key_of(held), actions, NotificationRow.delivery == Delivery.HELD.value)

@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.notifications import Notification, Timing
 from chalicelib.storage import keys
-from chalicelib.storage.base import MessageKey, code_of
+from chalicelib.storage.base import MessageKey
 from chalicelib.storage.digests import KeptRow
-from chalicelib.storage.outbox import NotificationRow
+from chalicelib.storage.outbox import NotificationRow, change, key_of
 
 Position = dict[str, Any]
 """Where a list goes on: the key of the last row, as DynamoDB has it."""
@@ -130,11 +129,4 @@ def _in_index(notification: Notification, partition: str) -> list[Action]:
 
 def _change(notification: Notification, actions: list[Any], condition: Any) -> None:
     """Change a message; nothing to do if it is gone, or as it shall be."""
-    row = NotificationRow(
-        keys.person(notification.person), keys.notification(notification.at, notification.natural_key)
-    )
-    try:
-        row.update(actions, condition)
-    except UpdateError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
+    change(key_of(notification), actions, condition)

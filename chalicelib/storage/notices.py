@@ -1,8 +1,8 @@
 """Notices, whom they are for, and what became of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -11,19 +11,17 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, Un
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.enrolment import Status
 from chalicelib.domain.notices import Audience, AudienceKind, Notice, State, parts_of
-from chalicelib.domain.people import Assignment
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Record, read_many
+from chalicelib.storage.base import InstantAttribute, Record
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.outbox import NOTIFICATION_DAYS
-from chalicelib.storage.people import AssignmentRow, EmploymentRow, MembershipRow, PersonRow
 from chalicelib.storage.transaction import Transaction
 
 KEPT = timedelta(days=NOTIFICATION_DAYS + 2)
 """A notice stays longer than the last message that shows its text."""
 
 READERS = 8
-"""Rows written, and units read, at the same time."""
+"""Rows written at the same time."""
 
 
 class NoticeRow(Record, discriminator="notice"):
@@ -199,43 +197,3 @@ def recipients_of_part(employer: str, job: str, part: str) -> tuple[str, ...]:
     """Whom one part of a job tells, strongly consistent."""
     row = RecipientsRow.get(keys.work(employer, job), keys.recipients(part), consistent_read=True)
     return tuple(row.people.split())
-
-
-def held_in(employer: str, units: Sequence[str], day: date) -> list[tuple[str, Assignment]]:
-    """Who holds which assignment in any of these units on a day. May lag a moment."""
-
-    def read(unit: str) -> list[tuple[str, Assignment]]:
-        rows = Record.gsi1.query(keys.unit_view(employer, unit), Record.gsi1sk.startswith("ASG" + keys.SEPARATOR))
-        held = [(_person(row), row.assignment()) for row in rows if isinstance(row, AssignmentRow) and row.held]
-        return [(person, assignment) for person, assignment in held if assignment.active_on(day)]
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return [each for found in pool.map(read, units) for each in found]
-
-
-def members_on(employer: str, group: str, day: date) -> set[str]:
-    """Who belongs to a learner group on a day. May lag a moment."""
-    rows = Record.gsi1.query(keys.members(employer, group))
-    found = (row for row in rows if isinstance(row, MembershipRow))
-    return {_person(row) for row in found if not row.cancelled and row.membership().active_on(day)}
-
-
-def here_and_left(employer: str, person_ids: Iterable[str], day: date) -> tuple[set[str], set[str]]:
-    """Of some people: who has an employment here that is not over on a day, and who had one. The others are unknown here."""
-    here: set[str] = set()
-    left: set[str] = set()
-    for row in read_many(EmploymentRow, [(keys.person(each), keys.employment(employer)) for each in person_ids]):
-        employment = row.employment()
-        if employment is not None:
-            (left if employment.left_before(day) else here).add(_person(row))
-    return here, left
-
-
-def without_address(person_ids: Iterable[str]) -> int:
-    """How many of some people no e-mail address is held of."""
-    rows = read_many(PersonRow, [(keys.person(each), keys.PROFILE) for each in person_ids])
-    return sum(not row.email for row in rows)
-
-
-def _person(row: Record) -> str:
-    return str(row.pk.split(keys.SEPARATOR)[1])

@@ -1,13 +1,12 @@
 """The outbox: events committed with the change they tell of, and the notifications that follow (architecture §3)."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
@@ -15,7 +14,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.notifications import FEEDBACK, LEASE, Delivery, Notification
 from chalicelib.storage import keys
-from chalicelib.storage.base import InstantAttribute, Message, MessageKey, code_of, read_many
+from chalicelib.storage.base import InstantAttribute, Message, MessageKey, changed, created, read_many
 from chalicelib.storage.cursor import going_on
 from chalicelib.storage.transaction import Transaction
 
@@ -152,6 +151,11 @@ class NotificationKey(msgspec.Struct, frozen=True):
         return cls(_from_tag(tags["partition"]), _from_tag(tags["message"]))
 
 
+def key_of(notification: Notification) -> NotificationKey:
+    """Where a notification lies."""
+    return NotificationKey.of(notification.person, notification.at, notification.natural_key)
+
+
 def _as_tag(part: str) -> str:
     return base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
 
@@ -180,13 +184,7 @@ def emit_missing(events: Iterable[Event]) -> None:
 
 def emit_once(event: Event) -> bool:
     """Tell of what time has brought and no change goes with, under an id that is always the same; False if it was told before."""
-    try:
-        EventRow.of(event).save(EventRow.pk.does_not_exist())
-    except PutError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+    return created(EventRow.of(event))
 
 
 def written(event: Event) -> Event | None:
@@ -206,11 +204,7 @@ def event_from_stream(image: dict[str, Any]) -> Event | None:
 def put_if_absent(notification: Notification) -> NotificationKey:
     """Write a notification once under its natural key; a replay finds it there and changes nothing."""
     row = NotificationRow.of(notification)
-    try:
-        row.save(NotificationRow.pk.does_not_exist())
-    except PutError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
+    created(row)
     return NotificationKey(row.pk, row.sk)
 
 
@@ -240,7 +234,7 @@ def claim(key: NotificationKey, before: Notification, now: datetime) -> bool:
     ]
     if before.delivery is Delivery.SENDING:
         actions.append(NotificationRow.possibly_repeated.set(True))
-    return _changed(key, actions, _as_read(before))
+    return change(key, actions, _as_read(before))
 
 
 def _as_read(before: Notification) -> Condition:
@@ -250,14 +244,9 @@ def _as_read(before: Notification) -> Condition:
     return unchanged
 
 
-def _changed(key: NotificationKey, actions: list[Action], condition: Condition) -> bool:
-    try:
-        NotificationRow(key.pk, key.sk).update(actions, condition)
-    except UpdateError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+def change(key: NotificationKey, actions: Sequence[Action], condition: Condition) -> bool:
+    """Change a notification if the condition holds; False if it does not, or the notification is gone."""
+    return changed(NotificationRow(key.pk, key.sk), actions, condition)
 
 
 _WAIT_IS_OVER: list[Action] = [Path("pending_pk").remove(), Path("due_at").remove()]
@@ -267,8 +256,8 @@ def record_sent(key: NotificationKey, ses_id: str, now: datetime) -> None:
     """SES accepted the e-mail: keep its id. If SES has reported on it already, that stays."""
     known: list[Action] = [NotificationRow.ses_id.set(ses_id), NotificationRow.sent_at.set(now), *_WAIT_IS_OVER]
     sent = [NotificationRow.delivery.set(Delivery.SENT.value), NotificationRow.failure.remove()]
-    if not _changed(key, [*known, *sent], NotificationRow.delivery == Delivery.SENDING.value):
-        _changed(key, known, NotificationRow.pk.exists())
+    if not change(key, [*known, *sent], NotificationRow.delivery == Delivery.SENDING.value):
+        change(key, known, NotificationRow.pk.exists())
 
 
 def record_unsent(
@@ -277,7 +266,7 @@ def record_unsent(
     """No e-mail is sent, and why: the inbox shows the message all the same. False if somebody else dealt with it meanwhile."""
     actions = [NotificationRow.delivery.set(delivery.value), NotificationRow.settled_at.set(now), *_WAIT_IS_OVER]
     actions.append(NotificationRow.failure.set(why) if why else NotificationRow.failure.remove())
-    return _changed(key, actions, _as_read(before))
+    return change(key, actions, _as_read(before))
 
 
 def wait(
@@ -287,7 +276,7 @@ def wait(
     actions: list[Action] = [NotificationRow.delivery.set(delivery.value), *waiting(key.sk, until)]
     if why:
         actions.append(NotificationRow.failure.set(why))
-    return _changed(key, actions, _as_read(before))
+    return change(key, actions, _as_read(before))
 
 
 def waiting(sk: str, until: datetime) -> list[Action]:
@@ -298,7 +287,7 @@ def waiting(sk: str, until: datetime) -> list[Action]:
 
 def unanswered(key: NotificationKey, claimed_at: datetime, until: datetime) -> None:
     """SES did not answer: look again at an instant once the claim has run out, unless it reports on the e-mail before."""
-    _changed(
+    change(
         key,
         waiting(key.sk, max(until, claimed_at + LEASE + timedelta(seconds=1))),
         NotificationRow.delivery == Delivery.SENDING.value,
@@ -308,13 +297,13 @@ def unanswered(key: NotificationKey, claimed_at: datetime, until: datetime) -> N
 def refused(key: NotificationKey, why: str) -> None:
     """SES refused the e-mail for what it is: the queue's next delivery tries again."""
     actions: list[Action] = [NotificationRow.delivery.set(Delivery.PENDING.value), NotificationRow.failure.set(why)]
-    _changed(key, actions, NotificationRow.delivery == Delivery.SENDING.value)
+    change(key, actions, NotificationRow.delivery == Delivery.SENDING.value)
 
 
 def parked(key: NotificationKey, now: datetime) -> None:
     """The queue has given up on the message and parks it: unless SES may have the e-mail, or it waits for a time of its own."""
     actions: list[Action] = [NotificationRow.delivery.set(Delivery.PARKED.value), NotificationRow.settled_at.set(now)]
-    _changed(key, actions, (NotificationRow.delivery == Delivery.PENDING.value) & Path("pending_pk").does_not_exist())
+    change(key, actions, (NotificationRow.delivery == Delivery.PENDING.value) & Path("pending_pk").does_not_exist())
 
 
 def report(key: NotificationKey, delivery: Delivery, at: datetime, why: str | None) -> bool:
@@ -322,12 +311,12 @@ def report(key: NotificationKey, delivery: Delivery, at: datetime, why: str | No
     actions = [NotificationRow.delivery.set(delivery.value), NotificationRow.settled_at.set(at), *_WAIT_IS_OVER]
     actions.append(NotificationRow.failure.set(why) if why else NotificationRow.failure.remove())
     known = [each.value for each in FEEDBACK[delivery]]
-    return _changed(key, actions, NotificationRow.delivery.is_in(*known))
+    return change(key, actions, NotificationRow.delivery.is_in(*known))
 
 
 def note(key: NotificationKey, why: str) -> None:
     """What SES reports that is not final: the e-mail stays as it is."""
-    _changed(key, [NotificationRow.failure.set(why)], NotificationRow.pk.exists())
+    change(key, [NotificationRow.failure.set(why)], NotificationRow.pk.exists())
 
 
 def may_send_today(employer: str, day: date, cap: int) -> bool:
@@ -338,13 +327,7 @@ def may_send_today(employer: str, day: date, cap: int) -> bool:
         SentRow.sent.add(1),
         SentRow.expires_at.set(datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=3)),
     ]
-    try:
-        row.update(counted, SentRow.sent.does_not_exist() | (SentRow.sent < cap))
-    except UpdateError as failure:
-        if code_of(failure) != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+    return changed(row, counted, SentRow.sent.does_not_exist() | (SentRow.sent < cap))
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -363,7 +346,7 @@ def due(now: datetime) -> Iterable[Waiting]:
 
 def queued(waiting: Waiting) -> None:
     """The queue has it: it waits no more. If it was dealt with meanwhile, or waits for another instant, that stays."""
-    _changed(waiting.key, [Path("pending_pk").remove()], Path("due_at") == waiting.until)
+    change(waiting.key, [Path("pending_pk").remove()], Path("due_at") == waiting.until)
 
 
 def of_person(

@@ -23,7 +23,7 @@ from chalicelib.domain.workforce import (
     section_of,
 )
 from chalicelib.storage import keys
-from chalicelib.storage.base import DayAttribute, Record
+from chalicelib.storage.base import DayAttribute, Record, read_many
 from chalicelib.storage.cursor import going_on
 
 
@@ -438,6 +438,38 @@ def _supervised(employer: str, supervisor: str, day: date) -> Iterator[str]:
     for row in Record.gsi2.query(keys.reports_to(employer, supervisor)):
         if isinstance(row, AssignmentRow) and row.held and row.assignment().active_on(day):
             yield _person_id(row)
+
+
+def held_in(employer: str, unit: str, day: date) -> Iterator[tuple[str, Assignment]]:
+    """Who holds which assignment in a unit on a day. May lag a moment."""
+    rows = Record.gsi1.query(keys.unit_view(employer, unit), Record.gsi1sk.startswith("ASG" + keys.SEPARATOR))
+    for row in rows:
+        if isinstance(row, AssignmentRow) and row.held and (assignment := row.assignment()).active_on(day):
+            yield _person_id(row), assignment
+
+
+def members_on(employer: str, group: str, day: date) -> set[str]:
+    """Who belongs to a learner group on a day. May lag a moment."""
+    rows = Record.gsi1.query(keys.members(employer, group))
+    found = (row for row in rows if isinstance(row, MembershipRow))
+    return {_person_id(row) for row in found if not row.cancelled and row.membership().active_on(day)}
+
+
+def here_and_left(employer: str, person_ids: Iterable[str], day: date) -> tuple[set[str], set[str]]:
+    """Of some people: who has an employment here that is not over on a day, and who had one. The others are unknown here."""
+    here: set[str] = set()
+    left: set[str] = set()
+    for row in read_many(EmploymentRow, [(keys.person(each), keys.employment(employer)) for each in person_ids]):
+        employment = row.employment()
+        if employment is not None:
+            (left if employment.left_before(day) else here).add(_person_id(row))
+    return here, left
+
+
+def without_address(person_ids: Iterable[str]) -> int:
+    """How many of some people no e-mail address is held of."""
+    rows = read_many(PersonRow, [(keys.person(each), keys.PROFILE) for each in person_ids])
+    return sum(not row.email for row in rows)
 
 
 def rows_of_person(person: Person, home: str | None = None) -> list[Record]:

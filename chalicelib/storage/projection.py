@@ -14,7 +14,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.projection import NOTHING, Counts, Snapshot
 from chalicelib.storage import keys, outbox
 from chalicelib.storage.base import InstantAttribute, Record
-from chalicelib.storage.people import AssignmentRow, MembershipRow
+from chalicelib.storage.people import MembershipRow
 from chalicelib.storage.snapshots import SnapshotRow
 from chalicelib.storage.transaction import Transaction
 
@@ -119,16 +119,6 @@ def members_of(employer: str, group: str) -> list[str]:
     """The ids of the members of a learner group, present and to come. May lag a moment."""
     rows = Record.gsi1.query(keys.members(employer, group))
     return list(dict.fromkeys(row.pk.split(keys.SEPARATOR)[1] for row in rows if isinstance(row, MembershipRow)))
-
-
-def held_in(employer: str, unit: str, day: date) -> Iterator[tuple[str, str]]:
-    """Person and number of each assignment held in a unit on a day. May lag a moment."""
-    rows = Record.gsi1.query(keys.unit_view(employer, unit), Record.gsi1sk.startswith("ASG" + keys.SEPARATOR))
-    for row in rows:
-        if isinstance(row, AssignmentRow):
-            assignment = row.assignment()
-            if assignment.active_on(day):
-                yield row.pk.split(keys.SEPARATOR)[1], assignment.number
 
 
 def counters(employer: str, consistent: bool = False) -> dict[str, Counts]:

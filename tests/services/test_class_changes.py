@@ -13,6 +13,7 @@ from chalicelib.domain.calendar import london_time
 from chalicelib.domain.catalogue import Venue
 from chalicelib.domain.classes import ClassStatus
 from chalicelib.domain.enrolment import Status
+from chalicelib.domain.message_settings import MessageSettings
 from chalicelib.handlers import events, work
 from chalicelib.services import class_changes, classes, enrolment, identity, inbox, recount, takeover, timers
 from chalicelib.storage import classes as stored
@@ -155,7 +156,7 @@ def newest(number):
 
 def calendar_of(notification):
     person = people.person(notification.person)
-    message = mail.compose(notification, person)
+    message = mail.compose(notification, person, MessageSettings())
     parts = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
     return icalendar.Calendar.from_ical(parts[0].get_content()) if parts else None
 
@@ -332,7 +333,7 @@ def test_a_new_link_of_e_learning_is_told_without_a_word_of_dates(trust):
     change(class_id="504-e1", link="https://learn.invalid/fire")
     pump.run()
     events.relay_events({"Records": stream_records(seen)})
-    message = mail.compose(newest(1), people.person("p1"))
+    message = mail.compose(newest(1), people.person("p1"), MessageSettings())
     html = message.get_body(("html",)).get_content()
     for words in ("When", "before", "meeting request", "cannot come"):
         assert words not in said(newest(1))

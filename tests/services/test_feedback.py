@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,19 +34,12 @@ def ses(monkeypatch):
     return fake
 
 
-class Clock(type(NOW)):
-    at = NOW
-
-    @classmethod
-    def now(cls, tz=None):
-        return cls.at
-
-
 @pytest.fixture
 def time(monkeypatch):
-    monkeypatch.setattr(events, "datetime", Clock)
-    Clock.at = NOW
-    return Clock
+    """The clock of relay, mailer and sweeper, which a test may move: `time.at = …`."""
+    clock = SimpleNamespace(at=NOW)
+    monkeypatch.setattr(events, "now", lambda: clock.at)
+    return clock
 
 
 @pytest.fixture

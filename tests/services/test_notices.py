@@ -291,6 +291,18 @@ def test_whoever_may_not_write_any_more_by_its_time_reaches_nobody(trust, gone):
     assert (found.notice.state, found.notice.recipients) == (State.SENT, 0)
 
 
+def test_a_manager_who_has_left_by_its_time_reaches_nobody_though_assignments_still_name_them(trust):
+    b.person(8, assignments=[b.assignment("8")])
+    b.person(11, assignments=[b.assignment("11", supervisor="p8")])
+    manager = identity.identify("504-8", None, NOW)
+    notice = notices.send(manager, draft(send_at=LATER), NOW)
+    leave(8)
+    assert ring()
+    trust.run()
+    assert relayed() == []
+    assert notices.progress(ada(), notice.id).notice.recipients == 0
+
+
 def test_an_audience_of_nobody_is_refused_also_for_later(trust):
     with pytest.raises(NobodyToTell):
         notices.send(ada(), draft(Audience(AudienceKind.ORGANISATION, "estates"), send_at=LATER), NOW)

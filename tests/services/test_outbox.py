@@ -6,6 +6,7 @@ import json
 import threading
 from datetime import timedelta
 from email.policy import default
+from types import SimpleNamespace
 
 import boto3
 import icalendar
@@ -371,21 +372,12 @@ def test_an_e_mail_that_ses_may_have_is_not_called_parked(booked, monkeypatch):
     assert notifications()[0].delivery == Delivery.SENDING
 
 
-class Clock(type(NOW)):
-    """The clock of the mailer and the sweeper."""
-
-    at = NOW
-
-    @classmethod
-    def now(cls, tz=None):
-        return cls.at
-
-
 @pytest.fixture
 def time(monkeypatch):
-    monkeypatch.setattr(events, "datetime", Clock)
-    Clock.at = NOW
-    return Clock
+    """The clock of relay, mailer and sweeper, which a test may move: `time.at = …`."""
+    clock = SimpleNamespace(at=NOW)
+    monkeypatch.setattr(events, "now", lambda: clock.at)
+    return clock
 
 
 OURS = ["AccountSendingPausedException", "ConfigurationSetDoesNotExist", "MailFromDomainNotVerifiedException"]
