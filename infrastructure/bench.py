@@ -350,7 +350,7 @@ def main() -> int:
         artefact = package(settings.STAGE)
     with deployed(artefact) as bench:
         measured = operations(bench) + bench_messages.operations(bench)
-        rates = list(bench_messages.rates(bench))  # while there is little that the functions have to catch up with
+        rates = bench_messages.rates(bench)  # while there is little that the functions have to catch up with
         measured += bench_bookings.operations(bench)
         rates += bench_bookings.rates(bench)
         measured += bench_workforce.operations(bench)
