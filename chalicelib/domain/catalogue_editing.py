@@ -300,9 +300,7 @@ def _out_of_reach(certification: Certification, catalogue: Catalogue, rulebook: 
             yield FieldError("min_components", f"is more than the {len(counting)} that count for the {_PERIODS[use]}")
         elif limit is not None and least > sum(_in_person(each, catalogue) for each in counting):
             in_person = False
-        elif use is Use.INITIAL and least > sum(
-            each.course not in _unreachable(certification, catalogue, rulebook) for each in counting
-        ):
+        elif use is Use.INITIAL and least > _within_reach(counting, certification, catalogue, rulebook):
             yield FieldError("components", "ask for what only this certification awards: nobody could complete it")
     if not in_person:
         yield FieldError("max_consecutive_elearning", "leaves too few components once e-learning is not taken any more")
@@ -318,8 +316,10 @@ def _in_person(component: Component, catalogue: Catalogue) -> bool:
     return bool(modes - {Mode.E_LEARNING})
 
 
-def _unreachable(certification: Certification, catalogue: Catalogue, rulebook: Rulebook) -> frozenset[str]:
-    """The courses that nobody could begin before they are certified: by what they or those before them ask for."""
+def _within_reach(
+    components: Sequence[Component], certification: Certification, catalogue: Catalogue, rulebook: Rulebook
+) -> int:
+    """How many of these somebody could begin before they are certified, by what their courses or those before them ask for."""
     only_here = {each.competency for each in certification.grants} - catalogue.awarding.keys()
     asked = Prerequisite(PrerequisiteKind.COURSE, certification.id)  # a course that is not there is achieved nowhere
     waiting = {
@@ -328,8 +328,9 @@ def _unreachable(certification: Certification, catalogue: Catalogue, rulebook: R
         if any(one.mandatory and one.id in only_here for one in each.prerequisites)
     }
     if not waiting:
-        return frozenset()
-    return stuck(replace(catalogue, courses={**catalogue.courses, **waiting}), rulebook)
+        return len(components)
+    unreachable = stuck(replace(catalogue, courses={**catalogue.courses, **waiting}), rulebook)
+    return sum(each.course not in unreachable for each in components)
 
 
 def _wrong_item(item: Item, catalogue: Catalogue) -> Iterator[FieldError]:

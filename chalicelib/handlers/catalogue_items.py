@@ -202,7 +202,7 @@ class KeptCoursePage(msgspec.Struct, frozen=True):
 
 
 class KeptQuery(msgspec.Struct, frozen=True):
-    """Which courses or learning paths."""
+    """Which courses, learning paths or certifications."""
 
     status: CourseStatus | None = None
     subject: Annotated[str, msgspec.Meta(max_length=80, description="With those below it.")] | None = None

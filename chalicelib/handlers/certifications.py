@@ -382,11 +382,11 @@ class SubscriptionView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, shown: Shown) -> "SubscriptionView":
         """Present a subscription."""
-        subscription, certification = shown.subscription, shown.certification
+        subscription = shown.subscription
         period, held = subscription.open_period, subscription.held
         return cls(
             subscription.certification,
-            certification.title if certification else subscription.certification,
+            shown.title,
             subscription.status.value,
             subscription.mandatory,
             held.expires_on if held else None,

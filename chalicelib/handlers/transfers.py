@@ -248,7 +248,9 @@ def show_transfer(request: Request) -> Shown:
     return service.one(request.actor, request.path["person_id"], request.path["transfer_id"])
 
 
-# --- withdrawing ----------------------------------------------------------------------------------------------
+# --- withdrawing, releasing and deciding ----------------------------------------------------------------------
+
+DECIDING = (errors.NotFound, errors.OwnTransfer, errors.TransferNotThere, errors.Conflict)
 
 
 @routes.route(
@@ -257,7 +259,7 @@ def show_transfer(request: Request) -> Shown:
     capability=Capability.EDIT_COMPETENCE_RULES,
     summary="Withdraw a transfer",
     answer=TransferView,
-    refusals=(errors.NotFound, errors.OwnTransfer, errors.TransferNotThere, errors.Conflict),
+    refusals=DECIDING,
 )
 def withdraw_transfer(request: Request) -> Shown:
     """Take back what you asked for, while the old employer has not answered. The learner is told."""
@@ -275,11 +277,6 @@ def withdraw_transfer(request: Request) -> Shown:
 def withdraw_my_transfer(request: Request) -> Shown:
     """No longer agree that your training goes to another employer, while the old one has not answered. Who asked is told."""
     return service.withdraw_own(request.actor, request.path["transfer_id"], request.now)
-
-
-# --- releasing and deciding -----------------------------------------------------------------------------------
-
-DECIDING = (errors.NotFound, errors.OwnTransfer, errors.TransferNotThere, errors.Conflict)
 
 
 @routes.route(

@@ -44,15 +44,25 @@ RINGS_AT = 8
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A subscription as it stands on a London day, with its certification (None: in no catalogue) and what its courses are; `own`:
-    shown to its learner.
+    """A subscription as it stands on a London day, with the catalogue that says what it and its courses are; `own`: shown to its
+    learner.
     """
 
     subscription: Subscription
-    certification: Certification | None
     catalogue: Catalogue
     day: date
     own: bool
+
+    @property
+    def title(self) -> str:
+        """The title of its certification."""
+        return _title(self.subscription, self.catalogue)
+
+
+def _title(subscription: Subscription, known: Catalogue) -> str:
+    """The title of its certification, or the id of one that is in no catalogue any more."""
+    found = known.certifications.get(subscription.certification)
+    return found.title if found else subscription.certification
 
 
 # --- looking ------------------------------------------------------------------------------------------------------------
@@ -72,16 +82,12 @@ def of_person(actor: Actor, person: str, now: datetime) -> list[Shown]:
 def _shown_of(learner: Learner, now: datetime, own: bool) -> list[Shown]:
     known = rules.catalogue_now(learner.employer)
     shown = [_shown(each, known, now, own) for each in learner.subscriptions]
-    return sorted(shown, key=lambda each: (each.subscription.ended, _title(each), each.subscription.certification))
+    return sorted(shown, key=lambda each: (each.subscription.ended, each.title, each.subscription.certification))
 
 
 def _shown(subscription: Subscription, known: Catalogue, now: datetime, own: bool) -> Shown:
-    certification, today = known.certifications.get(subscription.certification), london_day(now)
-    return Shown(_as_of(subscription, known, today), certification, known, today, own)
-
-
-def _title(shown: Shown) -> str:
-    return shown.certification.title if shown.certification else shown.subscription.certification
+    today = london_day(now)
+    return Shown(_as_of(subscription, known, today), known, today, own)
 
 
 class Subscriber(msgspec.Struct, frozen=True):
@@ -188,6 +194,7 @@ def subscribe_other(
         after = subscribe(
             transaction, learner, certification, Party.ADMINISTRATOR, actor.person, now, mandatory, reason
         )
+        _tell(transaction, learner, after, known, News.SUBSCRIBED, now)
     shown = _shown(after, known, now, own=False)
     if once:
         once.remember(transaction, shown, now)
@@ -211,14 +218,12 @@ def subscribe(
     mandatory: bool = True,
     reason: str | None = None,
 ) -> Subscription:
-    """Add to a transaction: somebody who does not subscribe, subscribed, with its timer and audit entry, and told so by N15 unless
-    the service does it, which tells what it has arranged in a message of its own (domain.md §4).
+    """Add to a transaction: somebody who does not subscribe, subscribed, with its timer and audit entry. They are told by the
+    caller: the service tells what it has arranged in a message of its own (domain.md §4).
     """
     before = learner.subscription(certification.id)
     after = _begun(learner, before, certification, party, by, now, mandatory, reason)
     _keep(transaction, by, before, after, now, reason)
-    if party is Party.ADMINISTRATOR:
-        _tell(transaction, learner, after, certification, News.SUBSCRIBED, now)
     return after
 
 
@@ -291,7 +296,7 @@ def _decide(actor: Actor, person: str, certification_id: str, step: Step, reason
         after = before.moved_to(Status.REJECTED, now, actor.person, reason)
     transaction = Transaction()
     _keep(transaction, actor.person, before, after, now, reason)
-    _tell_decided(transaction, after, known.certifications.get(certification_id), now)
+    _tell_decided(transaction, after, known, now)
     transaction.commit()
     return _shown(after, known, now, own=False)
 
@@ -314,15 +319,13 @@ def _ask(
     outbox.emit(transaction, Event(new_id(now), EventType.CERTIFICATION_REQUESTED, employer, None, now, data))
 
 
-def _tell_decided(
-    transaction: Transaction, after: Subscription, certification: Certification | None, now: datetime
-) -> None:
+def _tell_decided(transaction: Transaction, after: Subscription, known: Catalogue, now: datetime) -> None:
     """Add N2 or N3: the outcome, by when it is to be completed, or why it was rejected."""
     period = after.open_period
     data = {
         "to": [after.person],
         "certification": after.certification,
-        "title": certification.title if certification else after.certification,
+        "title": _title(after, known),
         "due": long_day(period.due_on) if period else None,
         "reason": after.history[-1].reason,
     }
@@ -358,11 +361,11 @@ def cancel_other(actor: Actor, person: str, certification_id: str, reason: str, 
 
 def _cancel(actor: Actor, person: str, certification_id: str, party: Party, reason: str | None, now: datetime) -> Shown:
     learner = learners.learner(person, actor.employer, consistent=True)
-    before = _subscription(learner, certification_id)
+    before, known = _subscription(learner, certification_id), rules.catalogue_now(actor.employer)
     if before.status is Status.CANCELLED and before.history[-1].by == actor.person:
-        return _shown(before, rules.catalogue_now(actor.employer), now, own=person == actor.person)
+        return _shown(before, known, now, own=person == actor.person)
     after = rules_of.cancelled(before, party, actor.person, now, reason)
-    return _commit(actor, before, after, reason, now)
+    return _commit(actor, before, after, known, reason, now)
 
 
 @retried
@@ -373,8 +376,9 @@ def reinstate(actor: Actor, person: str, certification_id: str, reason: str, now
     """
     _refuse_oneself(actor, person)
     before = _subscription(_learner_of(actor, person, now), certification_id)
-    after = rules_of.reinstated(before, actor.person, now, reason)
-    return _commit(actor, before, _as_of(after, rules.catalogue_now(actor.employer), london_day(now)), reason, now)
+    known = rules.catalogue_now(actor.employer)
+    after = _as_of(rules_of.reinstated(before, actor.person, now, reason), known, london_day(now))
+    return _commit(actor, before, after, known, reason, now)
 
 
 def _subscription(learner: Learner | None, certification_id: str) -> Subscription:
@@ -384,11 +388,13 @@ def _subscription(learner: Learner | None, certification_id: str) -> Subscriptio
     return subscription
 
 
-def _commit(actor: Actor, before: Subscription, after: Subscription, reason: str | None, now: datetime) -> Shown:
+def _commit(
+    actor: Actor, before: Subscription, after: Subscription, known: Catalogue, reason: str | None, now: datetime
+) -> Shown:
     transaction = Transaction()
     _keep(transaction, actor.person, before, after, now, reason)
     transaction.commit()
-    return _shown(after, rules.catalogue_now(actor.employer), now, own=after.person == actor.person)
+    return _shown(after, known, now, own=after.person == actor.person)
 
 
 def _keep(
@@ -471,10 +477,9 @@ def _certify(
     ]
     for each in made:
         transaction.create(AwardRow.of(person, employer, each))
-    certification = known.certifications.get(subscription.certification)
     data = {
         "certification": subscription.certification,
-        "title": certification.title if certification else subscription.certification,
+        "title": _title(subscription, known),
         "until": long_day(period.expires_on) if period.expires_on else None,
         "renew_from": long_day(subscription.window_opens_on) if subscription.window_opens_on else None,
         "awards": [_told_award(each, framework) for each in made],
@@ -561,7 +566,7 @@ def _take_back(
                 after = replace(after, told_on=today)
         _keep(transaction, actor.person, before, after, now, reason, **facts)
         if news and learner.roles_on(today):
-            _tell(transaction, learner, after, known.certifications.get(after.certification), news, now)
+            _tell(transaction, learner, after, known, news, now)
 
 
 def _void(
@@ -595,9 +600,8 @@ def ring(timer: Timer, now: datetime, _time_left: Callable[[], bool]) -> bool:
 
 
 def _look(transaction: Transaction, learner: Learner, before: Subscription, now: datetime) -> None:
-    today = london_day(now)
-    certification = rules.catalogue_now(learner.employer).certifications.get(before.certification)
-    after = rules_of.as_of(before, today, certification)
+    known, today = rules.catalogue_now(learner.employer), london_day(now)
+    after = _as_of(before, known, today)
     news = rules_of.news_on(after, today)
     if news:
         after = replace(after, told_on=today, revision=after.revision + 1)
@@ -606,7 +610,7 @@ def _look(transaction: Transaction, learner: Learner, before: Subscription, now:
     elif following := rules_of.next_on(after, today):
         timers.set_timer(transaction, stored.timer_of(after, london_time(following, RINGS_AT)))
     if news and learner.roles_on(today):
-        _tell(transaction, learner, after, certification, news, now)
+        _tell(transaction, learner, after, known, news, now)
 
 
 _AT_ONCE = (News.SUBSCRIBED, News.OPEN_AGAIN)
@@ -617,14 +621,13 @@ def _tell(
     transaction: Transaction,
     learner: Learner,
     subscription: Subscription,
-    certification: Certification | None,
+    known: Catalogue,
     news: News,
     now: datetime,
 ) -> None:
     """Add N15: what is due when, and what is left to do; to the manager as well once it is too late."""
     period, today = subscription.open_period, london_day(now)
     assert period is not None
-    known = rules.catalogue_now(learner.employer)
     held = chosen_assignment(learner.assignments_on(today), None)
     data = {
         "to": [learner.person.id],
@@ -632,7 +635,7 @@ def _tell(
         "manager": who_approves(learner, held, now) if news in _LATE else None,
         "learner": learner.person.full_name,
         "certification": subscription.certification,
-        "title": certification.title if certification else subscription.certification,
+        "title": _title(subscription, known),
         "news": news.value,
         "due": long_day(period.due_on),
         "days": (period.due_on - today).days,

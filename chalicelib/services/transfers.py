@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.domain import awards as award_rules
 from chalicelib.domain import transfers as rules_of
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day, long_day
-from chalicelib.domain.competency import Award, Competency, Voided
+from chalicelib.domain.competency import Award, Competency
 from chalicelib.domain.compliance import Colour
 from chalicelib.domain.errors import AwardVoid, FieldError, Invalid, NotFound, TransferUnderway, refuse_body
 from chalicelib.domain.events import Event, EventType
@@ -73,7 +74,7 @@ def _update(person: str, employer: str, other: str, now: datetime) -> bool:
         transaction.create(AwardRow.of(person, other, award))
     for award in update.void:
         reason = f"It was made void at employer {employer}, which made it."
-        stored_awards.void(transaction, person, other, replace(award, void=True, voided=Voided(reason, TRANSFERS, now)))
+        stored_awards.void(transaction, person, other, award_rules.voided(award, reason, TRANSFERS, now))
     data = _told_of_update(here, update, competencies, now)
     outbox.emit(transaction, Event(new_id(now), EventType.MULTIPLE_EMPLOYER_UPDATE, other, person, now, data))
     facts = {
@@ -497,11 +498,8 @@ def _told(transfer: Transfer, learner: Learner, other: str) -> dict[str, Any]:
 
 def _reader(learner: Learner, now: datetime) -> str | None:
     """Whom to write to of a learner: themselves, unless they have left."""
-    return learner.person.id if _is_with(learner, now) else None
-
-
-def _is_with(learner: Learner, now: datetime) -> bool:
-    return learner.employment is not None and learner.employment.active_on(london_day(now))
+    here = learner.employment is not None and learner.employment.active_on(london_day(now))
+    return learner.person.id if here else None
 
 
 def _lines(lines: Iterable[str]) -> list[str]:

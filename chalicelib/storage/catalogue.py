@@ -89,7 +89,7 @@ class VenueRow(Record, discriminator="venue"):
         return Venue(
             _id_of(self),
             self.name,
-            None if self.capacity is None else int(self.capacity),
+            _whole(self.capacity),
             self.address or "",
             bool(self.in_use),
             _owner_of(self),
@@ -445,7 +445,7 @@ def _course_from(meta: CourseRow, offerings: Sequence[Offering], rules: Sequence
             for kind, required, level, mandatory in meta.prerequisites or ()
         ),
         award_timing=AwardTiming(meta.award_timing),
-        cost_pence=None if meta.cost_pence is None else int(meta.cost_pence),
+        cost_pence=_whole(meta.cost_pence),
         auto_enrol=bool(meta.auto_enrol),
         auto_book=bool(meta.auto_book),
         also_called=tuple(map(str, meta.also_called or ())),

@@ -5,7 +5,7 @@ Every request knows the row and few meet one, so what reading it takes is import
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -165,11 +165,7 @@ def subscribers(
     after = going_on(going_on(after, "gsi1pk", pk), "gsi1sk", beginning, begins=True)
     narrowed = Record.gsi1sk.startswith(beginning) if beginning else None
     query = Record.gsi1.query(pk, narrowed, limit=limit, last_evaluated_key=after)
-    return list(_subscriptions(query)), query.last_evaluated_key
-
-
-def _subscriptions(rows: Iterable[Record]) -> Iterable[Subscription]:
-    return (row.subscription() for row in rows if isinstance(row, SubscriptionRow))
+    return [row.subscription() for row in query if isinstance(row, SubscriptionRow)], query.last_evaluated_key
 
 
 def timer_of(subscription: Subscription, at: datetime) -> Timer:

@@ -134,11 +134,7 @@ def waiting_in(employer: str, queue: Queue, limit: int, after: Any) -> tuple[lis
         pk = keys.transfers_to(employer)
         after = going_on(going_on(after, "gsi1pk", pk), "gsi1sk", beginning, begins=True)
         query = Record.gsi1.query(pk, Record.gsi1sk.startswith(beginning), limit=limit, last_evaluated_key=after)
-    return _transfers(query), query.last_evaluated_key
-
-
-def _transfers(rows: Iterable[Record]) -> list[Transfer]:
-    return [row.transfer() for row in rows if isinstance(row, TransferRow)]
+    return [row.transfer() for row in query if isinstance(row, TransferRow)], query.last_evaluated_key
 
 
 # --- settings -------------------------------------------------------------------------------------------------
