@@ -46,14 +46,12 @@ def invitation(notification: Notification, person: Person) -> Invitation | None:
     A request is about one class (RFC 5546 forbids two UIDs in one): what tells an instructor of many classes at once publishes them
     under the UIDs that later requests for each will have.
     """
-    data = notification.data
-    method = _METHODS.get(notification.template)
-    classes = [{**data, **each} for each in data.get("classes", [data]) if each.get("sessions")]
-    if method is None or not classes or not data.get("in_calendar", True):
+    if not in_a_calendar(notification):
         return None
     from icalendar import Calendar
 
-    method = "PUBLISH" if len(classes) > 1 else method
+    classes = _dated(notification.data)
+    method = "PUBLISH" if len(classes) > 1 else _METHODS[notification.template]
     calendar = Calendar()
     calendar.add("prodid", "-//ESR Learning//Enrolment//EN")
     calendar.add("version", "2.0")
@@ -69,8 +67,12 @@ def invitation(notification: Notification, person: Person) -> Invitation | None:
 def in_a_calendar(notification: Notification) -> bool:
     """Whether a meeting request may go with a message: then it needs an e-mail of its own."""
     data = notification.data
-    dated = any({**data, **each}.get("sessions") for each in data.get("classes", [data]))
-    return notification.template in _METHODS and dated and bool(data.get("in_calendar", True))
+    return notification.template in _METHODS and bool(_dated(data)) and bool(data.get("in_calendar", True))
+
+
+def _dated(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a message says of each class that has sessions."""
+    return [{**data, **each} for each in data.get("classes", [data]) if each.get("sessions")]
 
 
 def _series(notification: Notification, data: Mapping[str, Any], person: Person, method: str) -> Iterator[Any]:

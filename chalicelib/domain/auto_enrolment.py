@@ -13,10 +13,10 @@ from functools import cached_property
 from chalicelib.domain import access, certifications, prerequisites
 from chalicelib.domain.access import Access, Standpoint
 from chalicelib.domain.calendar import london_day
-from chalicelib.domain.catalogue import Catalogue, Certification, Course, Grants, Mode, live_on
+from chalicelib.domain.catalogue import Catalogue, Certification, Course, Mode, live_on
 from chalicelib.domain.certifications import Subscription
 from chalicelib.domain.classes import Class, ClassStatus, Seats
-from chalicelib.domain.compliance import Colour, Reason, Standing
+from chalicelib.domain.compliance import Colour, Standing
 from chalicelib.domain.decisions import ARRANGED, Decision, Outcome, is_ending
 from chalicelib.domain.enrolment import Enrolment, HistoryRow, Party, Status, completed_courses
 from chalicelib.domain.learner import Learner
@@ -103,14 +103,9 @@ def under_way(learner: Learner, required: Required, rulebook: Rulebook) -> Enrol
         return booked
     for each in learner.enrolments:
         to_come = (*(each.grants if each.open else ()), *each.to_verify)
-        if _gives(required, to_come, rulebook):
+        if rulebook.given_by(required, to_come):
             return each
     return None
-
-
-def _gives(required: Required, grants: Iterable[Grants], rulebook: Rulebook) -> bool:
-    """Whether one of these awards is what is required."""
-    return any(rulebook.meets(required, each.competency, each.level) for each in grants)
 
 
 def decided(learner: Learner, competency: str) -> Decision | None:
@@ -246,13 +241,12 @@ def propose(case: Case, required: Required) -> Proposal | None:
             return _inside(case, required, certification, subscription, ())
     if subscribed:
         return None
-    awarding = [
-        course for name in _meeting(required, case.rulebook) for course in case.catalogue.awarding.get(name, ())
-    ]
     certified = [
-        each for each in case.catalogue.certifications.values() if _struck(case, required, each) is not Struck.LEVEL
+        each for each in case.catalogue.certifications.values() if case.rulebook.given_by(required, each.grants)
     ]
-    considered = _considered(case, required, [*certified, *{each.id: each for each in awarding}.values()])
+    names = case.rulebook.counting_for(required.competency)
+    awarding = {course.id: course for name in names for course in case.catalogue.awarding.get(name, ())}
+    considered = _considered(case, required, [*certified, *awarding.values()])
     return _choose(case, required, considered, 0)
 
 
@@ -263,7 +257,7 @@ def paused_until(case: Case, required: Required) -> date | None:
     ended = (
         each.history[-1]
         for each in _given_back(case)
-        if each.id == booked or _gives(required, each.grants, case.rulebook)
+        if each.id == booked or case.rulebook.given_by(required, each.grants)
     )
     left = (each.history[-1] for each in case.learner.subscriptions if each.ended and _leads(case, each, required))
     return _rests_until((*ended, *left), case.day)
@@ -302,7 +296,7 @@ def _rests_until(ends: Iterable[HistoryRow | certifications.HistoryRow], day: da
 def _leads(case: Case, subscription: Subscription, required: Required) -> bool:
     """Whether a subscription is to something that is required: by its terms, or its certification's before it has any."""
     source = subscription.terms or case.catalogue.certifications.get(subscription.certification)
-    return source is not None and _gives(required, source.grants, case.rulebook)
+    return source is not None and case.rulebook.given_by(required, source.grants)
 
 
 def _subscribed(case: Case, required: Required) -> list[tuple[Certification | None, Subscription]]:
@@ -319,30 +313,27 @@ def _subscribed(case: Case, required: Required) -> list[tuple[Certification | No
     return found
 
 
-def _meeting(required: Required, rulebook: Rulebook) -> Iterator[str]:
-    """The competencies by which a requirement is met: itself, and those that cover it."""
-    yield required.competency
-    yield from (name for name, covered in rulebook.counts_for.items() if required.competency in covered)
-
-
-def _considered(case: Case, required: Required | None, items: Sequence[Course | Certification]) -> list[Candidate]:
+def _considered(
+    case: Case, required: Required | None, items: Sequence[Course | Certification]
+) -> tuple[Candidate, ...]:
     """Each course or certification with the rule of step 4 that strikes it out; `required` is None for a prerequisite."""
-    found = [Candidate(each, _struck(case, required, each)) for each in items]
+    found = tuple(Candidate(each, _struck(case, required, each)) for each in items)
     left = [each.item for each in found if each.struck is None]
     own = {each.id for each in left if each.owner != NATIONAL}
     parts = {part.course for each in left if isinstance(each, Certification) for part in each.components}
-    found = _striking_left(found, {each.id for each in left} - own if own else set(), Struck.OWN_FIRST)
-    return _striking_left(found, parts, Struck.IN_CERTIFICATION)
+    found = _striking(found, {each.id for each in left} - own if own else set(), Struck.OWN_FIRST)
+    return _striking(found, parts, Struck.IN_CERTIFICATION)
 
 
-def _striking_left(considered: Iterable[Candidate], items: set[str], rule: Struck) -> list[Candidate]:
-    return [
+def _striking(considered: Iterable[Candidate], items: set[str], rule: Struck) -> tuple[Candidate, ...]:
+    """The same candidates, of which a rule strikes out these, where none before it has."""
+    return tuple(
         replace(each, struck=rule) if each.struck is None and each.item.id in items else each for each in considered
-    ]
+    )
 
 
 def _struck(case: Case, required: Required | None, course: Course | Certification) -> Struck | None:
-    if required and not _gives(required, course.grants, case.rulebook):
+    if required and not case.rulebook.given_by(required, course.grants):
         return Struck.LEVEL
     if not live_on(course, case.day):
         return Struck.NOT_LIVE
@@ -354,7 +345,7 @@ def _struck(case: Case, required: Required | None, course: Course | Certificatio
     return Struck.SUBSCRIBED if subscription and not subscription.ended else None
 
 
-def _choose(case: Case, required: Required, considered: list[Candidate], depth: int) -> Proposal | None:
+def _choose(case: Case, required: Required, considered: tuple[Candidate, ...], depth: int) -> Proposal | None:
     """Step 5 among what is left: nothing, one, or several, of which people choose."""
     left = [each.item for each in considered if each.struck is None]
     open_to = {each.id: _open_classes(case, each) for each in left if isinstance(each, Course)}
@@ -446,11 +437,6 @@ def _best_inside(required: Required, tried: list[tuple[Course, Proposal | None]]
     return Proposal(required, Outcome.MULTIPLE_OPTIONS, options=courses)
 
 
-def _striking(considered: Iterable[Candidate], courses: Iterable[str], rule: Struck) -> tuple[Candidate, ...]:
-    struck = set(courses)
-    return tuple(replace(each, struck=rule) if each.item.id in struck else each for each in considered)
-
-
 def _open_classes(case: Case, course: Course) -> list[Offered]:
     """Classes to come that the learner can find and that take people."""
     return [
@@ -493,7 +479,7 @@ def _book(
     at only once nothing else is left.
     """
     if not dated:
-        return Proposal(required, Outcome.NO_OPTION, _striking(candidates, [course.id], Struck.NO_CLASS))
+        return Proposal(required, Outcome.NO_OPTION, _striking(candidates, {course.id}, Struck.NO_CLASS))
     if not course.auto_book:
         return Proposal(required, Outcome.CHOOSE_DATE, candidates, options=(course,))
     first, last = (case.day + timedelta(days=days) for days in (EARLIEST_DAYS, LATEST_DAYS))
@@ -507,7 +493,7 @@ def _book(
     if within and all(seats.free == 0 for _, seats in within):
         return Proposal(required, Outcome.ALL_FULL, candidates, options=(course,))
     return Proposal(
-        required, Outcome.CHOOSE_DATE, _striking(candidates, [course.id], Struck.NO_DATE), options=(course,)
+        required, Outcome.CHOOSE_DATE, _striking(candidates, {course.id}, Struck.NO_DATE), options=(course,)
     )
 
 
@@ -545,7 +531,7 @@ def _first(
     depth: int,
 ) -> Proposal | None:
     """Step 6: the first prerequisite that is missing is tried; None if it is under way, PREREQUISITE if it cannot be arranged."""
-    candidates = _striking(candidates, [course.id], Struck.PREREQUISITE)
+    candidates = _striking(candidates, {course.id}, Struck.PREREQUISITE)
     sources = missing[0].courses
     if any(each.open and each.course in {source.id for source in sources} for each in case.learner.enrolments):
         return None
@@ -570,8 +556,3 @@ def decision_of(proposal: Proposal, before: Decision | None, day: date, enrolmen
         proposal.course.id if proposal.course else None,
         enrolment,
     )
-
-
-def ends_on(standing: Standing) -> date | None:
-    """The last valid day of what is held at the level required; None where nothing is, or what is held is below it."""
-    return None if standing.reason is Reason.BELOW_LEVEL else standing.expires_on

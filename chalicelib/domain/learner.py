@@ -57,9 +57,9 @@ class Learner:
     """A person and their records at one employer.
 
     `elsewhere` are their enrolments at other employers, which matter for clashes alone; `also_at` are the other employers they
-    belong to, or once did. `decisions` are those on training that
-    arranges itself, one for each competency. `booking_revision` guards against two
-    clashing bookings at once. `never_served`: there was an employment here, but every period of service was cancelled.
+    belong to, or once did. `decisions` are those on training that arranges itself, one for each competency. `booking_revision`
+    guards against two clashing bookings at once. `never_served`: there was an employment here, but every period of service was
+    cancelled.
     """
 
     person: Person

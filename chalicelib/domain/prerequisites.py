@@ -113,10 +113,9 @@ def _sources(prerequisite: Prerequisite, catalogue: Catalogue, rulebook: Ruleboo
     if prerequisite.kind is PrerequisiteKind.COURSE:
         course = catalogue.courses.get(prerequisite.id)
         return [course] if course else []
-    covering = (name for name, covered in rulebook.counts_for.items() if prerequisite.id in covered)
     found = {
         course.id: course
-        for name in (prerequisite.id, *covering)
+        for name in rulebook.counting_for(prerequisite.id)
         for course in catalogue.awarding.get(name, ())
         if any(grant.competency == name and grant.level >= prerequisite.level for grant in course.grants)
     }

@@ -120,7 +120,7 @@ def _taking(enrolments: Iterable[Enrolment], required: Required, rulebook: Ruleb
     """Open enrolments that would give what is required, of classes not held yet."""
     for each in enrolments:
         ahead = each.starts_at is None or london_day(each.starts_at) >= day
-        if each.status in OPEN and ahead and any(rulebook.meets(required, g.competency, g.level) for g in each.grants):
+        if each.status in OPEN and ahead and rulebook.given_by(required, each.grants):
             yield each
 
 

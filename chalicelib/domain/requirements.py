@@ -5,11 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.calendar import EARLIEST, LATEST
 from chalicelib.domain.competency import Competency, MalformedName, parse_name
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Assignment, Unit
+
+if TYPE_CHECKING:
+    from chalicelib.domain.catalogue import Grants
 
 
 class TargetKind(StrEnum):
@@ -219,6 +223,15 @@ class Rulebook:
         """Whether holding a competency at a level is what is required, or covers it, and is high enough."""
         same = competency == required.competency or required.competency in self.counts_for.get(competency, ())
         return same and level >= required.level
+
+    def given_by(self, required: Required, grants: "Iterable[Grants]") -> bool:
+        """Whether one of these awards is what is required."""
+        return any(self.meets(required, each.competency, each.level) for each in grants)
+
+    def counting_for(self, competency: str) -> Iterator[str]:
+        """The competencies that satisfy one: itself, and those that cover it."""
+        yield competency
+        yield from (name for name, covered in self.counts_for.items() if competency in covered)
 
     def required_of(
         self,

@@ -21,7 +21,7 @@ def need_of(learner: Learner, grants: Iterable[Grants], rulebook: Rulebook, day:
     needs = (
         _NEED_OF.get(standing.colour, Need.OTHER)
         for standing in learner.compliance_on(day, rulebook)
-        if standing.required and any(rulebook.meets(standing.required, each.competency, each.level) for each in awarded)
+        if standing.required and rulebook.given_by(standing.required, awarded)
     )
     return min(needs, default=Need.OTHER)
 

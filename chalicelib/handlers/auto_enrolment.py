@@ -7,9 +7,10 @@ import msgspec
 from chalice import Blueprint
 
 from chalicelib.domain import errors
-from chalicelib.domain.auto_enrolment import Candidate, ends_on
+from chalicelib.domain.auto_enrolment import Candidate
 from chalicelib.domain.decisions import Decision
 from chalicelib.domain.permissions import Capability
+from chalicelib.domain.reminders import ends_on
 from chalicelib.domain.requirements import Rulebook
 from chalicelib.handlers.http import Request, Routes
 from chalicelib.handlers.paging import NextCursor, Page
@@ -114,7 +115,7 @@ class RequirementView(msgspec.Struct, frozen=True):
             competency=row.standing.competency,
             title=title_of(found.rulebook, row.standing.competency),
             colour=row.standing.colour.value,
-            expires_on=ends_on(row.standing),
+            expires_on=ends_on(row.standing.reason, row.standing.expires_on),
             state=row.state.value,
             decision=DecisionView.of(row.decision) if row.decision else None,
             enrolment_id=row.enrolment.id if row.enrolment else None,
@@ -216,7 +217,7 @@ class StepView(msgspec.Struct, frozen=True):
         return cls(
             proposal.competency,
             title_of(rulebook, proposal.competency),
-            ends_on(step.standing),
+            ends_on(step.standing.reason, step.standing.expires_on),
             proposal.outcome.value,
             proposal.course.id if proposal.course else None,
             step.enrolment.class_id if step.enrolment else None,

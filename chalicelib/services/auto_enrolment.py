@@ -33,6 +33,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.jobs import Job, JobKind
 from chalicelib.domain.learner import Learner
 from chalicelib.domain.projection import Facts, is_due, judge
+from chalicelib.domain.reminders import ends_on
 from chalicelib.domain.requirements import Rulebook, Target, TargetKind
 from chalicelib.domain.timers import Timer, TimerKind
 from chalicelib.domain.waiting import ranked
@@ -123,9 +124,7 @@ def _enrolment(case: Case, proposal: Proposal) -> Enrolment:
 
 def _seen(case: Case, place: Place) -> SeenClass:
     """A place as the learner themself sees the class."""
-    learner = case.learner
-    actor = Actor(learner.person.id, learner.employer, frozenset(), learner)
-    viewer = Viewer(actor, learner, case.day, case.rulebook, case.catalogue, case.standpoints)
+    viewer = Viewer.themselves(case.learner, case.day, case.rulebook, case.catalogue)
     return SeenClass(place.class_, place.seats, place.course, place.access, case.catalogue, viewer)
 
 
@@ -168,8 +167,6 @@ def arrange(
     every decision before, so that a repetition, or a second worker, finds it done. Where a class has filled meanwhile, or anything
     else moved, the learner is read again and the next best is chosen. `offered`: the classes as listed for several people.
     """
-    if not rules_of.to_decide(learner, rulebook, london_day(now)):
-        return frozenset()
     listed = offered or classes_of(learner.employer, now)
     try:
         told, finished = _arrange(learner, rulebook, catalogue, listed, now)
@@ -204,7 +201,7 @@ def _arrange(
     transaction = Transaction()
     placed = [each.enrolment for each in steps if each.enrolment]
     if placed:
-        enrolments.create_several(transaction, learner, placed)
+        enrolments.create(transaction, learner, *placed)
     for step in steps:
         _write(transaction, case, step)
     _set_timers(transaction, case, steps)
@@ -322,7 +319,7 @@ def _said_of_place(step: Step) -> dict[str, Any]:
 
 
 def _said_of_failure(step: Step, rulebook: Rulebook) -> dict[str, Any]:
-    until = rules_of.ends_on(step.standing)
+    until = ends_on(step.standing.reason, step.standing.expires_on)
     course = step.proposal.course
     return {
         "competency": step.proposal.competency,
@@ -376,8 +373,7 @@ def explain(actor: Actor, learner: Learner, now: datetime) -> Explanation:
     nothing. What the learner cannot find, whatever else strikes it out, is named only to those who see the whole catalogue.
     """
     rulebook, catalogue = rules.rulebook_and_catalogue(learner.employer)
-    trying, offered = replace(rulebook, auto_enrolment=True), classes_of(learner.employer, now)
-    case = Case(learner, trying, catalogue, offered, as_they_stand(), now)
+    case = Case(learner, rulebook, catalogue, classes_of(learner.employer, now), as_they_stand(), now)
     standings = [each for each in learner.compliance_on(case.day, rulebook) if each.required]
     everything = not actor.roles.isdisjoint(SEES_EVERYTHING)
     rows = tuple(_row(case, each, everything) for each in standings)

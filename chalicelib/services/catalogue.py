@@ -55,6 +55,12 @@ class Viewer(msgspec.Struct, frozen=True):
         day = london_day(now)
         return cls(actor, learner, day, rulebook, known, learner.standpoints_on(day, rulebook) if learner else ())
 
+    @classmethod
+    def themselves(cls, learner: Learner, day: date, rulebook: Rulebook, known: Catalogue) -> "Viewer":
+        """A learner as they look on a day, without being asked: by no role, and with what was read."""
+        actor = Actor(learner.person.id, learner.employer, frozenset(), learner)
+        return cls(actor, learner, day, rulebook, known, learner.standpoints_on(day, rulebook))
+
     def placing(self, learner: Learner) -> "Viewer":
         """The same person on the same day, who places this learner."""
         return msgspec.structs.replace(

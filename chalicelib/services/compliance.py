@@ -126,7 +126,6 @@ def _actions(standing: Standing, learner: Learner, rulebook: Rulebook) -> tuple[
     enrolled = (
         Action(ActionKind.PLAY if enrolment.mode is Mode.E_LEARNING else ActionKind.VIEW_ENROLMENT, enrolment)
         for enrolment in learner.enrolments
-        if enrolment.status in OPEN
-        and any(rulebook.meets(required, grant.competency, grant.level) for grant in enrolment.grants)
+        if enrolment.status in OPEN and rulebook.given_by(required, enrolment.grants)
     )
     return (*enrolled, Action(ActionKind.SEARCH))

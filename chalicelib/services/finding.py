@@ -201,11 +201,10 @@ def _needs(viewer: Viewer, shelves: Shelves, visible: Places) -> Mapping[int, St
     found: dict[int, Standing] = {}
     if viewer.learner is None:
         return found
-    covering = viewer.rulebook.counts_for
     standings = viewer.learner.compliance_on(viewer.day, viewer.rulebook)
     needed = [each for each in standings if each.colour in (Colour.RED, Colour.AMBER) and each.required]
     for standing in sorted(needed, key=_urgency):
-        for name in (standing.competency, *(each for each in covering if standing.competency in covering[each])):
+        for name in viewer.rulebook.counting_for(standing.competency):
             level = standing.required.level if standing.required else 0
             meeting = (at for at, given in shelves.awarding.get(name, {}).items() if given >= level and at in visible)
             for at in shelves.with_paths(meeting):

@@ -22,5 +22,5 @@ def asking(learner: Learner, required: Iterable[Required], day: date) -> dict[st
             post = chosen_assignment(held, because.assignment)
             if post and post.supervisor and post.supervisor != learner.person.id:
                 found.setdefault(post.supervisor, set()).add(each.competency)
-    gone = people.left_by(learner.employer, set(found), day) if found else set()
+    gone = people.left_by(learner.employer, set(found), day)
     return {manager: frozenset(names) for manager, names in sorted(found.items()) if manager not in gone}

@@ -10,7 +10,6 @@ import msgspec
 
 from chalicelib.domain import access, movers
 from chalicelib.domain.access import AccessMode
-from chalicelib.domain.actor import Actor
 from chalicelib.domain.approvals import Step, step_due
 from chalicelib.domain.calendar import london_day
 from chalicelib.domain.enrolment import Enrolment, Party, Status
@@ -80,10 +79,7 @@ def _read(listed: Enrolment, now: datetime) -> _Read | None:
     if learner is None or enrolment is None or loaded is None:
         return None
     rulebook, known = rules.rulebook_and_catalogue(listed.employer, consistent=True)
-    today = london_day(now)
-    themselves = Actor(learner.person.id, learner.employer, frozenset(), learner)
-    viewer = Viewer(themselves, learner, today, rulebook, known, learner.standpoints_on(today, rulebook))
-    seen = viewer.on(*loaded)
+    seen = Viewer.themselves(learner, london_day(now), rulebook, known).on(*loaded)
     return _Read(enrolment, learner, seen) if seen else None
 
 

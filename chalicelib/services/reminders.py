@@ -6,9 +6,8 @@ from itertools import count, takewhile
 from typing import Any
 
 from chalicelib.domain import reminders as rules_of
-from chalicelib.domain.actor import Actor
 from chalicelib.domain.calendar import london_day, london_time, long_day
-from chalicelib.domain.catalogue import Catalogue, Course
+from chalicelib.domain.catalogue import Catalogue
 from chalicelib.domain.enrolment import Enrolment, Status
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.learner import Learner
@@ -37,7 +36,7 @@ def remind(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, since: da
     due = rules_of.renewals(learner, rulebook, since, day)
     if not due:
         return False
-    viewer = _themselves(learner, rulebook, catalogue, day)
+    viewer = Viewer.themselves(learner, day, rulebook, catalogue)
     managers = asking(learner, (each.required for each in rules_of.for_manager(due)), day)
     said = {"learner": learner.person.full_name, "person": learner.person.id}
     told = _told_between(learner, max(since, day - LOOKED_BACK), day)
@@ -132,24 +131,11 @@ def _said_of_taking(enrolment: Enrolment) -> dict[str, Any]:
     return {"what": what, "title": enrolment.title, "day": day, "enrolment": enrolment.id}
 
 
-def _themselves(learner: Learner, rulebook: Rulebook, catalogue: Catalogue, day: date) -> Viewer:
-    actor = Actor(learner.person.id, learner.employer, frozenset(), learner)
-    return Viewer(actor, learner, day, rulebook, catalogue, learner.standpoints_on(day, rulebook))
-
-
 def _courses(required: Required, viewer: Viewer) -> list[dict[str, str]]:
     """Courses that the learner can find and that award what is required, or what covers it; by title."""
-    wanted = {
-        required.competency,
-        *(name for name, covered in viewer.rulebook.counts_for.items() if required.competency in covered),
-    }
-    courses: dict[str, Course] = {each.id: each for name in wanted for each in viewer.catalogue.awarding.get(name, ())}
-    found = [
-        each
-        for each in courses.values()
-        if any(viewer.rulebook.meets(required, grant.competency, grant.level) for grant in each.grants)
-        and viewer.sees(each)
-    ]
+    names = viewer.rulebook.counting_for(required.competency)
+    courses = {each.id: each for name in names for each in viewer.catalogue.awarding.get(name, ())}
+    found = [each for each in courses.values() if viewer.rulebook.given_by(required, each.grants) and viewer.sees(each)]
     found.sort(key=lambda each: (each.title.casefold(), each.id))
     return [{"id": each.id, "title": each.title} for each in found[:COURSES_NAMED]]
 

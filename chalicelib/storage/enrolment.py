@@ -1,6 +1,6 @@
 """Enrolments and the seats they take."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -210,18 +210,13 @@ def take_over(transaction: Transaction, enrolment: Enrolment) -> None:
         transaction.update(seats, [SeatsRow.waiting.add(1)], SeatsRow.pk.exists())
 
 
-def create(transaction: Transaction, learner: Learner, enrolment: Enrolment) -> None:
-    """Add to a transaction that takes the place for it (`take_place`): the enrolment, and the learner's booking revision moved.
+def create(transaction: Transaction, learner: Learner, *placed: Enrolment) -> None:
+    """Add to a transaction that takes the places for them (`take_place`): enrolments of one learner on different classes, and the
+    learner's booking revision moved.
 
     The three conditions together are the guards of architecture §3 (seats): never one seat too many, and never two clashing
     bookings of one person.
     """
-    transaction.create(EnrolmentRow.of(enrolment))
-    move_booking_revision(transaction, learner)
-
-
-def create_several(transaction: Transaction, learner: Learner, placed: Iterable[Enrolment]) -> None:
-    """Add to a transaction, as `create` does: several enrolments of one learner on different classes."""
     for enrolment in placed:
         transaction.create(EnrolmentRow.of(enrolment))
     move_booking_revision(transaction, learner)
